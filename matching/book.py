@@ -1,0 +1,137 @@
+"""Price-time priority book of one instrument or one combo.
+
+Holds: each side's level keys are sorted with the best last (bid key = +price, ask key = -price,
+so one code path serves both sides); a level is never empty; the quantity of a level is the sum
+of its orders'; within a level, orders stand in the order of their arrival. `tests/model/book.py`
+is the slow twin.
+Never: knows accounts beyond an owner's number, reads marks or decides margin.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from matching.orders import BUY, Order
+
+
+class Level:
+    """All orders at one price of one side, first come first."""
+
+    __slots__ = ("head", "key", "orders", "quantity_lots", "tail")
+
+    def __init__(self, key: int) -> None:
+        self.key = key
+        self.orders = 0
+        self.quantity_lots = 0
+        self.head: Order | None = None
+        self.tail: Order | None = None
+
+
+class Side:
+    """One side of a book. `keys` ascends and its last is the best; `levels` finds a level by its
+    key.
+    """
+
+    __slots__ = ("keys", "levels")
+
+    def __init__(self) -> None:
+        self.keys: list[int] = []
+        self.levels: dict[int, Level] = {}
+
+    def best(self) -> Level | None:
+        return self.levels[self.keys[-1]] if self.keys else None
+
+
+class Book:
+    """The resting orders of one instrument or combo. `tick_micro` is micro-USDC per tick and lot
+    (or unit).
+    """
+
+    __slots__ = ("asks", "bids", "number", "tick_micro")
+
+    def __init__(self, number: int, tick_micro: int) -> None:
+        self.number = number
+        self.tick_micro = tick_micro
+        self.bids = Side()
+        self.asks = Side()
+
+    def add(self, order: Order) -> None:
+        """Puts an order last at its price."""
+        if order.side == BUY:
+            side, key = self.bids, order.price_ticks
+        else:
+            side, key = self.asks, -order.price_ticks
+        level = side.levels.get(key)
+        if level is None:
+            level = side.levels[key] = Level(key)
+            keys = side.keys
+            keys.insert(bisect_left(keys, key), key)
+        tail = level.tail
+        if tail is None:
+            level.head = order
+        else:
+            tail.next = order
+            order.previous = tail
+        level.tail = order
+        level.orders += 1
+        level.quantity_lots += order.remaining_lots
+        order.level = level
+
+    def remove(self, order: Order) -> None:
+        """Takes an order out, wherever it stands. Its remaining quantity is left as it is."""
+        level = order.level
+        assert level is not None, "an order is removed from the book that it stands in"
+        before, after = order.previous, order.next
+        if before is None:
+            level.head = after
+        else:
+            before.next = after
+        if after is None:
+            level.tail = before
+        else:
+            after.previous = before
+        level.orders -= 1
+        level.quantity_lots -= order.remaining_lots
+        order.level = order.previous = order.next = None
+        if level.head is None:
+            side = self.bids if order.side == BUY else self.asks
+            del side.levels[level.key]
+            keys = side.keys
+            del keys[bisect_left(keys, level.key)]
+
+    def reduce(self, order: Order, quantity_lots: int) -> None:
+        """Lets an order trade `quantity_lots` of what remains; an order with nothing left leaves
+        the book.
+        """
+        level = order.level
+        assert level is not None, "an order trades in the book that it stands in"
+        assert 0 < quantity_lots <= order.remaining_lots, "an order trades at most what remains"
+        order.filled_lots += quantity_lots
+        if quantity_lots == order.remaining_lots:
+            self.remove(order)
+            order.remaining_lots = 0
+        else:
+            order.remaining_lots -= quantity_lots
+            level.quantity_lots -= quantity_lots
+
+    def opposite(self, side: int) -> Side:
+        """The side that an aggressive order of `side` trades against."""
+        return self.asks if side == BUY else self.bids
+
+    def levels(self, side: int) -> Iterator[Level]:
+        """Levels of one side, best first."""
+        of_side = self.bids if side == BUY else self.asks
+        for key in reversed(of_side.keys):
+            yield of_side.levels[key]
+
+    def is_empty(self) -> bool:
+        return not self.bids.keys and not self.asks.keys
+
+
+def orders_of(level: Level) -> Iterator[Order]:
+    """Orders of a level, first come first."""
+    order = level.head
+    while order is not None:
+        yield order
+        order = order.next

@@ -1,0 +1,68 @@
+"""Combos: strategies of 2 to 8 legs, each an instrument of its own with a book.
+
+Holds: legs ascend by instrument, each once; ratios are not zero, have no common factor, and the
+first is positive, so two traders who write the same strategy meet in one book; a net price is a
+multiple of `tick_micro` = gcd(|ratio| x tick value), the finest price that whole leg ticks can
+make.
+Never: knows prices or orders.
+"""
+
+from collections.abc import Sequence
+from math import gcd
+from typing import Final
+
+from matching.instruments import Instrument
+
+MAX_LEGS: Final = 8
+MAX_RATIO: Final = 127
+COMBO_BASE: Final = 1 << 24
+"""Book numbers from here on are combos; below, instruments."""
+
+Legs = tuple[tuple[int, int], ...]
+"""(instrument, ratio), canonical."""
+
+
+class Combo:
+    """A strategy. `instruments[i]` trades `ratios[i]` lots per unit, positive legs with the
+    combo's buyer, negative ones against.
+    """
+
+    __slots__ = ("book", "instruments", "legs", "ratios", "tick_micro", "underlying")
+
+    def __init__(self, book: int, instruments: Sequence[Instrument], ratios: Sequence[int]) -> None:
+        self.book = book
+        self.instruments = tuple(instruments)
+        self.ratios = tuple(ratios)
+        self.legs: Legs = tuple(
+            (instrument.number, ratio)
+            for instrument, ratio in zip(instruments, ratios, strict=True)
+        )
+        self.tick_micro = combo_tick_micro(instruments, ratios)
+        self.underlying = instruments[0].underlying
+
+
+def combo_tick_micro(instruments: Sequence[Instrument], ratios: Sequence[int]) -> int:
+    """The finest net price that whole ticks of the legs can make, micro-USDC per unit."""
+    return gcd(
+        *(
+            abs(ratio) * instrument.tick_value_micro
+            for instrument, ratio in zip(instruments, ratios, strict=True)
+        )
+    )
+
+
+def canonical_legs(legs: Sequence[tuple[int, int]]) -> tuple[Legs, int, int]:
+    """The canonical form of any legs: `(legs, sign, factor)`.
+
+    Buying one unit of what was written is buying (`sign` 1) or selling (`sign` -1) `factor`
+    units of the canonical legs. Legs that cancel out vanish; nothing left gives `((), 1, 1)`.
+    """
+    sums: dict[int, int] = {}
+    for instrument, ratio in legs:
+        sums[instrument] = sums.get(instrument, 0) + ratio
+    kept = sorted((instrument, ratio) for instrument, ratio in sums.items() if ratio)
+    if not kept:
+        return (), 1, 1
+    factor = gcd(*(abs(ratio) for _, ratio in kept))
+    sign = 1 if kept[0][1] > 0 else -1
+    return tuple((instrument, sign * ratio // factor) for instrument, ratio in kept), sign, factor

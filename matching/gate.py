@@ -1,0 +1,74 @@
+"""The question that matching asks and margin answers: may these fills be?
+
+Holds: a plan opens with `begin`, proposes groups of fills, and ends with `commit` or `drop`;
+each group is judged as a whole, all legs of a combo together, for every account that it touches;
+a group that is refused leaves the plan as it was before it.
+Never: changes an account before `commit`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from matching.instruments import Instrument
+from matching.orders import Order
+
+FITS: Final = 0
+TAKER_MARGIN: Final = 1
+"""The taker's initial margin would be short."""
+TAKER_FEE: Final = 2
+"""The fill would cost the taker's order more than its maximum fee."""
+TAKER_LIMIT: Final = 3
+"""The taker would hold too many positions or lots."""
+MAKER_FAILS: Final = 4
+"""The maker in `Ruling.maker` cannot take its fill: margin or limits."""
+MAKER_FEE: Final = 5
+"""The fill would cost the maker in `Ruling.maker` more than its maximum fee."""
+
+
+class Fill(NamedTuple):
+    """One planned trade of one instrument, at the maker's price. The maker may be a combo order."""
+
+    maker: Order
+    instrument: Instrument
+    price_ticks: int
+    quantity_lots: int
+    taker_buys: bool
+
+
+class Ruling(NamedTuple):
+    """The gate's answer. `short_micro` is by how much initial margin would miss, `excess_micro`
+    what it has now.
+    """
+
+    outcome: int
+    maker: Order | None = None
+    short_micro: int = 0
+    excess_micro: int = 0
+
+
+class Gate(ABC):
+    """What margin must answer while an order is matched."""
+
+    @abstractmethod
+    def begin(self, taker: Order, replaced: Order | None) -> None:
+        """Opens a plan for an aggressive order; its account is taken without the order
+        `replaced`.
+        """
+
+    @abstractmethod
+    def propose(self, fills: Sequence[Fill], units: int, maker_combo: Order | None) -> Ruling:
+        """Adds a group of fills to the plan if every account can take it.
+
+        A single order's group has one fill and `units` equal to its lots; a combo's has all its
+        legs' and `units` of the combo; `maker_combo` is the resting combo order on the other
+        side, None where the legs' own books fill it.
+        """
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Makes the accounts what the plan says."""
+
+    @abstractmethod
+    def drop(self) -> None:
+        """Forgets the plan."""

@@ -1,0 +1,268 @@
+"""Every reason to refuse a message, by number, with what was wrong and what would be right.
+
+Holds: a code is never reused or renumbered; a template names the value that was got and, where
+there is one, the value that is allowed, so a reject is two integers on the wire and a sentence
+for a person.
+Never: raised. A reject is a value; an exception means a broken invariant.
+"""
+
+from typing import Final, NamedTuple
+
+
+class Reject(NamedTuple):
+    """Why a message was refused: `code` (below), the value `got`, the value `allowed` (0 where
+    the code names none).
+    """
+
+    code: int
+    got: int = 0
+    allowed: int = 0
+
+    @property
+    def name(self) -> str:
+        return TEMPLATES[self.code][0]
+
+    @property
+    def message(self) -> str:
+        return TEMPLATES[self.code][1].format(got=self.got, allowed=self.allowed)
+
+
+# 1xx: the message itself
+MALFORMED: Final = 101
+OVERSIZED: Final = 102
+UNKNOWN_METHOD: Final = 103
+UNSUPPORTED_VERSION: Final = 104
+# 2xx: what it names
+UNKNOWN_INSTRUMENT: Final = 201
+UNKNOWN_ACCOUNT: Final = 202
+UNKNOWN_ORDER: Final = 203
+UNKNOWN_ASSET: Final = 204
+UNKNOWN_UNDERLYING: Final = 205
+UNKNOWN_EXPIRY: Final = 206
+INSTRUMENT_NOT_OPEN: Final = 207
+NOT_YOUR_ORDER: Final = 208
+# 3xx: the order's fields
+PRICE_OUT_OF_RANGE: Final = 301
+PRICE_OFF_TICK: Final = 302
+QUANTITY_OUT_OF_RANGE: Final = 303
+UNKNOWN_SIDE: Final = 304
+UNKNOWN_TIME_IN_FORCE: Final = 305
+UNKNOWN_FLAG: Final = 306
+FEE_TOO_HIGH: Final = 307
+POST_ONLY_NEEDS_GTC: Final = 308
+# 31x: legs
+LEG_COUNT: Final = 311
+LEG_RATIO_OUT_OF_RANGE: Final = 312
+LEGS_NOT_ASCENDING: Final = 313
+LEG_TWICE: Final = 314
+RATIOS_NOT_REDUCED: Final = 315
+FIRST_RATIO_NEGATIVE: Final = 316
+SINGLE_LEG_RATIO: Final = 317
+LEGS_OF_SEVERAL_ASSETS: Final = 318
+# 4xx: life of an order
+ORDER_EXPIRED: Final = 401
+EXPIRY_TOO_FAR: Final = 402
+ORDER_ALREADY_USED: Final = 403
+COUNTER_CANCELLED: Final = 404
+COUNTER_AHEAD: Final = 405
+WOULD_CROSS: Final = 406
+CANNOT_FILL: Final = 407
+ORDER_NOT_LIVE: Final = 408
+COUNTER_MUST_RISE: Final = 409
+# 5xx: who signed
+SIGNATURE_LENGTH: Final = 501
+SIGNATURE_HIGH_S: Final = 502
+SIGNATURE_WRONG_V: Final = 503
+SIGNATURE_ZERO: Final = 504
+SIGNATURE_UNRECOVERABLE: Final = 505
+WRONG_SIGNER: Final = 506
+SESSION_KEY_EXPIRED: Final = 507
+# 6xx: margin and cash
+MARGIN: Final = 601
+TOO_MANY_POSITIONS: Final = 602
+TOO_MANY_LOTS: Final = 603
+WITHDRAWAL_TOO_LARGE: Final = 604
+NO_MARKS: Final = 605
+AMOUNT_OUT_OF_RANGE: Final = 606
+TOO_MANY_OPEN_ORDERS: Final = 607
+MESSAGE_ALREADY_USED: Final = 608
+# 7xx: commands of the operator and of the chain
+INBOX_OUT_OF_ORDER: Final = 701
+LISTING_OUT_OF_ORDER: Final = 702
+MARK_OUT_OF_BOUNDS: Final = 703
+ALREADY_SETTLED: Final = 704
+NOT_YET_EXPIRED: Final = 705
+NOTHING_TO_CUT: Final = 706
+BATCH_OUT_OF_ORDER: Final = 707
+SPEC_OUT_OF_BOUNDS: Final = 708
+GENESIS: Final = 709
+NOT_LINEAR: Final = 710
+# 8xx: the service
+VENUE_STOPPING: Final = 801
+VENUE_BUSY: Final = 802
+
+TEMPLATES: Final[dict[int, tuple[str, str]]] = {
+    MALFORMED: ("malformed", "the message cannot be read at byte {got}"),
+    OVERSIZED: ("oversized", "the message has {got} bytes; at most {allowed} are read"),
+    UNKNOWN_METHOD: ("unknown method", "no such method or message type"),
+    UNSUPPORTED_VERSION: ("unsupported version", "version {got} is not spoken here; use {allowed}"),
+    UNKNOWN_INSTRUMENT: (
+        "unknown instrument",
+        "no instrument has the number {got}; {allowed} are listed",
+    ),
+    UNKNOWN_ACCOUNT: (
+        "unknown account",
+        "no account has the number {got}; deposit first, {allowed} exist",
+    ),
+    UNKNOWN_ORDER: ("unknown order", "no order with this hash is live"),
+    UNKNOWN_ASSET: ("unknown asset", "asset {got} is not accepted; use {allowed} (USDC)"),
+    UNKNOWN_UNDERLYING: (
+        "unknown underlying",
+        "no underlying has the number {got}; {allowed} are listed",
+    ),
+    UNKNOWN_EXPIRY: ("unknown expiry", "no expiry has the number {got}; {allowed} are listed"),
+    INSTRUMENT_NOT_OPEN: (
+        "instrument not open",
+        "instrument {got} does not trade: expired or settled",
+    ),
+    NOT_YOUR_ORDER: ("not your order", "the order belongs to account {allowed}, not {got}"),
+    PRICE_OUT_OF_RANGE: (
+        "price out of range",
+        "limit price {got} micro-USDC; its size must not pass {allowed}",
+    ),
+    PRICE_OFF_TICK: (
+        "price off tick",
+        "limit price {got} is not a multiple of the tick, {allowed} micro-USDC",
+    ),
+    QUANTITY_OUT_OF_RANGE: (
+        "quantity out of range",
+        "quantity {got}; it must be 1 to {allowed} lots",
+    ),
+    UNKNOWN_SIDE: ("unknown side", "side {got}; use 0 (buy) or 1 (sell)"),
+    UNKNOWN_TIME_IN_FORCE: (
+        "unknown time in force",
+        "time in force {got}; use 0 (GTC), 1 (IOC) or 2 (FOK)",
+    ),
+    UNKNOWN_FLAG: ("unknown flag", "flags {got}; only the bits {allowed} have a meaning"),
+    FEE_TOO_HIGH: (
+        "fee too high",
+        "the fee could be {got} micro-USDC a lot; the order allows {allowed}",
+    ),
+    POST_ONLY_NEEDS_GTC: (
+        "post-only needs GTC",
+        "a post-only order rests: use time in force 0 (GTC), not {got}",
+    ),
+    LEG_COUNT: ("leg count", "{got} legs; an order has 1 to {allowed}"),
+    LEG_RATIO_OUT_OF_RANGE: (
+        "leg ratio out of range",
+        "ratio {got}; it must not be 0 and its size at most {allowed}",
+    ),
+    LEGS_NOT_ASCENDING: (
+        "legs not ascending",
+        "leg {got} stands after {allowed}; sort legs by instrument number",
+    ),
+    LEG_TWICE: ("leg twice", "instrument {got} is named by two legs; add their ratios into one"),
+    RATIOS_NOT_REDUCED: (
+        "ratios not reduced",
+        "the ratios share the factor {got}; divide by it, scale quantity up",
+    ),
+    FIRST_RATIO_NEGATIVE: (
+        "first ratio negative",
+        "first ratio {got}; turn all signs, the side and the net price",
+    ),
+    SINGLE_LEG_RATIO: ("single leg ratio", "a single instrument has ratio 1, not {got}"),
+    LEGS_OF_SEVERAL_ASSETS: (
+        "legs of several underlyings",
+        "leg {got} is on another underlying than leg {allowed}",
+    ),
+    ORDER_EXPIRED: (
+        "order expired",
+        "the order expired at {got}; it is now {allowed} (Unix seconds)",
+    ),
+    EXPIRY_TOO_FAR: (
+        "expiry too far",
+        "expiry {got} is too far ahead; the latest is {allowed} (Unix seconds)",
+    ),
+    ORDER_ALREADY_USED: (
+        "order already used",
+        "an order with this hash was taken before; change the salt",
+    ),
+    COUNTER_CANCELLED: (
+        "counter cancelled",
+        "counter {got} was cancelled; the account's is {allowed}",
+    ),
+    COUNTER_AHEAD: ("counter ahead", "counter {got} is ahead of the account's, {allowed}"),
+    WOULD_CROSS: (
+        "would cross",
+        "a post-only order at {got} would trade at once; the best price is {allowed}",
+    ),
+    CANNOT_FILL: ("cannot fill", "fill-or-kill for {got}: only {allowed} can trade at the limit"),
+    ORDER_NOT_LIVE: (
+        "order not live",
+        "the order to cancel or replace is no longer live: filled or cancelled",
+    ),
+    COUNTER_MUST_RISE: ("counter must rise", "new counter {got}; it must be above {allowed}"),
+    SIGNATURE_LENGTH: (
+        "signature length",
+        "the signature has {got} bytes; r, s and v are {allowed}",
+    ),
+    SIGNATURE_HIGH_S: (
+        "signature high s",
+        "s lies in the upper half of the order; negate it and flip v",
+    ),
+    SIGNATURE_WRONG_V: ("signature wrong v", "v is {got}; use 27 or 28"),
+    SIGNATURE_ZERO: ("signature zero", "r or s is zero; sign the digest"),
+    SIGNATURE_UNRECOVERABLE: ("signature unrecoverable", "no key can have made this signature"),
+    WRONG_SIGNER: (
+        "wrong signer",
+        "the signature is not by the owner or a session key of account {got}",
+    ),
+    SESSION_KEY_EXPIRED: (
+        "session key expired",
+        "the session key was valid until {got}; it is now {allowed}",
+    ),
+    MARGIN: (
+        "margin",
+        "initial margin would be short by {got} micro-USDC; the excess is {allowed}",
+    ),
+    TOO_MANY_POSITIONS: (
+        "too many positions",
+        "account {got} holds {allowed} positions, the most there can be",
+    ),
+    TOO_MANY_LOTS: (
+        "too many lots",
+        "gross lots, orders included, would be {got}; at most {allowed}",
+    ),
+    WITHDRAWAL_TOO_LARGE: ("withdrawal too large", "{got} micro-USDC asked; {allowed} are free"),
+    NO_MARKS: ("no marks", "instrument {got} has no mark yet; wait for the first mark update"),
+    AMOUNT_OUT_OF_RANGE: (
+        "amount out of range",
+        "amount {got}; it must be 1 to {allowed} micro-USDC",
+    ),
+    TOO_MANY_OPEN_ORDERS: (
+        "too many open orders",
+        "{got} orders are open; at most {allowed} may be",
+    ),
+    MESSAGE_ALREADY_USED: (
+        "message already used",
+        "a message with this hash was taken before; change the salt",
+    ),
+    INBOX_OUT_OF_ORDER: ("inbox out of order", "inbox entry {got}; the next is {allowed}"),
+    LISTING_OUT_OF_ORDER: ("listing out of order", "number {got}; the next to list is {allowed}"),
+    MARK_OUT_OF_BOUNDS: (
+        "mark out of bounds",
+        "mark of expiry {got} is out of bounds (parameter {allowed})",
+    ),
+    ALREADY_SETTLED: ("already settled", "expiry {got} has a settlement price"),
+    NOT_YET_EXPIRED: ("not yet expired", "expiry at {got}; it is {allowed} (Unix seconds)"),
+    NOTHING_TO_CUT: ("nothing to cut", "no record since batch {got}"),
+    BATCH_OUT_OF_ORDER: ("batch out of order", "batch {got}; the next to confirm is {allowed}"),
+    SPEC_OUT_OF_BOUNDS: (
+        "specification out of bounds",
+        "field {got} of the specification is out of bounds",
+    ),
+    GENESIS: ("genesis", "a journal begins with one Genesis command and has no second"),
+    NOT_LINEAR: ("not linear", "instrument {got} is not a perpetual"),
+    VENUE_STOPPING: ("venue stopping", "the exchange is stopping; nothing was taken"),
+    VENUE_BUSY: ("venue busy", "{got} messages are waiting; retry in {allowed} ms"),
+}
