@@ -1,0 +1,93 @@
+"""Accounts: cash, positions, open orders, and the scenario vectors that margin is read from.
+
+Holds: `risks[u].value` is the sum over positions on underlying u of lots x value of a lot, per
+scenario, at the current marks; `risks[u].order_loss` the sum over open orders of what each could
+lose, per scenario, as of `risks[u].epoch`; `basis_micro` the sum over positions of lots x
+accrual seen, so that cash - basis + value is the account's worth with all that has accrued;
+`gross_lots` the sum of the sizes of positions, `open_lots` of what open orders may still trade
+in legs' lots.
+Never: decides anything.
+"""
+
+from margin.kernel import Vector, zero_vector
+from matching.orders import Order
+
+MAX_POSITIONS = 256
+"""Positions of one account (docs/protocol.md, 5)."""
+MAX_OPEN_ORDERS = 4_096
+"""Open orders of one account: bounds the work of one cancel-all and of one re-margining."""
+
+
+class Position:
+    """Signed lots of one instrument and the accrual per lot that the account has taken already."""
+
+    __slots__ = ("accrual_seen_micro", "quantity_lots")
+
+    def __init__(self, quantity_lots: int, accrual_seen_micro: int) -> None:
+        self.quantity_lots = quantity_lots
+        self.accrual_seen_micro = accrual_seen_micro
+
+
+class Risk:
+    """An account's scenario vectors on one underlying; `epoch` is that of the marks under
+    `order_loss`.
+    """
+
+    __slots__ = ("epoch", "order_loss", "value")
+
+    def __init__(self, epoch: int) -> None:
+        self.value: Vector = zero_vector()
+        self.order_loss: Vector = zero_vector()
+        self.epoch = epoch
+
+
+class Account:
+    """One account: who owns it, what it has and what it has open.
+
+    `counter` voids orders signed with a lower one; `keys` are session keys with the second until
+    which each is valid; `next_slot` is where the next order that fills opens in the account's
+    order tree; `settlements_seen` is how many expiries had settled when it last took what its
+    positions accrued.
+    """
+
+    __slots__ = (
+        "basis_micro",
+        "cash_micro",
+        "counter",
+        "gross_lots",
+        "keys",
+        "next_slot",
+        "number",
+        "open_lots",
+        "orders",
+        "owner",
+        "positions",
+        "risks",
+        "settlements_seen",
+    )
+
+    def __init__(self, number: int, owner: bytes) -> None:
+        self.number = number
+        self.owner = owner
+        self.counter = 0
+        self.keys: dict[bytes, int] = {}
+        self.cash_micro = 0
+        self.basis_micro = 0
+        self.positions: dict[int, Position] = {}
+        self.orders: dict[int, Order] = {}
+        self.gross_lots = 0
+        self.open_lots = 0
+        self.risks: dict[int, Risk] = {}
+        self.next_slot = 0
+        self.settlements_seen = 0
+
+    def risk(self, underlying: int) -> Risk:
+        """The vectors on one underlying, made on first use."""
+        risk = self.risks.get(underlying)
+        if risk is None:
+            risk = self.risks[underlying] = Risk(0)
+        return risk
+
+    def may_sign(self, signer: bytes, time_s: int) -> bool:
+        """True if `signer` is the owner or a session key that is valid at `time_s`."""
+        return signer == self.owner or self.keys.get(signer, -1) >= time_s

@@ -1,0 +1,37 @@
+"""What a fill costs its two sides (docs/protocol.md, 8).
+
+Holds: a fee is a share of the index, for an option at most a share of its premium; it is never
+negative; it divides once and rounds up, in favour of the fee cash.
+Never: decides whether an order's maximum fee allows it.
+"""
+
+from typing import Final, NamedTuple
+
+_RATE_UNIT: Final = 10**6  # rates are in 1e-6 of the index
+_CAP_UNIT: Final = 10**4  # the cap is in 1e-4 of the premium
+_CAP_TO_RATE: Final = _RATE_UNIT // _CAP_UNIT
+
+
+class FeeSchedule(NamedTuple):
+    """The fees of the Genesis command: rates in 1e-6 of the index, cap in 1e-4 of an option's
+    premium.
+    """
+
+    maker_rate: int
+    taker_rate: int
+    cap: int
+
+
+def fee_up(
+    rate: int, cap: int, is_linear: bool, index_micro: int, price_micro: int, quantity_lots: int
+) -> int:
+    """The fee of one side of a fill, in micro-USDC, rounded up.
+
+    ceil(quantity × min(index × rate / 10^6, cap × price / 10^4)) for an option, without the cap
+    for a perpetual or a future; index and price in micro-USDC per lot, an option's price >= 0. The
+    cap is brought to the rate's denominator, so that one division serves both.
+    """
+    per_lot = index_micro * rate
+    if not is_linear:
+        per_lot = min(per_lot, cap * price_micro * _CAP_TO_RATE)
+    return -(-quantity_lots * per_lot // _RATE_UNIT)

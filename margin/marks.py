@@ -1,0 +1,201 @@
+"""The marks in force: what one lot of every instrument is worth in each scenario.
+
+Holds: `values[i, s]` is an option's scenario price, or a perpetual's or future's accrual plus
+its move; column BASE is the mark itself (for a linear instrument its accrual). `offset_micro[i]`
+= carry - accrual turns a price into the units of `values` (0 for options). `epoch[u]` counts the
+updates of underlying u. A settled instrument is worth its payoff in every scenario.
+Never: fits or smooths anything (floats advise in `margin/analytics`; what arrives here is
+integers).
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from margin.fixed_point import ln_q30
+from margin.kernel import Vector
+from margin.rows import price_expiry, price_linear
+from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
+from margin.svi import ExpiryMark
+from matching.combos import COMBO_BASE, Combo
+from matching.instruments import FUTURE, PERPETUAL, Expiry, Instrument
+
+_FIRST_CAPACITY: Final = 1_024
+
+
+class _Chain:
+    """The options of one expiry, as the arrays that pricing wants."""
+
+    __slots__ = ("kinds", "ln_strikes", "numbers", "strikes")
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self.kinds: list[int] = []
+        self.strikes: list[int] = []
+        self.ln_strikes: list[int] = []
+
+
+class Marks:
+    """Marks of all underlyings, by instrument number."""
+
+    __slots__ = (
+        "_chains",
+        "_combo_values",
+        "_futures",
+        "_perpetuals",
+        "accrual_micro",
+        "carry_micro",
+        "epochs",
+        "index_micro",
+        "is_marked",
+        "mark_time_s",
+        "offset_micro",
+        "values",
+    )
+
+    def __init__(self) -> None:
+        self.values: NDArray[np.int64] = np.zeros((_FIRST_CAPACITY, SCENARIO_COUNT), dtype=np.int64)
+        self.offset_micro: list[int] = []
+        self.accrual_micro: list[int] = []
+        self.carry_micro: list[int] = []
+        self.is_marked: list[bool] = []
+        self.index_micro: dict[int, int] = {}
+        self.mark_time_s: dict[int, int] = {}
+        self.epochs: dict[int, int] = {}
+        self._chains: dict[int, _Chain] = {}
+        self._futures: dict[int, Instrument] = {}
+        self._perpetuals: dict[int, Instrument] = {}
+        self._combo_values: dict[int, tuple[int, Vector]] = {}
+
+    def list_instrument(self, instrument: Instrument) -> None:
+        """Makes room for an instrument; it has no mark before the next update."""
+        number = instrument.number
+        if number >= len(self.values):
+            grown = np.zeros((2 * len(self.values), SCENARIO_COUNT), dtype=np.int64)
+            grown[: len(self.values)] = self.values
+            self.values = grown
+        self.offset_micro.append(0)
+        self.accrual_micro.append(0)
+        self.carry_micro.append(0)
+        self.is_marked.append(False)
+        if instrument.kind == PERPETUAL:
+            self._perpetuals[instrument.underlying.number] = instrument
+            return
+        assert instrument.expiry is not None, "only a perpetual has no expiry"
+        if instrument.kind == FUTURE:
+            self._futures[instrument.expiry.number] = instrument
+            return
+        chain = self._chains.setdefault(instrument.expiry.number, _Chain())
+        chain.numbers.append(number)
+        chain.kinds.append(instrument.kind)
+        chain.strikes.append(instrument.strike_micro)
+        chain.ln_strikes.append(ln_q30(instrument.strike_micro))
+
+    def ln_strikes_q30(self, expiry: int) -> Sequence[int]:
+        """ln(strike) in Q30 of every option of an expiry, for checks at the door."""
+        chain = self._chains.get(expiry)
+        return chain.ln_strikes if chain else ()
+
+    def update_index(self, underlying: int, index_micro: int, time_s: int) -> list[int]:
+        """Takes a new index; gives the perpetuals whose accrual moved."""
+        self.index_micro[underlying] = index_micro
+        self.mark_time_s[underlying] = time_s
+        self.epochs[underlying] = self.epochs.get(underlying, 0) + 1
+        perpetual = self._perpetuals.get(underlying)
+        return [self._mark_linear(perpetual, index_micro)] if perpetual else []
+
+    def update_expiry(self, expiry: Expiry, mark: ExpiryMark, time_s: int) -> list[int]:
+        """Reprices the options of an expiry and marks its future; gives the futures whose
+        accrual moved.
+        """
+        chain = self._chains.get(expiry.number)
+        if chain:
+            prices, rows = price_expiry(
+                np.array(chain.kinds, dtype=np.int64),
+                np.array(chain.strikes, dtype=np.int64),
+                np.array(chain.ln_strikes, dtype=np.int64),
+                mark,
+                expiry.expiry_time_s - time_s,
+            )
+            self.values[chain.numbers] = prices[:, None] + rows
+            for number in chain.numbers:
+                self.is_marked[number] = True
+        future = self._futures.get(expiry.number)
+        return [self._mark_linear(future, mark.forward_micro)] if future else []
+
+    def settle_expiry(
+        self, expiry: Expiry, settlement_micro: int, options: Sequence[Instrument]
+    ) -> list[int]:
+        """Fixes every instrument of an expiry at its payoff; gives the futures whose accrual
+        moved.
+        """
+        underlying = expiry.underlying.number
+        self.epochs[underlying] = self.epochs.get(underlying, 0) + 1
+        for option in options:
+            self.values[option.number] = option.payoff_micro(settlement_micro)
+        future = self._futures.get(expiry.number)
+        if future is None:
+            return []
+        moved = self._mark_linear(future, settlement_micro)
+        self.values[future.number] = self.accrual_micro[future.number]
+        return [moved]
+
+    def accrue(self, instrument: Instrument, rate_micro: int) -> None:
+        """Funding: each long lot pays `rate_micro`, each short lot receives it, when its account
+        is next touched.
+        """
+        number = instrument.number
+        underlying = instrument.underlying.number
+        self.epochs[underlying] = self.epochs.get(underlying, 0) + 1
+        self.accrual_micro[number] -= rate_micro
+        self.offset_micro[number] += rate_micro
+        self.values[number] -= rate_micro
+
+    def _mark_linear(self, instrument: Instrument, mark_micro: int) -> int:
+        """Brings a linear instrument to its mark through its accrual. The first mark only sets
+        the carry: nobody has traded.
+        """
+        number = instrument.number
+        if self.is_marked[number]:
+            self.accrual_micro[number] += mark_micro - self.carry_micro[number]
+        self.is_marked[number] = True
+        self.carry_micro[number] = mark_micro
+        self.offset_micro[number] = mark_micro - self.accrual_micro[number]
+        self.values[number] = price_linear(mark_micro) + self.accrual_micro[number]
+        return number
+
+    def mark_micro(self, instrument: Instrument) -> int:
+        """The mark of one lot, micro-USDC: an option's price, a linear instrument's reference."""
+        if instrument.is_linear:
+            return self.carry_micro[instrument.number]
+        return int(self.values[instrument.number, BASE_SCENARIO])
+
+    def mark_ticks(self, instrument: Instrument) -> int:
+        """The mark in whole ticks, to nearest, half up."""
+        tick = instrument.tick_value_micro
+        return (2 * self.mark_micro(instrument) + tick) // (2 * tick)
+
+    def unit_value(self, book: int, combos: dict[int, Combo]) -> Vector:
+        """Scenario values of one lot of an instrument or one unit of a combo."""
+        if book < COMBO_BASE:
+            return self.values[book]
+        combo = combos[book]
+        epoch = self.epochs.get(combo.underlying.number, 0)
+        cached = self._combo_values.get(book)
+        if cached is None or cached[0] != epoch:
+            numbers = [instrument.number for instrument in combo.instruments]
+            value: Vector = np.array(combo.ratios, dtype=np.int64) @ self.values[numbers]
+            cached = self._combo_values[book] = (epoch, value)
+        return cached[1]
+
+    def forget_combo(self, book: int) -> None:
+        """Drops what is kept of a combo whose number may be given again."""
+        self._combo_values.pop(book, None)
+
+    def unit_offset_micro(self, book: int, combos: dict[int, Combo]) -> int:
+        """What to take from a price (per lot or unit) to bring it to the units of `unit_value`."""
+        if book < COMBO_BASE:
+            return self.offset_micro[book]
+        return sum(ratio * self.offset_micro[number] for number, ratio in combos[book].legs)
