@@ -1,0 +1,392 @@
+"""The messages that people and the operator sign: typed values, their bytes in a command, and
+their EIP-712 hashes.
+
+Holds: a field fits the integer type that docs/protocol.md (2) gives it, so that packing cannot
+fail: what is read from bytes does by its form, and a door that reads text checks before it builds.
+A hash here equals what any EIP-712 wallet computes for the same values; so do the contracts
+(`tests/data/signing_vectors.json`).
+Never: changes a message once built, knows who may sign, or reads a clock.
+"""
+
+from functools import lru_cache
+from math import gcd
+from struct import Struct
+from typing import Final, NamedTuple
+
+from matching.combos import MAX_LEGS, MAX_RATIO
+from matching.instruments import MAX_LOTS, MAX_VALUE_MICRO
+from matching.orders import FOK, GTC, KNOWN_FLAGS, POST_ONLY, SELL
+from matching.rejects import (
+    FIRST_RATIO_NEGATIVE,
+    LEG_COUNT,
+    LEG_RATIO_OUT_OF_RANGE,
+    LEG_TWICE,
+    LEGS_NOT_ASCENDING,
+    MALFORMED,
+    POST_ONLY_NEEDS_GTC,
+    PRICE_OUT_OF_RANGE,
+    QUANTITY_OUT_OF_RANGE,
+    RATIOS_NOT_REDUCED,
+    SINGLE_LEG_RATIO,
+    UNKNOWN_FLAG,
+    UNKNOWN_SIDE,
+    UNKNOWN_TIME_IN_FORCE,
+    Reject,
+)
+from settlement.keccak import keccak256
+
+Legs = tuple[tuple[int, int], ...]
+"""(instrument, ratio); a single instrument is ((instrument, 1),)."""
+
+NO_ORDER: Final = bytes(32)
+"""`Order.replaces` of an order that takes nobody's place."""
+
+MAX_PRICE_MICRO: Final = MAX_VALUE_MICRO - 1
+MAX_NET_PRICE_MICRO: Final = (1 << 38) - 1
+"""Largest size of a limit price: of a single instrument per lot, of a combo per unit
+(docs/protocol.md, 1).
+"""
+
+# The messages ----------------------------------------------------------------------------------
+
+
+class Order:
+    """An order as its owner signs it; fields and units as in docs/protocol.md, 2.
+
+    A plain class because it is built once per order on the hot path, where a named tuple costs
+    half as much again, and five times once compiled.
+    """
+
+    __slots__ = (
+        "account",
+        "counter",
+        "expiry_s",
+        "flags",
+        "legs",
+        "limit_price_micro",
+        "max_fee_micro",
+        "quantity_lots",
+        "replaces",
+        "salt",
+        "side",
+        "time_in_force",
+    )
+
+    def __init__(
+        self,
+        account: int,
+        counter: int,
+        side: int,
+        time_in_force: int,
+        flags: int,
+        limit_price_micro: int,
+        quantity_lots: int,
+        max_fee_micro: int,
+        expiry_s: int,
+        salt: int,
+        replaces: bytes,
+        legs: Legs,
+    ) -> None:
+        self.account = account
+        self.counter = counter
+        self.side = side
+        self.time_in_force = time_in_force
+        self.flags = flags
+        self.limit_price_micro = limit_price_micro
+        self.quantity_lots = quantity_lots
+        self.max_fee_micro = max_fee_micro
+        self.expiry_s = expiry_s
+        self.salt = salt
+        self.replaces = replaces
+        self.legs = legs
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Order) and all(
+            getattr(self, name) == getattr(other, name) for name in Order.__slots__
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.account, self.salt, self.legs))
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in Order.__slots__)
+        return f"Order({fields})"
+
+
+class Cancel(NamedTuple):
+    """Cancel one live order of the account."""
+
+    account: int
+    order_hash: bytes
+
+
+class CancelAll(NamedTuple):
+    """Raise the account's counter: every order signed with a lower one is void."""
+
+    account: int
+    new_counter: int
+
+
+class Withdraw(NamedTuple):
+    """Move free cash out of the exchange, to be claimed from the Vault by the account's owner."""
+
+    account: int
+    asset: int
+    amount_micro: int
+    salt: int
+
+
+class Acknowledgement(NamedTuple):
+    """The operator's word that `order_hash` stands in the journal at `sequence`, where the
+    journal's chain hash is `journal_hash`.
+    """
+
+    sequence: int
+    order_hash: bytes
+    journal_hash: bytes
+
+
+Message = Order | Cancel | CancelAll | Withdraw | Acknowledgement
+
+# Bytes in a command ------------------------------------------------------------------------------
+
+_ORDER: Final = Struct(">IIBBHqIQQQ32sB")
+_LEG: Final = Struct(">Ih")
+_LEG_COUNT_AT: Final = _ORDER.size - 1
+_LEGS_AT: Final = _ORDER.size
+_LEG_SIZE: Final = _LEG.size
+
+
+def encode_order(order: Order) -> bytes:
+    """`order` of docs/protocol.md, 3: 81 bytes and 6 for each leg."""
+    legs = order.legs
+    head = _ORDER.pack(
+        order.account,
+        order.counter,
+        order.side,
+        order.time_in_force,
+        order.flags,
+        order.limit_price_micro,
+        order.quantity_lots,
+        order.max_fee_micro,
+        order.expiry_s,
+        order.salt,
+        order.replaces,
+        len(legs),
+    )
+    return head + b"".join([_LEG.pack(instrument, ratio) for instrument, ratio in legs])
+
+
+def decode_order(data: bytes, offset: int = 0) -> tuple[Order, int] | Reject:
+    """The order that begins at `offset`, and where it ends; MALFORMED names the byte where the
+    data ends too soon. Reads the form alone: `check_order_fields` looks at the values.
+    """
+    if offset + _LEGS_AT > len(data):
+        return Reject(MALFORMED, len(data))
+    end = offset + _LEGS_AT + data[offset + _LEG_COUNT_AT] * _LEG_SIZE
+    if end > len(data):
+        return Reject(MALFORMED, len(data))
+    (
+        account,
+        counter,
+        side,
+        time_in_force,
+        flags,
+        limit_price_micro,
+        quantity_lots,
+        max_fee_micro,
+        expiry_s,
+        salt,
+        replaces,
+        count,
+    ) = _ORDER.unpack_from(data, offset)
+    legs_at = offset + _LEGS_AT
+    legs: Legs = (
+        (_LEG.unpack_from(data, legs_at),)
+        if count == 1
+        else tuple(_LEG.iter_unpack(data[legs_at:end]))  # pyright: ignore
+    )
+    order = Order(
+        account,
+        counter,
+        side,
+        time_in_force,
+        flags,
+        limit_price_micro,
+        quantity_lots,
+        max_fee_micro,
+        expiry_s,
+        salt,
+        replaces,
+        legs,
+    )
+    return order, end
+
+
+# Checks that need no state -----------------------------------------------------------------------
+
+
+def check_order_fields(order: Order) -> Reject | None:
+    """The first of an order's fields that no exchange state could make right, or None."""
+    legs = order.legs
+    if len(legs) == 1:
+        # The price of a single instrument is positive; a net price may have either sign.
+        price = order.limit_price_micro
+        if not 0 < price <= MAX_PRICE_MICRO:
+            return Reject(PRICE_OUT_OF_RANGE, price, MAX_PRICE_MICRO)
+        ratio = legs[0][1]
+        if ratio != 1:
+            return Reject(SINGLE_LEG_RATIO, ratio, 1)
+    else:
+        reject = _check_legs(legs)
+        if reject is not None:
+            return reject
+        if abs(order.limit_price_micro) > MAX_NET_PRICE_MICRO:
+            return Reject(PRICE_OUT_OF_RANGE, order.limit_price_micro, MAX_NET_PRICE_MICRO)
+    if not 0 < order.quantity_lots <= MAX_LOTS:
+        return Reject(QUANTITY_OUT_OF_RANGE, order.quantity_lots, MAX_LOTS)
+    if order.side > SELL:
+        return Reject(UNKNOWN_SIDE, order.side)
+    if order.time_in_force > FOK:
+        return Reject(UNKNOWN_TIME_IN_FORCE, order.time_in_force)
+    if order.flags:
+        if order.flags & ~KNOWN_FLAGS:
+            return Reject(UNKNOWN_FLAG, order.flags, KNOWN_FLAGS)
+        if order.flags & POST_ONLY and order.time_in_force != GTC:
+            return Reject(POST_ONLY_NEEDS_GTC, order.time_in_force)
+    return None
+
+
+def _check_legs(legs: Legs) -> Reject | None:
+    """Whether the legs of a combo are in canonical form."""
+    if not 1 <= len(legs) <= MAX_LEGS:
+        return Reject(LEG_COUNT, len(legs), MAX_LEGS)
+    previous = -1
+    factor = 0
+    for instrument, ratio in legs:
+        if ratio == 0 or abs(ratio) > MAX_RATIO:
+            return Reject(LEG_RATIO_OUT_OF_RANGE, ratio, MAX_RATIO)
+        if instrument == previous:
+            return Reject(LEG_TWICE, instrument)
+        if instrument < previous:
+            return Reject(LEGS_NOT_ASCENDING, instrument, previous)
+        previous = instrument
+        factor = gcd(factor, ratio)
+    if factor != 1:
+        return Reject(RATIOS_NOT_REDUCED, factor)
+    if legs[0][1] < 0:
+        return Reject(FIRST_RATIO_NEGATIVE, legs[0][1])
+    return None
+
+
+# EIP-712 hashes ----------------------------------------------------------------------------------
+
+LEG_TYPE: Final = "Leg(uint32 instrument,int16 ratio)"
+ORDER_TYPE: Final = (
+    "Order(uint32 account,uint32 counter,uint8 side,uint8 timeInForce,uint16 flags,"
+    "int64 limitPriceMicro,uint32 quantityLots,uint64 maxFeeMicro,uint64 expirySeconds,"
+    "uint64 salt,bytes32 replaces,Leg[] legs)"
+)
+CANCEL_TYPE: Final = "Cancel(uint32 account,bytes32 orderHash)"
+CANCEL_ALL_TYPE: Final = "CancelAll(uint32 account,uint32 newCounter)"
+WITHDRAW_TYPE: Final = "Withdraw(uint32 account,uint8 asset,uint64 amountMicro,uint64 salt)"
+ACKNOWLEDGEMENT_TYPE: Final = (
+    "Acknowledgement(uint64 sequence,bytes32 orderHash,bytes32 journalHash)"
+)
+DOMAIN_TYPE: Final = (
+    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+)
+DOMAIN_NAME: Final = "Straddle"
+DOMAIN_VERSION: Final = "1"
+
+LEG_TYPE_HASH: Final = keccak256(LEG_TYPE.encode())
+# The referenced struct's type follows the referring one's (EIP-712, encodeType).
+ORDER_TYPE_HASH: Final = keccak256((ORDER_TYPE + LEG_TYPE).encode())
+CANCEL_TYPE_HASH: Final = keccak256(CANCEL_TYPE.encode())
+CANCEL_ALL_TYPE_HASH: Final = keccak256(CANCEL_ALL_TYPE.encode())
+WITHDRAW_TYPE_HASH: Final = keccak256(WITHDRAW_TYPE.encode())
+ACKNOWLEDGEMENT_TYPE_HASH: Final = keccak256(ACKNOWLEDGEMENT_TYPE.encode())
+DOMAIN_TYPE_HASH: Final = keccak256(DOMAIN_TYPE.encode())
+
+# Each value stands in a word of 32 bytes, on the right; a negative number is extended by its sign
+# (three words of 64 bits that are all 0 or all -1).
+_LEG_WORDS: Final = Struct(">32s28xIqqqq")
+_ORDER_WORDS: Final = Struct(">32s28xI28xI31xB31xB30xHqqqq28xI24xQ24xQ24xQ32s32s")
+_CANCEL_WORDS: Final = Struct(">32s28xI32s")
+_CANCEL_ALL_WORDS: Final = Struct(">32s28xI28xI")
+_WITHDRAW_WORDS: Final = Struct(">32s28xI31xB24xQ24xQ")
+_ACKNOWLEDGEMENT_WORDS: Final = Struct(">32s24xQ32s32s")
+
+_LEGS_KEPT: Final = 4_096
+"""How many leg lists the memory of their hashes keeps: more than are traded at once."""
+
+
+@lru_cache(maxsize=_LEGS_KEPT)
+def legs_hash(legs: Legs) -> bytes:
+    """Hash of the array `legs`: H of the legs' struct hashes, one after the other. Remembered,
+    because the same few thousand lists carry nearly all orders.
+    """
+    hashes: list[bytes] = []
+    for instrument, ratio in legs:
+        sign = ratio >> 63
+        hashes.append(
+            keccak256(_LEG_WORDS.pack(LEG_TYPE_HASH, instrument, sign, sign, sign, ratio))
+        )
+    return keccak256(b"".join(hashes))
+
+
+def order_hash(order: Order) -> bytes:
+    """Struct hash of an order: the name by which it is known everywhere outside the engine."""
+    price = order.limit_price_micro
+    sign = price >> 63
+    return keccak256(
+        _ORDER_WORDS.pack(
+            ORDER_TYPE_HASH,
+            order.account,
+            order.counter,
+            order.side,
+            order.time_in_force,
+            order.flags,
+            sign,
+            sign,
+            sign,
+            price,
+            order.quantity_lots,
+            order.max_fee_micro,
+            order.expiry_s,
+            order.salt,
+            order.replaces,
+            legs_hash(order.legs),
+        )
+    )
+
+
+def struct_hash(message: Message) -> bytes:
+    """EIP-712 `hashStruct` of any message."""
+    if isinstance(message, Order):
+        return order_hash(message)
+    if isinstance(message, Cancel):
+        return keccak256(_CANCEL_WORDS.pack(CANCEL_TYPE_HASH, *message))
+    if isinstance(message, CancelAll):
+        return keccak256(_CANCEL_ALL_WORDS.pack(CANCEL_ALL_TYPE_HASH, *message))
+    if isinstance(message, Withdraw):
+        return keccak256(_WITHDRAW_WORDS.pack(WITHDRAW_TYPE_HASH, *message))
+    return keccak256(_ACKNOWLEDGEMENT_WORDS.pack(ACKNOWLEDGEMENT_TYPE_HASH, *message))
+
+
+def domain_separator(chain_id: int, settlement: bytes) -> bytes:
+    """Hash of the signing domain; `settlement` is the contract's address, 20 bytes. Compute it
+    once and keep it.
+    """
+    return keccak256(
+        DOMAIN_TYPE_HASH
+        + keccak256(DOMAIN_NAME.encode())
+        + keccak256(DOMAIN_VERSION.encode())
+        + chain_id.to_bytes(32, "big")
+        + settlement.rjust(32, b"\0")
+    )
+
+
+def signing_digest(separator: bytes, message_hash: bytes) -> bytes:
+    """What is signed: H(0x1901 ‖ domain separator ‖ struct hash)."""
+    return keccak256(b"\x19\x01" + separator + message_hash)

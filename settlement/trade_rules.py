@@ -1,0 +1,188 @@
+"""Records of trades: fills, the combos that they are legs of, and positions settled.
+
+Holds: each handler checks everything before it changes anything (docs/protocol.md, 4); what one
+side of a fill pays, the other side and the fee cash receive.
+Never: can tell whether a price was the order's to pay, since only the order's hash is here: that is
+proved with the order, or audited from the journal.
+"""
+
+from typing import Final
+
+from margin.fees import fee_up
+from matching.instruments import MAX_VALUE_MICRO
+from settlement import violations as rule
+from settlement.account_rules import unknown_account
+from settlement.combo_rule import combo_violation, is_leg
+from settlement.records import (
+    MAKER_ADVANCES,
+    TAKER_ADVANCES,
+    TAKER_BUYS,
+    ComboFilled,
+    Fill,
+    PositionSettled,
+)
+from settlement.state import Account, Market, State
+from settlement.violations import Violation
+
+MAX_POSITIONS: Final = 256
+MAX_FILLED_LOTS: Final = (1 << 32) - 1
+MAX_POSITION_LOTS: Final = (1 << 31) - 1
+
+
+def fill_made(state: State, fill: Fill) -> Violation | None:
+    # CHECK
+    market = state.markets.get(fill.instrument)
+    if market is None:
+        return Violation(rule.UNKNOWN_INSTRUMENT, fill.taker, fill.instrument)
+    price_micro = fill.price_ticks * market.tick_value_micro
+    violation = _terms_violation(state, fill, market, price_micro)
+    if violation is not None:
+        return violation
+    flags, lots = fill.flags, fill.quantity_lots
+    maker, taker = state.accounts[fill.maker], state.accounts[fill.taker]
+    bought = lots if flags & TAKER_BUYS else -lots
+    violation = (
+        _position_violation(taker, market, bought, fill)
+        or _position_violation(maker, market, -bought, fill)
+        or (_order_violation(maker, fill.maker_slot, lots) if flags & MAKER_ADVANCES else None)
+        or (_order_violation(taker, fill.taker_slot, lots) if flags & TAKER_ADVANCES else None)
+    )
+    if violation is not None:
+        return violation
+    # COMMIT
+    index_micro, is_linear = market.underlying.index_micro, market.is_linear
+    maker_rate, taker_rate, cap = state.fees
+    maker_fee = fee_up(maker_rate, cap, is_linear, index_micro, price_micro, lots)
+    taker_fee = fee_up(taker_rate, cap, is_linear, index_micro, price_micro, lots)
+    paid_micro = bought * (price_micro - market.carry_micro)
+    taker_gain, maker_gain = -paid_micro - taker_fee, paid_micro - maker_fee
+    taker.cash_micro += taker_gain
+    maker.cash_micro += maker_gain
+    state.cash_micro += taker_gain + maker_gain
+    state.fee_micro += maker_fee + taker_fee
+    taker.trade(market, bought)
+    maker.trade(market, -bought)
+    if flags & MAKER_ADVANCES:
+        maker.advance_order(fill.maker_slot, lots)
+    if flags & TAKER_ADVANCES:
+        taker.advance_order(fill.taker_slot, lots)
+    state.touch(maker)
+    state.touch(taker)
+    if is_leg(fill):
+        state.open_legs.append(fill)
+    return None
+
+
+def _terms_violation(
+    state: State, fill: Fill, market: Market, price_micro: int
+) -> Violation | None:
+    """What of a fill can be judged without its positions and orders."""
+    taker, known = fill.taker, len(state.accounts)
+    if fill.maker >= known or taker >= known:
+        return unknown_account(state, max(fill.maker, taker))
+    if fill.maker == taker:
+        return Violation(rule.SELF_TRADE, taker, taker)
+    if fill.flags > 7 or fill.flags & (MAKER_ADVANCES | TAKER_ADVANCES) == TAKER_ADVANCES:
+        return Violation(rule.UNKNOWN_FLAGS, taker, fill.flags)
+    if not fill.quantity_lots:
+        return Violation(rule.QUANTITY_ZERO, taker)
+    if abs(price_micro) >= MAX_VALUE_MICRO or (price_micro < 0 and not market.is_linear):
+        return Violation(rule.PRICE_OUT_OF_RANGE, taker, price_micro, MAX_VALUE_MICRO - 1)
+    if market.settlement_micro is not None:
+        return Violation(rule.MARKET_CLOSED, taker, market.number)
+    if not market.is_marked:
+        return Violation(rule.NO_MARK, taker, market.number)
+    return None
+
+
+def _position_violation(
+    account: Account, market: Market, lots: int, fill: Fill
+) -> Violation | None:
+    """Whether a position may change by signed lots. The positions after a leg are counted when its
+    combo is closed, since one leg may make room for another.
+    """
+    position = account.positions.get(market.number)
+    if position is None:
+        return None if is_leg(fill) else _count_violation(account, len(account.positions) + 1)
+    if position.accrual_seen_micro != market.accrual_micro:
+        return Violation(
+            rule.POSITION_NOT_SETTLED,
+            account.number,
+            position.accrual_seen_micro,
+            market.accrual_micro,
+        )
+    lots += position.quantity_lots
+    if abs(lots) > MAX_POSITION_LOTS:
+        return Violation(rule.POSITION_TOO_LARGE, account.number, lots, MAX_POSITION_LOTS)
+    return None
+
+
+def _count_violation(account: Account, count: int) -> Violation | None:
+    if count <= MAX_POSITIONS:
+        return None
+    return Violation(rule.TOO_MANY_POSITIONS, account.number, count, MAX_POSITIONS)
+
+
+def _order_violation(account: Account, slot: int, lots: int) -> Violation | None:
+    order = account.orders.get(slot)
+    if order is None:
+        return Violation(rule.SLOT_EMPTY, account.number, slot)
+    filled_lots = order.filled_lots + lots
+    if filled_lots > MAX_FILLED_LOTS:
+        return Violation(rule.ORDER_OVERFILLED, account.number, filled_lots, MAX_FILLED_LOTS)
+    return None
+
+
+def combo_filled(state: State, combo: ComboFilled) -> Violation | None:
+    # CHECK
+    legs, markets, accounts = state.open_legs, state.markets, state.accounts
+    violation = combo_violation(combo, legs, lambda number: markets[number].tick_value_micro)
+    if violation is not None:
+        return violation
+    parties = [(accounts[combo.taker], combo.taker_slot)]
+    if combo.flags & MAKER_ADVANCES:
+        parties.append((accounts[combo.maker], combo.maker_slot))
+    for account, slot in parties:
+        violation = _order_violation(account, slot, combo.units)
+        if violation is not None:
+            return violation
+    for number in (combo.taker, *(leg.maker for leg in legs)):
+        violation = _count_violation(accounts[number], len(accounts[number].positions))
+        if violation is not None:
+            return violation
+    # COMMIT
+    for account, slot in parties:
+        account.advance_order(slot, combo.units)
+    legs.clear()
+    return None
+
+
+def position_settled(state: State, record: PositionSettled) -> Violation | None:
+    # CHECK
+    number, instrument = record
+    if number >= len(state.accounts):
+        return unknown_account(state, number)
+    account, market = state.accounts[number], state.markets.get(instrument)
+    position = account.positions.get(instrument)
+    if market is None or position is None:
+        return Violation(rule.NO_POSITION, number, instrument)
+    gain_per_lot = market.accrual_micro - position.accrual_seen_micro
+    settlement_micro = market.settlement_micro
+    if settlement_micro is None:
+        if not gain_per_lot:
+            return Violation(rule.NOTHING_TO_SETTLE, number, instrument)
+    elif market.is_linear and market.carry_micro != settlement_micro:
+        return Violation(rule.FUTURE_NOT_CLOSED, number, market.carry_micro, settlement_micro)
+    # COMMIT
+    if settlement_micro is not None:
+        gain_per_lot += market.payoff_micro(settlement_micro)
+    gain_micro = position.quantity_lots * gain_per_lot
+    account.cash_micro += gain_micro
+    state.cash_micro += gain_micro
+    state.accrued_micro -= gain_micro
+    if settlement_micro is None:
+        account.bring_up(market)
+    else:
+        account.close(market)
+    state.touch(account)
+    return None
