@@ -1,0 +1,266 @@
+"""The canonical bytes of commands and events: one encoding, the journal's and every replica's.
+
+Holds: `decode(encode(x)) == x`, and `encode(decode(data)) == data` for every data that decodes,
+so equal values have equal bytes; version and type come first; big-endian; no field is optional;
+bytes that are not a whole message give a Reject with the position, never an exception. Golden
+vectors: `tests/data/codec_vectors.json`.
+Never: changes within a version.
+"""
+
+from collections.abc import Callable, Sequence
+from struct import Struct
+from typing import Any, Final, NamedTuple
+
+from exchange import commands, events
+from exchange.commands import Command, PlaceOrder
+from exchange.events import Event
+from matching.rejects import MALFORMED, UNSUPPORTED_VERSION, Reject
+from settlement.signed_messages import Order, decode_order, encode_order
+
+VERSION: Final = 1
+
+
+class _Codec(NamedTuple):
+    """How one kind of field becomes bytes and back. `read(data, at)` gives the value and where
+    it ends; it raises IndexError where the data ends too soon.
+    """
+
+    write: Callable[[Any], bytes]
+    read: Callable[[bytes, int], tuple[Any, int]]
+
+
+def _take(data: bytes, at: int, size: int) -> bytes:
+    if at + size > len(data):
+        raise IndexError(len(data))
+    return data[at : at + size]
+
+
+def _integer(size: int, signed: bool = False) -> _Codec:
+    def write(value: int) -> bytes:
+        return value.to_bytes(size, "big", signed=signed)
+
+    def read(data: bytes, at: int) -> tuple[int, int]:
+        return int.from_bytes(_take(data, at, size), "big", signed=signed), at + size
+
+    return _Codec(write, read)
+
+
+def _fixed(size: int) -> _Codec:
+    def write(value: bytes) -> bytes:
+        if len(value) != size:
+            raise ValueError(f"{len(value)} bytes where {size} belong")
+        return value
+
+    def read(data: bytes, at: int) -> tuple[bytes, int]:
+        return _take(data, at, size), at + size
+
+    return _Codec(write, read)
+
+
+def _counted(count: _Codec, item: _Codec) -> _Codec:
+    """A tuple: its length, then its items."""
+
+    def write(values: Sequence[Any]) -> bytes:
+        return count.write(len(values)) + b"".join(item.write(value) for value in values)
+
+    def read(data: bytes, at: int) -> tuple[tuple[Any, ...], int]:
+        length, at = count.read(data, at)
+        values: list[Any] = []
+        for _ in range(length):
+            value, at = item.read(data, at)
+            values.append(value)
+        return tuple(values), at
+
+    return _Codec(write, read)
+
+
+def _group(*parts: _Codec) -> _Codec:
+    """A tuple of a fixed shape."""
+
+    def write(values: Sequence[Any]) -> bytes:
+        return b"".join(part.write(value) for part, value in zip(parts, values, strict=True))
+
+    def read(data: bytes, at: int) -> tuple[tuple[Any, ...], int]:
+        values: list[Any] = []
+        for part in parts:
+            value, at = part.read(data, at)
+            values.append(value)
+        return tuple(values), at
+
+    return _Codec(write, read)
+
+
+def _order() -> _Codec:
+    def read(data: bytes, at: int) -> tuple[Order, int]:
+        decoded = decode_order(data, at)
+        if isinstance(decoded, Reject):
+            raise IndexError(decoded.got)
+        return decoded
+
+    return _Codec(encode_order, read)
+
+
+def _sized(count: _Codec) -> _Codec:
+    """Bytes of any length: their length, then they."""
+
+    def write(value: bytes) -> bytes:
+        return count.write(len(value)) + value
+
+    def read(data: bytes, at: int) -> tuple[bytes, int]:
+        length, at = count.read(data, at)
+        return _take(data, at, length), at + length
+
+    return _Codec(write, read)
+
+
+_U8, _U16, _U24, _U32 = _integer(1), _integer(2), _integer(3), _integer(4)
+_U40, _U48, _U64 = _integer(5), _integer(6), _integer(8)
+_I16, _I32, _I64 = _integer(2, True), _integer(4, True), _integer(8, True)
+_ADDRESS, _HASH, _SIGNATURE, _NAME = _fixed(20), _fixed(32), _fixed(65), _fixed(8)
+_SAMPLES = _group(*(_U40,) * commands.SETTLEMENT_SAMPLES)
+_MARKS = _counted(_U16, _group(_U16, _U40, _I32, _I32, _I32, _I32, _I32))
+_LEGS = _counted(_U8, _group(_U32, _I16))
+
+_COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
+    commands.Genesis: (_U64, _ADDRESS, _ADDRESS, _U16, _U16, _U16, _U8),
+    commands.PlaceOrder: (_order(), _HASH, _ADDRESS, _SIGNATURE),
+    commands.CancelOrder: (_U32, _HASH, _ADDRESS, _SIGNATURE),
+    commands.CancelAllOrders: (_U32, _U32, _ADDRESS, _SIGNATURE),
+    commands.RequestWithdrawal: (_U32, _U8, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
+    commands.OpenAccount: (_U64, _U32, _ADDRESS),
+    commands.CreditDeposit: (_U64, _U32, _U8, _U64),
+    commands.RegisterKey: (_U64, _U32, _ADDRESS, _U48),
+    commands.RecordClaim: (_U32, _U64),
+    commands.ListUnderlying: (_U8, _NAME, _U64),
+    commands.ListExpiry: (_U16, _U8, _U48),
+    commands.ListInstrument: (_U24, _U8, _U8, _U16, _U40, _U32),
+    commands.UpdateMarks: (_U8, _U40, _MARKS),
+    commands.AccrueFunding: (_U24, _I64),
+    commands.SettleExpiry: (_U16, _SAMPLES),
+    commands.CutBatch: (_HASH,),
+    commands.ConfirmBatch: (_U64, _U64, _HASH),
+    commands.AdvanceTime: (),
+}
+
+_EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
+    events.CommandRejected: (_U32, _HASH, _U16, _I64, _I64),
+    events.OrderPlaced: (_U64, _HASH, _U32, _U32, _U8, _I64, _U32),
+    events.OrderRested: (_U64, _HASH, _U32, _U32, _U8, _I64, _U32),
+    events.OrderFilled: (
+        _U64, _U24, _I32, _I64, _U24, _U8,
+        _U64, _HASH, _U32, _I64, _I32,
+        _U64, _HASH, _U32, _I64, _I32,
+        _U64,
+    ),
+    events.ComboFilled: (
+        _U64, _U32, _I64, _U24, _U8, _U64, _HASH, _U32, _I32, _U64, _HASH, _U32, _I32,
+    ),
+    events.OrderCancelled: (_U64, _HASH, _U32, _U32, _U8, _U32, _U8),
+    events.ComboCreated: (_U32, _LEGS, _I64),
+    events.AccountOpened: (_U32, _ADDRESS),
+    events.DepositCredited: (_U32, _U8, _U64, _I64),
+    events.KeyRegistered: (_U32, _ADDRESS, _U48),
+    events.WithdrawalRequested: (_U32, _U8, _U64, _U32, _I64),
+    events.CounterRaised: (_U32, _U32),
+    events.ClaimRecorded: (_U32, _U64),
+    events.PositionSettled: (_U32, _U24, _I64, _U8),
+    events.ExchangeOpened: (_U64, _ADDRESS, _HASH),
+    events.UnderlyingListed: (_U8, _NAME, _U64),
+    events.ExpiryListed: (_U16, _U8, _U48),
+    events.InstrumentListed: (_U24, _sized(_U16)),
+    events.MarksUpdated: (_U8, _U40, _U32),
+    events.FundingAccrued: (_U24, _I64, _I64),
+    events.ExpirySettled: (_U16, _U40),
+    events.BatchCut: (_U64, _HASH, _U32, _sized(_U32)),
+    events.BatchConfirmed: (_U64, _U64, _HASH),
+    events.TimeAdvanced: (_U64,),
+}  # fmt: skip
+
+_COMMAND_BY_TYPE: Final = {kind.TYPE: kind for kind in _COMMANDS}
+_EVENT_BY_TYPE: Final = {kind.TYPE: kind for kind in _EVENTS}
+_HEAD: Final = Struct(">BBQ")
+_PLACE_ORDER: Final = PlaceOrder.TYPE
+
+
+def encode_command(command: Command) -> bytes:
+    """The command's canonical bytes. A field out of its range is a bug of whoever built it: it
+    raises.
+    """
+    kind = type(command)
+    head = _HEAD.pack(VERSION, kind.TYPE, command.time_ns)
+    if isinstance(command, PlaceOrder):
+        return b"".join(
+            (
+                head,
+                encode_order(command.order),
+                command.order_hash,
+                command.signer,
+                command.signature,
+            )
+        )
+    fields = kind.__struct_fields__[1:]
+    codecs = _COMMANDS[kind]
+    return head + b"".join(
+        codec.write(getattr(command, name)) for codec, name in zip(codecs, fields, strict=True)
+    )
+
+
+def decode_command(data: bytes) -> Command | Reject:
+    """The command that `data` is, all of it, or what is wrong with the bytes."""
+    if len(data) < _HEAD.size:
+        return Reject(MALFORMED, len(data))
+    version, number, time_ns = _HEAD.unpack_from(data)
+    if version != VERSION:
+        return Reject(UNSUPPORTED_VERSION, version, VERSION)
+    if number == _PLACE_ORDER:
+        return _decode_place_order(data, time_ns)
+    kind = _COMMAND_BY_TYPE.get(number)
+    if kind is None:
+        return Reject(MALFORMED, 1)
+    values = _read_all(data, _HEAD.size, _COMMANDS[kind])
+    return values if isinstance(values, Reject) else kind(time_ns, *values)
+
+
+def _decode_place_order(data: bytes, time_ns: int) -> PlaceOrder | Reject:
+    decoded = decode_order(data, _HEAD.size)
+    if isinstance(decoded, Reject):
+        return decoded
+    order, at = decoded
+    if len(data) != at + 117:
+        return Reject(MALFORMED, min(len(data), at + 117))
+    return PlaceOrder(time_ns, order, data[at : at + 32], data[at + 32 : at + 52], data[at + 52 :])
+
+
+def encode_event(event: Event) -> bytes:
+    """The event's canonical bytes: version, type, fields in order."""
+    kind = type(event)
+    return bytes((VERSION, kind.TYPE)) + b"".join(
+        codec.write(getattr(event, name))
+        for codec, name in zip(_EVENTS[kind], kind.__struct_fields__, strict=True)
+    )
+
+
+def decode_event(data: bytes) -> Event | Reject:
+    """The event that `data` is, all of it, or what is wrong with the bytes."""
+    if len(data) < 2:
+        return Reject(MALFORMED, len(data))
+    if data[0] != VERSION:
+        return Reject(UNSUPPORTED_VERSION, data[0], VERSION)
+    kind = _EVENT_BY_TYPE.get(data[1])
+    if kind is None:
+        return Reject(MALFORMED, 1)
+    values = _read_all(data, 2, _EVENTS[kind])
+    return values if isinstance(values, Reject) else kind(*values)
+
+
+def _read_all(data: bytes, at: int, codecs: tuple[_Codec, ...]) -> list[Any] | Reject:
+    values: list[Any] = []
+    try:
+        for codec in codecs:
+            value, at = codec.read(data, at)
+            values.append(value)
+    except IndexError:
+        return Reject(MALFORMED, len(data))
+    if at != len(data):
+        return Reject(MALFORMED, at)
+    return values

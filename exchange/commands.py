@@ -1,0 +1,191 @@
+"""Everything that can happen to the exchange: the typed commands that the journal holds.
+
+Holds: a command is imperative, immutable, integers and bytes; `time_ns` is the sequencer's and
+never falls from one command to the next; canonical bytes in `exchange/codec.py`
+(docs/protocol.md, 3).
+Never: is built by the engine; carries what cannot be replayed.
+"""
+
+from typing import ClassVar, Final
+
+import msgspec
+
+from settlement.signed_messages import Order
+
+SETTLEMENT_SAMPLES: Final = 30
+"""One-minute samples of the index that an expiry's settlement price is the mean of."""
+
+
+class Command(msgspec.Struct, frozen=True, gc=False):
+    """Base of all commands; `TYPE` is the byte that stands for it in the canonical encoding.
+    `time_ns`: Unix time.
+    """
+
+    TYPE: ClassVar[int] = -1
+    time_ns: int
+
+
+class Genesis(Command, frozen=True, gc=False):
+    """The first command of a journal: binds it to a chain, a contract, an operator and its
+    parameters (docs/protocol.md, 8).
+    """
+
+    TYPE: ClassVar[int] = 0x00
+    chain_id: int
+    settlement: bytes
+    operator: bytes
+    maker_fee_e6: int
+    taker_fee_e6: int
+    fee_cap_e4: int
+    width_percent: int
+
+
+class PlaceOrder(Command, frozen=True):
+    """A signed order. `order_hash` and `signer` are what the door computed from it; the auditor
+    computes them again.
+    """
+
+    TYPE: ClassVar[int] = 0x01
+    order: Order
+    order_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
+class CancelOrder(Command, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x02
+    account: int
+    order_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
+class CancelAllOrders(Command, frozen=True, gc=False):
+    """Raises the account's counter and cancels all its orders."""
+
+    TYPE: ClassVar[int] = 0x03
+    account: int
+    new_counter: int
+    signer: bytes
+    signature: bytes
+
+
+class RequestWithdrawal(Command, frozen=True, gc=False):
+    """`message_hash` is the struct hash of the signed Withdraw; each is taken once."""
+
+    TYPE: ClassVar[int] = 0x04
+    account: int
+    asset: int
+    amount_micro: int
+    salt: int
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
+class OpenAccount(Command, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x10
+    inbox_index: int
+    account: int
+    owner: bytes
+
+
+class CreditDeposit(Command, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x11
+    inbox_index: int
+    account: int
+    asset: int
+    amount_micro: int
+
+
+class RegisterKey(Command, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x12
+    inbox_index: int
+    account: int
+    key: bytes
+    valid_until_s: int
+
+
+class RecordClaim(Command, frozen=True, gc=False):
+    """A withdrawal was claimed on chain."""
+
+    TYPE: ClassVar[int] = 0x13
+    number: int
+    amount_micro: int
+
+
+class ListUnderlying(Command, frozen=True, gc=False):
+    """`name` in ASCII, at most 8 bytes; `lot_e8` units of it in a lot, times 1e8."""
+
+    TYPE: ClassVar[int] = 0x20
+    underlying: int
+    name: bytes
+    lot_e8: int
+
+
+class ListExpiry(Command, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x21
+    expiry: int
+    underlying: int
+    expiry_time_s: int
+
+
+class ListInstrument(Command, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x22
+    instrument: int
+    kind: int
+    underlying: int
+    expiry: int
+    strike_micro: int
+    tick_value_micro: int
+
+
+class UpdateMarks(Command, frozen=True, gc=False):
+    """A new index and marks of one underlying. `marks` are (expiry, forward_micro, a, b, rho, m,
+    sigma), SVI parameters in Q30 (docs/protocol.md, 7).
+    """
+
+    TYPE: ClassVar[int] = 0x30
+    underlying: int
+    index_micro: int
+    marks: tuple[tuple[int, int, int, int, int, int, int], ...]
+
+
+class AccrueFunding(Command, frozen=True, gc=False):
+    """A long lot of the perpetual pays `rate_micro` to a short lot; negative: the other way."""
+
+    TYPE: ClassVar[int] = 0x31
+    instrument: int
+    rate_micro: int
+
+
+class SettleExpiry(Command, frozen=True, gc=False):
+    """`samples_micro`: SETTLEMENT_SAMPLES one-minute samples of the index, micro-USDC per lot."""
+
+    TYPE: ClassVar[int] = 0x32
+    expiry: int
+    samples_micro: tuple[int, ...]
+
+
+class CutBatch(Command, frozen=True, gc=False):
+    """Close the open batch. `journal_hash` is the journal's chain hash after the command before
+    this one.
+    """
+
+    TYPE: ClassVar[int] = 0x40
+    journal_hash: bytes
+
+
+class ConfirmBatch(Command, frozen=True, gc=False):
+    """A batch was seen posted, `block` deep enough."""
+
+    TYPE: ClassVar[int] = 0x41
+    number: int
+    block: int
+    transaction: bytes
+
+
+class AdvanceTime(Command, frozen=True, gc=False):
+    """Nothing but time: orders that have expired by now go."""
+
+    TYPE: ClassVar[int] = 0x42

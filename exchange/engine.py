@@ -1,0 +1,63 @@
+"""The engine: `apply(state, command) -> events`, the one function through which anything
+happens.
+
+Holds: deterministic and total: the same commands give the same events, state and roots on every
+machine; a command that is refused gives one CommandRejected and changes nothing but sequence and
+time (orders whose expiry has passed go whatever the command is).
+Never: reads a clock, a file, a socket or a random number; uses a float; iterates a set; verifies
+a signature (the door does, the auditor does again: here the signer's address is only held
+against the account's owner and session keys).
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from exchange import commands
+from exchange.commands import Command
+from exchange.events import CommandRejected, Event
+from exchange.handlers import accounts, batches, listings, marks, orders
+from exchange.state import State
+from matching.rejects import GENESIS
+
+Emit = Callable[[Event], None]
+Handler = Callable[[State, Any, Emit], None]
+
+_HANDLERS: Final[dict[type[Command], Handler]] = {
+    commands.Genesis: batches.open_exchange,
+    commands.PlaceOrder: orders.place_order,
+    commands.CancelOrder: orders.cancel_order,
+    commands.CancelAllOrders: orders.cancel_all_orders,
+    commands.RequestWithdrawal: accounts.request_withdrawal,
+    commands.OpenAccount: accounts.open_account,
+    commands.CreditDeposit: accounts.credit_deposit,
+    commands.RegisterKey: accounts.register_key,
+    commands.RecordClaim: accounts.record_claim,
+    commands.ListUnderlying: listings.list_underlying,
+    commands.ListExpiry: listings.list_expiry,
+    commands.ListInstrument: listings.list_instrument,
+    commands.UpdateMarks: marks.update_marks,
+    commands.AccrueFunding: marks.accrue_funding,
+    commands.SettleExpiry: marks.settle_expiry,
+    commands.CutBatch: batches.cut_batch,
+    commands.ConfirmBatch: batches.confirm_batch,
+    commands.AdvanceTime: batches.advance_time,
+}
+
+
+def apply(state: State, command: Command) -> tuple[Event, ...]:
+    """Applies one command to the state and gives what happened, in order.
+
+    Commands come in the journal's order with times that never fall; anything else is a bug of
+    the sequencer and raises.
+    """
+    if command.time_ns < state.time_ns:
+        raise AssertionError(f"time fell from {state.time_ns} to {command.time_ns}")
+    events: list[Event] = []
+    state.sequence += 1
+    state.time_ns = command.time_ns
+    if state.ledger is None and not isinstance(command, commands.Genesis):
+        return (CommandRejected(0, bytes(32), GENESIS, 0, 0),)
+    if state.expiring:
+        orders.expire_due(state, events.append)
+    _HANDLERS[type(command)](state, command, events.append)
+    return tuple(events)

@@ -1,0 +1,287 @@
+"""What happened: the typed events that the engine gives back for a command, in the order in
+which it happened.
+
+Holds: an event is past tense, immutable and integer; its canonical bytes are in
+`exchange/codec.py`; what a door, a report or a read model shows is a function of events alone.
+Never: carries a float, a text made for people (a reject's sentence is made from its numbers) or
+anything that depends on the machine.
+"""
+
+from typing import ClassVar, Final
+
+import msgspec
+
+CANCELLED_BY_OWNER: Final = 1
+CANCELLED_IMMEDIATE: Final = 2  # what an IOC order left
+CANCELLED_REPLACED: Final = 3
+CANCELLED_COUNTER: Final = 4  # the account raised its counter
+CANCELLED_EXPIRED: Final = 5
+CANCELLED_MARGIN_MAKER: Final = 6  # a resting order that its owner's margin no longer carries
+CANCELLED_MARGIN_TAKER: Final = 7  # the rest of an order whose next fill would break margin
+CANCELLED_SELF_TRADE: Final = 8  # the rest of an order that would meet its own account's
+CANCELLED_SETTLED: Final = 9  # its instrument, or a leg, was settled
+CANCELLED_FEE: Final = (
+    10  # the rest of an order whose next fill would cost more than its maximum fee
+)
+CANCELLED_LIMIT: Final = 11  # the rest of an order that reached the bound of fills in one command
+
+CANCEL_REASONS: Final[dict[int, str]] = {
+    CANCELLED_BY_OWNER: "cancelled by its owner",
+    CANCELLED_IMMEDIATE: "immediate-or-cancel: the rest did not trade",
+    CANCELLED_REPLACED: "replaced",
+    CANCELLED_COUNTER: "the account's counter was raised",
+    CANCELLED_EXPIRED: "expired",
+    CANCELLED_MARGIN_MAKER: "its owner's margin no longer carries it",
+    CANCELLED_MARGIN_TAKER: "the next fill would break initial margin",
+    CANCELLED_SELF_TRADE: "it would trade with its own account",
+    CANCELLED_SETTLED: "its instrument was settled",
+    CANCELLED_FEE: "the next fill would cost more than its maximum fee",
+    CANCELLED_LIMIT: "the most fills of one command were reached",
+}
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """Base of all events; `TYPE` is the byte that stands for it in the canonical encoding."""
+
+    TYPE: ClassVar[int] = -1
+
+
+class CommandRejected(Event, frozen=True, gc=False):
+    """The command was refused and changed nothing. `message_hash` is the order hash (or the hash
+    of what was signed), zero where there is none.
+    """
+
+    TYPE: ClassVar[int] = 0x01
+    account: int
+    message_hash: bytes
+    code: int
+    got: int
+    allowed: int
+
+
+class OrderPlaced(Event, frozen=True, gc=False):
+    """An order was accepted; its fills and its end follow. `book` is the instrument, or
+    COMBO_BASE + combo number; `quantity_lots` is in units for a combo.
+    """
+
+    TYPE: ClassVar[int] = 0x02
+    order_id: int
+    order_hash: bytes
+    account: int
+    book: int
+    side: int
+    limit_price_micro: int
+    quantity_lots: int
+
+
+class OrderRested(Event, frozen=True, gc=False):
+    """What is left of the order stands in its book, last at its price."""
+
+    TYPE: ClassVar[int] = 0x03
+    order_id: int
+    order_hash: bytes
+    account: int
+    book: int
+    side: int
+    price_micro: int
+    remaining_lots: int
+
+
+class OrderFilled(Event, frozen=True, gc=False):
+    """A trade of one instrument between two orders; either may be a combo's (then `combo_trade`
+    is not 0, and the combo order advances by ComboFilled).
+
+    `price_micro` per lot; fees in micro-USDC, for all of `quantity_lots`; `maker_left_lots`,
+    `taker_left_lots` what the order has left, -1 for a combo order.
+    """
+
+    TYPE: ClassVar[int] = 0x04
+    trade: int
+    instrument: int
+    price_ticks: int
+    price_micro: int
+    quantity_lots: int
+    taker_buys: int
+    taker_order_id: int
+    taker_order_hash: bytes
+    taker: int
+    taker_fee_micro: int
+    taker_left_lots: int
+    maker_order_id: int
+    maker_order_hash: bytes
+    maker: int
+    maker_fee_micro: int
+    maker_left_lots: int
+    combo_trade: int
+
+
+class ComboFilled(Event, frozen=True, gc=False):
+    """Units of a combo traded, after the fills of its legs. Against the legs' books (implied)
+    the maker fields are 0 and `maker_left_units` is -1.
+    """
+
+    TYPE: ClassVar[int] = 0x05
+    combo_trade: int
+    book: int
+    net_price_micro: int
+    units: int
+    taker_buys: int
+    taker_order_id: int
+    taker_order_hash: bytes
+    taker: int
+    taker_left_units: int
+    maker_order_id: int
+    maker_order_hash: bytes
+    maker: int
+    maker_left_units: int
+
+
+class OrderCancelled(Event, frozen=True, gc=False):
+    """An order, or what was left of it, is gone; `reason` is one of CANCEL_REASONS."""
+
+    TYPE: ClassVar[int] = 0x06
+    order_id: int
+    order_hash: bytes
+    account: int
+    book: int
+    side: int
+    remaining_lots: int
+    reason: int
+
+
+class ComboCreated(Event, frozen=True, gc=False):
+    """A strategy was named for the first time and has a book now; `legs` are (instrument, ratio)
+    in canonical order.
+    """
+
+    TYPE: ClassVar[int] = 0x07
+    book: int
+    legs: tuple[tuple[int, int], ...]
+    tick_micro: int
+
+
+class AccountOpened(Event, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x10
+    account: int
+    owner: bytes
+
+
+class DepositCredited(Event, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x11
+    account: int
+    asset: int
+    amount_micro: int
+    cash_micro: int
+
+
+class KeyRegistered(Event, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x12
+    account: int
+    key: bytes
+    valid_until_s: int
+
+
+class WithdrawalRequested(Event, frozen=True, gc=False):
+    """`number` is the leaf under which the batch that carries it lets it be claimed."""
+
+    TYPE: ClassVar[int] = 0x13
+    account: int
+    asset: int
+    amount_micro: int
+    number: int
+    cash_micro: int
+
+
+class CounterRaised(Event, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x14
+    account: int
+    counter: int
+
+
+class ClaimRecorded(Event, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x15
+    number: int
+    amount_micro: int
+
+
+class PositionSettled(Event, frozen=True, gc=False):
+    """An account took what one of its positions had accrued; `closed` is 1 where the expiry was
+    settled and the position is gone.
+    """
+
+    TYPE: ClassVar[int] = 0x16
+    account: int
+    instrument: int
+    amount_micro: int
+    closed: int
+
+
+class ExchangeOpened(Event, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x20
+    chain_id: int
+    settlement: bytes
+    state_root: bytes
+
+
+class UnderlyingListed(Event, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x21
+    underlying: int
+    name: bytes
+    lot_e8: int
+
+
+class ExpiryListed(Event, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x22
+    expiry: int
+    underlying: int
+    expiry_time_s: int
+
+
+class InstrumentListed(Event, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x23
+    instrument: int
+    symbol: bytes
+
+
+class MarksUpdated(Event, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x24
+    underlying: int
+    index_micro: int
+    epoch: int
+
+
+class FundingAccrued(Event, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x25
+    instrument: int
+    rate_micro: int
+    accrual_micro: int
+
+
+class ExpirySettled(Event, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x26
+    expiry: int
+    settlement_micro: int
+
+
+class BatchCut(Event, frozen=True, gc=False):
+    """A batch is closed: `data` is its canonical encoding (`settlement/batch.py`), ready to be
+    posted.
+    """
+
+    TYPE: ClassVar[int] = 0x30
+    number: int
+    state_root: bytes
+    records: int
+    data: bytes
+
+
+class BatchConfirmed(Event, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x31
+    number: int
+    block: int
+    transaction: bytes
+
+
+class TimeAdvanced(Event, frozen=True, gc=False):
+    TYPE: ClassVar[int] = 0x32
+    time_ns: int

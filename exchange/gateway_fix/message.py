@@ -1,0 +1,227 @@
+"""FIX messages as bytes: finding them in a stream, reading their fields, writing them.
+
+Holds: whatever the bytes and however they are cut into pieces, the same frames come out; a frame
+has the BodyLength and the CheckSum that it states, begins with 8, 9, 35 and ends with 10. What is
+garbled is passed over, as the standard wants it: a message of which the length is wrong takes the
+bytes that it claims with it.
+Never: raises on bytes from outside, or knows what a message means.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from exchange.gateway_fix.tags import (
+    BEGIN_STRING,
+    BODY_LENGTH,
+    CHECK_SUM,
+    MSG_TYPE,
+)
+
+MAX_BODY_BYTES: Final = 16_384
+"""An order of 8 legs and its signature have about 600."""
+
+Field = tuple[int, str]
+
+_START: Final = b"8=FIX"
+_HEAD: Final = re.compile(rb"8=(FIX[^\x01=]{1,12})\x019=([0-9]{1,9})\x01")
+_MAX_HEAD_BYTES: Final = 30
+_TRAILER: Final = re.compile(rb"10=([0-9]{3})\x01")
+_TRAILER_BYTES: Final = 7
+_TAG: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+
+DATA_LENGTHS: Final[dict[int, int]] = {
+    90: 91, 93: 89, 95: 96, 212: 213, 348: 349, 350: 351, 354: 355,
+    358: 359, 360: 361, 362: 363, 364: 365, 445: 446, 618: 619, 621: 622,
+}  # fmt: skip
+"""A field of raw bytes, by the field before it that gives its length; it may hold any byte."""
+
+_DATA_LENGTH_MARKS: Final = tuple(b"\x01%d=" % tag for tag in DATA_LENGTHS)
+
+
+class Garbled(NamedTuple):
+    """Bytes that are no message, and were passed over."""
+
+    why: str
+
+
+class Message:
+    """A message's fields in order, from BeginString to CheckSum. Text is Latin-1: one character
+    a byte, whatever the byte. `bad_field` is the first piece that has no tag, or None.
+    """
+
+    __slots__ = ("_by_tag", "bad_field", "fields", "type")
+
+    def __init__(self, fields: list[Field], bad_field: str | None = None) -> None:
+        self.fields = fields
+        self.bad_field = bad_field
+        self._by_tag = dict(reversed(fields))
+        self.type = self._by_tag.get(MSG_TYPE, "")
+
+    def get(self, tag: int) -> str | None:
+        """The first value of a tag."""
+        return self._by_tag.get(tag)
+
+    def text(self, tag: int) -> str:
+        """The first value of a tag; empty where there is none."""
+        return self._by_tag.get(tag, "")
+
+    def number(self, tag: int) -> int | None:
+        """The first value of a tag as a whole number that is not negative, or None."""
+        value = self._by_tag.get(tag, "")
+        return int(value) if value.isascii() and value.isdigit() and len(value) <= 18 else None
+
+    def is_set(self, tag: int) -> bool:
+        """Whether a flag is there and says yes."""
+        return self._by_tag.get(tag) == "Y"
+
+    def __repr__(self) -> str:
+        return "|".join(f"{tag}={value}" for tag, value in self.fields)
+
+
+class Framer:
+    """Cuts a stream of bytes into messages."""
+
+    def __init__(self, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+        self._max_body_bytes = max_body_bytes
+        self._buffer = bytearray()
+        self._skips = 0
+        self._in_junk = False
+
+    def feed(self, data: bytes) -> None:
+        """Takes what came from the socket."""
+        self._buffer += data
+
+    def next(self) -> bytes | Garbled | None:
+        """The next whole message, a note of what was passed over, or None until more comes."""
+        while True:
+            if self._skips and not self._skip():
+                return None
+            found = self._find_start()
+            if found is not True:
+                return found or None
+            result = self._take()
+            if result is not None or not self._skips:
+                return result
+
+    def _skip(self) -> bool:
+        """Drops bytes that a garbled message claimed; False while they have not all come."""
+        dropped = min(self._skips, len(self._buffer))
+        del self._buffer[:dropped]
+        self._skips -= dropped
+        return not self._skips
+
+    def _find_start(self) -> "Garbled | bool":
+        """Brings a beginning to the front: True where there is one, False while more is needed.
+        A run of other bytes is noted once, however it was cut.
+        """
+        buffer = self._buffer
+        if buffer.startswith(_START):
+            self._in_junk = False
+            return True
+        if _START.startswith(buffer):
+            return False
+        # Within junk a message begins behind the end of a field.
+        at = buffer.find(b"\x01" + _START)
+        if at >= 0:
+            del buffer[: at + 1]
+        else:
+            # The last bytes may be the first of a beginning.
+            keep = next(n for n in range(5, -1, -1) if buffer.endswith((b"\x01" + _START)[:n]))
+            del buffer[: len(buffer) - keep]
+        if not self._in_junk:
+            self._in_junk = True
+            return Garbled("bytes that begin no message")
+        return at >= 0
+
+    def _take(self) -> bytes | Garbled | None:
+        buffer = self._buffer
+        head = _HEAD.match(buffer)
+        if head is None:
+            end = buffer.find(b"\x01", buffer.find(b"\x01") + 1) + 1
+            if len(buffer) < _MAX_HEAD_BYTES and (buffer.count(b"\x01") < 2 or not end):
+                return None
+            return self._pass_over(1, "the message does not begin with 8 and 9")
+        body_bytes = int(head[2])
+        if body_bytes > self._max_body_bytes:
+            return self._pass_over(
+                1, f"a body of {body_bytes} bytes; at most {self._max_body_bytes} are read"
+            )
+        body_end = head.end() + body_bytes
+        end = body_end + _TRAILER_BYTES
+        if len(buffer) < end:
+            return None
+        trailer = _TRAILER.match(buffer, body_end, end)
+        if trailer is None or buffer[body_end - 1] != 1:
+            return self._pass_over(body_end, "BodyLength (9) is wrong")
+        if sum(buffer[:body_end]) % 256 != int(trailer[1]):
+            return self._pass_over(end, "CheckSum (10) is wrong")
+        if not buffer.startswith(b"35=", head.end()):
+            return self._pass_over(end, "MsgType (35) is not the third field")
+        frame = bytes(buffer[:end])
+        del buffer[:end]
+        return frame
+
+    def _pass_over(self, count: int, why: str) -> Garbled:
+        self._skips = count
+        self._in_junk = True
+        return Garbled(why)
+
+
+def parse(frame: bytes) -> Message:
+    """The fields of a frame. A piece without `tag=` becomes `bad_field`, never an error."""
+    if any(mark in frame for mark in _DATA_LENGTH_MARKS):
+        pieces = _split_with_data(frame.decode("latin-1"))
+    else:
+        pieces = frame.decode("latin-1").split("\x01")
+        pieces.pop()
+    fields: list[Field] = []
+    bad_field: str | None = None
+    for piece in pieces:
+        tag, equals, value = piece.partition("=")
+        if equals and _TAG.fullmatch(tag):
+            fields.append((int(tag), value))
+        elif bad_field is None:
+            bad_field = tag
+    return Message(fields, bad_field)
+
+
+def _split_with_data(text: str) -> list[str]:
+    """Pieces of a message that has fields of raw bytes: a stated length overrules separators."""
+    pieces: list[str] = []
+    at = 0
+    expected: tuple[str, int] | None = None
+    while at < len(text):
+        end = text.find("\x01", at)
+        if end < 0:
+            end = len(text)
+        if expected is not None and text.startswith(expected[0], at):
+            stated_end = at + len(expected[0]) + expected[1]
+            if text[stated_end : stated_end + 1] == "\x01":
+                end = stated_end
+        piece = text[at:end]
+        pieces.append(piece)
+        expected = None
+        tag, _, value = piece.partition("=")
+        if tag.isdigit() and value.isascii() and value.isdigit() and len(value) < 9:
+            data_tag = DATA_LENGTHS.get(int(tag[:9]))
+            if data_tag is not None:
+                expected = (f"{data_tag}=", int(value))
+        at = end + 1
+    return pieces
+
+
+def encode(begin_string: str, fields: Iterable[Field]) -> bytes:
+    """A whole message of the fields from MsgType on; lengths and checksum are added. A value
+    may not hold the separator (`clean`); what is not Latin-1 becomes a question mark.
+    """
+    body = "".join([f"{tag}={value}\x01" for tag, value in fields])
+    data = body.encode("latin-1", "replace")
+    head = f"{BEGIN_STRING}={begin_string}\x01{BODY_LENGTH}={len(data)}\x01".encode()
+    data = head + data
+    return data + f"{CHECK_SUM}={sum(data) % 256:03d}\x01".encode()
+
+
+def clean(text: str) -> str:
+    """A value that cannot break a frame."""
+    return text.replace("\x01", "?")

@@ -1,0 +1,258 @@
+"""Events in JSON: an account's own, and the trades that everyone may see.
+
+Holds: an account sees its side of a fill and nothing of the other's account, order or fee.
+Never: shows the operator's commands; they have methods of their own.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from exchange.events import (
+    CANCEL_REASONS,
+    AccountOpened,
+    ComboFilled,
+    CommandRejected,
+    CounterRaised,
+    DepositCredited,
+    Event,
+    KeyRegistered,
+    OrderCancelled,
+    OrderFilled,
+    OrderPlaced,
+    OrderRested,
+    PositionSettled,
+    WithdrawalRequested,
+)
+from exchange.gateway_rpc.failures import hexadecimal, reject_data
+from exchange.gateway_rpc.views import SIDES, Catalogue, Json
+from exchange.symbols import cash_text, price_text, quantity_text
+from matching.rejects import Reject
+
+
+def own_events(happened: Sequence[Event], account: int, catalogue: Catalogue) -> list[Json]:
+    """What of a command concerns `account`, in the order in which it happened."""
+    views: list[Json] = []
+    for event in happened:
+        if isinstance(event, OrderFilled):
+            views += _fill_sides(event, account, catalogue)
+        elif isinstance(event, ComboFilled):
+            views += _combo_sides(event, account, catalogue)
+        else:
+            view = _VIEWS.get(type(event))
+            if view is not None and _account_of(event) == account:
+                views.append(view(event, catalogue))
+    return views
+
+
+def accounts_of(happened: Sequence[Event]) -> list[int]:
+    """The accounts that a command's events concern, each once, as they come."""
+    accounts: dict[int, None] = {}
+    for event in happened:
+        if isinstance(event, OrderFilled | ComboFilled):
+            accounts[event.taker] = None
+            if not isinstance(event, ComboFilled) or event.maker_left_units >= 0:
+                accounts[event.maker] = None
+        elif type(event) in _VIEWS:
+            accounts[_account_of(event)] = None
+    return list(accounts)
+
+
+def _account_of(event: Any) -> int:
+    """Whose event it is, for the types of `_VIEWS`."""
+    return event.account
+
+
+def public_trades(happened: Sequence[Event], catalogue: Catalogue) -> list[Json]:
+    """The trades of a command, without who made them; `side` is the taker's."""
+    trades: list[Json] = []
+    for event in happened:
+        if isinstance(event, OrderFilled):
+            lot = catalogue.lot_e8(event.instrument)
+            trades.append(
+                {
+                    "trade": event.trade,
+                    "symbol": catalogue.symbol(event.instrument),
+                    "side": _taker_side(event),
+                    "price": price_text(event.price_micro, lot),
+                    "quantity": quantity_text(event.quantity_lots, lot),
+                    "comboTrade": event.combo_trade,
+                }
+            )
+        elif isinstance(event, ComboFilled):
+            lot = catalogue.lot_of_legs(catalogue.legs(event.book))
+            trades.append(
+                {
+                    "trade": 0,
+                    "symbol": catalogue.symbol(event.book),
+                    "side": _taker_side(event),
+                    "price": price_text(event.net_price_micro, lot),
+                    "quantity": quantity_text(event.units, lot),
+                    "comboTrade": event.combo_trade,
+                }
+            )
+    return trades
+
+
+def _taker_side(event: OrderFilled | ComboFilled) -> str:
+    return SIDES[0] if event.taker_buys else SIDES[1]
+
+
+def _maker_side(event: OrderFilled | ComboFilled) -> str:
+    return SIDES[1] if event.taker_buys else SIDES[0]
+
+
+def _fill_sides(event: OrderFilled, account: int, catalogue: Catalogue) -> list[Json]:
+    lot = catalogue.lot_e8(event.instrument)
+
+    def side(is_maker: bool, order_hash: bytes, fee_micro: int, left_lots: int) -> Json:
+        return {
+            "event": "orderFilled",
+            "orderHash": hexadecimal(order_hash),
+            "trade": event.trade,
+            "symbol": catalogue.symbol(event.instrument),
+            "side": _maker_side(event) if is_maker else _taker_side(event),
+            "price": price_text(event.price_micro, lot),
+            "quantity": quantity_text(event.quantity_lots, lot),
+            "fee": cash_text(fee_micro),
+            "remaining": None if left_lots < 0 else quantity_text(left_lots, lot),
+            "isMaker": is_maker,
+            "comboTrade": event.combo_trade,
+        }
+
+    sides: list[Json] = []
+    if event.taker == account:
+        sides.append(
+            side(False, event.taker_order_hash, event.taker_fee_micro, event.taker_left_lots)
+        )
+    if event.maker == account:
+        sides.append(
+            side(True, event.maker_order_hash, event.maker_fee_micro, event.maker_left_lots)
+        )
+    return sides
+
+
+def _combo_sides(event: ComboFilled, account: int, catalogue: Catalogue) -> list[Json]:
+    lot = catalogue.lot_of_legs(catalogue.legs(event.book))
+
+    def side(is_maker: bool, order_hash: bytes, left_units: int) -> Json:
+        return {
+            "event": "comboFilled",
+            "orderHash": hexadecimal(order_hash),
+            "comboTrade": event.combo_trade,
+            "symbol": catalogue.symbol(event.book),
+            "side": _maker_side(event) if is_maker else _taker_side(event),
+            "price": price_text(event.net_price_micro, lot),
+            "quantity": quantity_text(event.units, lot),
+            "remaining": None if left_units < 0 else quantity_text(left_units, lot),
+            "isMaker": is_maker,
+        }
+
+    sides: list[Json] = []
+    if event.taker == account:
+        sides.append(side(False, event.taker_order_hash, event.taker_left_units))
+    if event.maker == account and event.maker_left_units >= 0:
+        sides.append(side(True, event.maker_order_hash, event.maker_left_units))
+    return sides
+
+
+def _placed(event: OrderPlaced, catalogue: Catalogue) -> Json:
+    lot = catalogue.lot_of_legs(catalogue.legs(event.book))
+    return {
+        "event": "orderPlaced",
+        "orderHash": hexadecimal(event.order_hash),
+        "symbol": catalogue.symbol(event.book),
+        "side": SIDES[event.side],
+        "price": price_text(event.limit_price_micro, lot),
+        "quantity": quantity_text(event.quantity_lots, lot),
+    }
+
+
+def _rested(event: OrderRested, catalogue: Catalogue) -> Json:
+    lot = catalogue.lot_of_legs(catalogue.legs(event.book))
+    return {
+        "event": "orderRested",
+        "orderHash": hexadecimal(event.order_hash),
+        "symbol": catalogue.symbol(event.book),
+        "side": SIDES[event.side],
+        "price": price_text(event.price_micro, lot),
+        "remaining": quantity_text(event.remaining_lots, lot),
+    }
+
+
+def _cancelled(event: OrderCancelled, catalogue: Catalogue) -> Json:
+    lot = catalogue.lot_of_legs(catalogue.legs(event.book))
+    return {
+        "event": "orderCancelled",
+        "orderHash": hexadecimal(event.order_hash),
+        "symbol": catalogue.symbol(event.book),
+        "side": SIDES[event.side],
+        "remaining": quantity_text(event.remaining_lots, lot),
+        "reason": event.reason,
+        "reasonText": CANCEL_REASONS[event.reason],
+    }
+
+
+def _rejected(event: CommandRejected, _: Catalogue) -> Json:
+    return {
+        "event": "commandRejected",
+        "messageHash": hexadecimal(event.message_hash),
+        **reject_data(Reject(event.code, event.got, event.allowed)),
+    }
+
+
+def _opened(event: AccountOpened, _: Catalogue) -> Json:
+    return {"event": "accountOpened", "account": event.account, "owner": hexadecimal(event.owner)}
+
+
+def _credited(event: DepositCredited, _: Catalogue) -> Json:
+    return {
+        "event": "depositCredited",
+        "asset": event.asset,
+        "amount": cash_text(event.amount_micro),
+        "cash": cash_text(event.cash_micro),
+    }
+
+
+def _registered(event: KeyRegistered, _: Catalogue) -> Json:
+    return {
+        "event": "keyRegistered",
+        "key": hexadecimal(event.key),
+        "validUntilSeconds": event.valid_until_s,
+    }
+
+
+def _withdrawn(event: WithdrawalRequested, _: Catalogue) -> Json:
+    return {
+        "event": "withdrawalRequested",
+        "number": event.number,
+        "asset": event.asset,
+        "amount": cash_text(event.amount_micro),
+        "cash": cash_text(event.cash_micro),
+    }
+
+
+def _raised(event: CounterRaised, _: Catalogue) -> Json:
+    return {"event": "counterRaised", "counter": event.counter}
+
+
+def _settled(event: PositionSettled, catalogue: Catalogue) -> Json:
+    return {
+        "event": "positionSettled",
+        "symbol": catalogue.symbol(event.instrument),
+        "amount": cash_text(event.amount_micro),
+        "isClosed": event.closed == 1,
+    }
+
+
+_VIEWS: Final[dict[type[Event], Callable[[Any, Catalogue], Json]]] = {
+    OrderPlaced: _placed,
+    OrderRested: _rested,
+    OrderCancelled: _cancelled,
+    CommandRejected: _rejected,
+    AccountOpened: _opened,
+    DepositCredited: _credited,
+    KeyRegistered: _registered,
+    WithdrawalRequested: _withdrawn,
+    CounterRaised: _raised,
+    PositionSettled: _settled,
+}

@@ -1,0 +1,233 @@
+"""What each method does: typed parameters in, JSON or a failure out.
+
+Holds: one row of `Methods.table` per method, in the order of docs/rpc.md; a message that changes
+something is answered once, with the operator's acknowledgement, after it is durable.
+Never: decides anything about an order beyond its form; raises for what a stranger sent.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from exchange.gateway_rpc.channels import Channels, Subscriber
+from exchange.gateway_rpc.event_views import own_events
+from exchange.gateway_rpc.failures import (
+    INVALID_PARAMS,
+    Failure,
+    hexadecimal,
+    malformed,
+    needs_socket,
+    refused,
+    signature_refused,
+    unknown_method,
+)
+from exchange.gateway_rpc.requests import (
+    OfAccount,
+    OfBook,
+    OfChannels,
+    OfFills,
+    OfInstruments,
+    OfOrder,
+    Params,
+    Request,
+    SignedCancel,
+    SignedCancelAll,
+    SignedOrder,
+    SignedWithdraw,
+    decoder,
+    read_params,
+)
+from exchange.gateway_rpc.views import (
+    Catalogue,
+    Json,
+    RpcVenue,
+    acknowledgement_json,
+    book_json,
+    domain_json,
+    fills_json,
+    instrument_json,
+    margin_json,
+    order_json,
+    position_json,
+    status_json,
+    withdrawal_json,
+)
+from exchange.venue import Verdict
+from matching.combos import canonical_legs
+from matching.rejects import UNKNOWN_INSTRUMENT, UNKNOWN_ORDER, Reject
+from settlement.signed_messages import NO_ORDER, check_order_fields
+
+Answer = Any
+"""What stands in `result`, or a Failure."""
+
+
+class _Method(NamedTuple):
+    params: msgspec.json.Decoder[Any]
+    run: Callable[[Any, Subscriber | None], Awaitable[Answer]]
+    needs_socket: bool
+
+
+class Methods:
+    """The methods of the door over one venue."""
+
+    def __init__(self, venue: RpcVenue, catalogue: Catalogue, channels: Channels) -> None:
+        self._venue = venue
+        self._catalogue = catalogue
+        self._channels = channels
+        self.table: dict[str, _Method] = {
+            "public/domain": _method(Params, self._domain),
+            "public/status": _method(Params, self._status),
+            "public/instruments": _method(OfInstruments, self._instruments),
+            "public/book": _method(OfBook, self._book),
+            "account/margin": _method(OfAccount, self._margin),
+            "account/positions": _method(OfAccount, self._positions),
+            "account/orders": _method(OfAccount, self._orders),
+            "account/fills": _method(OfFills, self._fills),
+            "account/withdrawals": _method(OfAccount, self._withdrawals),
+            "account/withdraw": _method(SignedWithdraw, self._withdraw),
+            "order/place": _method(SignedOrder, self._place),
+            "order/replace": _method(SignedOrder, self._replace),
+            "order/cancel": _method(SignedCancel, self._cancel),
+            "order/cancel_all": _method(SignedCancelAll, self._cancel_all),
+            "order/status": _method(OfOrder, self._order),
+            "subscribe": _method(OfChannels, self._subscribe, needs_socket=True),
+            "unsubscribe": _method(OfChannels, self._unsubscribe, needs_socket=True),
+        }
+
+    async def run(self, request: Request, subscriber: Subscriber | None) -> Answer:
+        """Runs a request; `subscriber` is the connection it came on, None over HTTP."""
+        method = self.table.get(request.method)
+        if method is None:
+            return unknown_method(request.method, list(self.table))
+        if method.needs_socket and subscriber is None:
+            return needs_socket(request.method)
+        params = read_params(method.params, request.params)
+        if isinstance(params, Failure):
+            return params
+        return await method.run(params, subscriber)
+
+    # Public
+
+    async def _domain(self, _: Params, __: object) -> Answer:
+        return domain_json(self._venue.domain())
+
+    async def _status(self, _: Params, __: object) -> Answer:
+        return status_json(self._venue.status())
+
+    async def _instruments(self, params: OfInstruments, _: object) -> Answer:
+        return [
+            instrument_json(view)
+            for view in self._venue.instruments()
+            if params.underlying in (None, view.underlying)
+        ]
+
+    async def _book(self, params: OfBook, _: object) -> Answer:
+        """The book of the canonical legs: a combo may be written in any order and sign."""
+        written = self._venue.resolve(params.symbol)
+        if isinstance(written, Reject):
+            return refused(written)
+        legs, _sign, _factor = canonical_legs(written)
+        if not legs:
+            return refused(Reject(UNKNOWN_INSTRUMENT, -1, 0))
+        view = self._venue.book(legs, params.depth)
+        if isinstance(view, Reject):
+            return refused(view)
+        return book_json(view, self._catalogue.lot_of_legs(legs))
+
+    # Of an account
+
+    async def _margin(self, params: OfAccount, _: object) -> Answer:
+        view = self._venue.margin(params.account)
+        if isinstance(view, Reject):
+            return refused(view)
+        counter = self._venue.counter_of(params.account)
+        return refused(counter) if isinstance(counter, Reject) else margin_json(view, counter)
+
+    async def _positions(self, params: OfAccount, _: object) -> Answer:
+        views = self._venue.positions(params.account)
+        if isinstance(views, Reject):
+            return refused(views)
+        return [position_json(view, self._catalogue.lot_e8(view.instrument)) for view in views]
+
+    async def _orders(self, params: OfAccount, _: object) -> Answer:
+        views = self._venue.orders(params.account)
+        if isinstance(views, Reject):
+            return refused(views)
+        return [order_json(view, self._catalogue.lot_of_legs(view.legs)) for view in views]
+
+    async def _fills(self, params: OfFills, _: object) -> Answer:
+        page = self._venue.fills(params.account, params.since, params.limit)
+        return refused(page) if isinstance(page, Reject) else fills_json(page, self._catalogue)
+
+    async def _withdrawals(self, params: OfAccount, _: object) -> Answer:
+        views = self._venue.withdrawals(params.account)
+        if isinstance(views, Reject):
+            return refused(views)
+        return [withdrawal_json(view) for view in views]
+
+    async def _withdraw(self, params: SignedWithdraw, _: object) -> Answer:
+        withdraw = params.message.value()
+        verdict = await self._venue.withdraw(withdraw, bytes(params.signature))
+        return self._verdict(verdict, withdraw.account)
+
+    # Orders
+
+    async def _place(self, params: SignedOrder, _: object) -> Answer:
+        order = params.message.value()
+        reject = check_order_fields(order)
+        if reject is not None:
+            return refused(reject)
+        return self._verdict(await self._venue.place(order, bytes(params.signature)), order.account)
+
+    async def _replace(self, params: SignedOrder, subscriber: Subscriber | None) -> Answer:
+        if params.message.replaces == NO_ORDER:
+            sentence = "Expected the hash of the order to replace, got zero"
+            return malformed(INVALID_PARAMS, sentence, "$.message.replaces")
+        return await self._place(params, subscriber)
+
+    async def _cancel(self, params: SignedCancel, _: object) -> Answer:
+        cancel = params.message.value()
+        verdict = await self._venue.cancel(cancel, bytes(params.signature))
+        return self._verdict(verdict, cancel.account)
+
+    async def _cancel_all(self, params: SignedCancelAll, _: object) -> Answer:
+        cancel_all = params.message.value()
+        verdict = await self._venue.cancel_all(cancel_all, bytes(params.signature))
+        return self._verdict(verdict, cancel_all.account)
+
+    async def _order(self, params: OfOrder, _: object) -> Answer:
+        view = self._venue.order(bytes(params.order_hash))
+        if view is None:
+            return refused(Reject(UNKNOWN_ORDER))
+        return order_json(view, self._catalogue.lot_of_legs(view.legs))
+
+    def _verdict(self, verdict: Verdict, account: int) -> Json | Failure:
+        """The final answer to a signed message; a refusal carries the same facts in `data`."""
+        word = verdict.acknowledgement
+        facts: Json = {
+            "messageHash": hexadecimal(verdict.message_hash),
+            "sequence": verdict.sequence,
+            "timeNs": str(verdict.time_ns),
+            "events": own_events(verdict.events, account, self._catalogue),
+            "acknowledgement": None if word is None else acknowledgement_json(word),
+        }
+        if verdict.reject is None:
+            return facts
+        return signature_refused(verdict.reject, verdict.signature_fault, **facts)
+
+    # Subscriptions
+
+    async def _subscribe(self, params: OfChannels, subscriber: Subscriber) -> Answer:
+        return self._channels.subscribe(subscriber, params.channels)
+
+    async def _unsubscribe(self, params: OfChannels, subscriber: Subscriber) -> Answer:
+        return self._channels.unsubscribe(subscriber, params.channels)
+
+
+def _method(
+    params: type[Params],
+    run: Callable[[Any, Any], Awaitable[Answer]],
+    needs_socket: bool = False,
+) -> _Method:
+    return _Method(decoder(params), run, needs_socket)

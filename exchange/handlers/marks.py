@@ -1,0 +1,154 @@
+"""Marks, funding and settlement prices: what moves every account at once, in one record.
+
+Holds: a mark within the bounds of docs/protocol.md, 7, or none of the update; positions are
+re-margined in one sweep; no account's cash moves here (it takes what has accrued when it is next
+touched).
+Never: liquidates; loops over accounts' cash.
+"""
+
+from collections.abc import Callable
+
+from exchange import events
+from exchange.commands import SETTLEMENT_SAMPLES, AccrueFunding, SettleExpiry, UpdateMarks
+from exchange.handlers.orders import cancel_book
+from exchange.handlers.refusal import refuse
+from exchange.state import State
+from margin.svi import ExpiryMark, check_index, check_marks
+from matching.instruments import MAX_VALUE_MICRO, PERPETUAL
+from matching.rejects import (
+    ALREADY_SETTLED,
+    AMOUNT_OUT_OF_RANGE,
+    LISTING_OUT_OF_ORDER,
+    MARK_OUT_OF_BOUNDS,
+    NOT_LINEAR,
+    NOT_YET_EXPIRED,
+    UNKNOWN_EXPIRY,
+    UNKNOWN_INSTRUMENT,
+    UNKNOWN_UNDERLYING,
+    Reject,
+)
+from settlement import records
+
+Emit = Callable[[events.Event], None]
+
+
+def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
+    # CHECK
+    reject = _check_update(state, command)
+    if reject is not None:
+        refuse(emit, reject)
+        return
+    # MARGIN
+    number, time_s, marks = command.underlying, state.time_s, state.marks
+    moved = marks.update_index(number, command.index_micro, time_s)
+    for expiry, *mark in command.marks:
+        moved += marks.update_expiry(state.expiries[expiry], ExpiryMark(*mark), time_s)
+    state.portfolio.sweep(number)
+    # EMIT
+    epoch = marks.epochs[number]
+    state.record(records.index_updated_record(number, command.index_micro, time_s))
+    for expiry, *mark in command.marks:
+        state.record(records.mark_updated_record(expiry, *mark, epoch))
+    _record_accruals(state, moved)
+    emit(events.MarksUpdated(number, command.index_micro, epoch))
+
+
+def _check_update(state: State, command: UpdateMarks) -> Reject | None:
+    if command.underlying >= len(state.underlyings):
+        return Reject(UNKNOWN_UNDERLYING, command.underlying, len(state.underlyings))
+    reject = check_index(command.underlying, command.index_micro)
+    if reject is not None:
+        return reject
+    previous = -1
+    for number, *values in command.marks:
+        if number >= len(state.expiries):
+            return Reject(UNKNOWN_EXPIRY, number, len(state.expiries))
+        if number <= previous:
+            return Reject(LISTING_OUT_OF_ORDER, number, previous + 1)
+        previous = number
+        expiry = state.expiries[number]
+        if expiry.underlying.number != command.underlying:
+            return Reject(UNKNOWN_EXPIRY, number, len(state.expiries))
+        if expiry.settlement_micro is not None:
+            return Reject(ALREADY_SETTLED, number)
+        mark = ExpiryMark(*values)
+        reject = check_marks(number, mark, state.marks.ln_strikes_q30(number))
+        if reject is not None:
+            return reject
+    return None
+
+
+def accrue_funding(state: State, command: AccrueFunding, emit: Emit) -> None:
+    # CHECK
+    number = command.instrument
+    reject: Reject | None = None
+    if number >= len(state.instruments):
+        reject = Reject(UNKNOWN_INSTRUMENT, number, len(state.instruments))
+    elif state.instruments[number].kind != PERPETUAL:
+        reject = Reject(NOT_LINEAR, number)
+    elif abs(command.rate_micro) >= MAX_VALUE_MICRO:
+        reject = Reject(AMOUNT_OUT_OF_RANGE, command.rate_micro, MAX_VALUE_MICRO - 1)
+    if reject is not None:
+        refuse(emit, reject)
+        return
+    # MARGIN
+    instrument = state.instruments[number]
+    state.marks.accrue(instrument, command.rate_micro)
+    state.portfolio.sweep(instrument.underlying.number)
+    # EMIT
+    _record_accruals(state, [number])
+    accrual = state.marks.accrual_micro[number]
+    emit(events.FundingAccrued(number, command.rate_micro, accrual))
+
+
+def settle_expiry(state: State, command: SettleExpiry, emit: Emit) -> None:
+    # CHECK
+    reject = _check_settlement(state, command)
+    if reject is not None:
+        refuse(emit, reject)
+        return
+    expiry = state.expiries[command.expiry]
+    listed = state.options_by_expiry[expiry.number]
+    for instrument in listed:
+        cancel_book(state, instrument.number, emit)
+    settled = {instrument.number: True for instrument in listed}
+    for combo in state.combos.values():
+        if any(number in settled for number, _ in combo.legs):
+            cancel_book(state, combo.book, emit)
+    # MARGIN
+    total = sum(command.samples_micro)
+    price = (2 * total + SETTLEMENT_SAMPLES) // (2 * SETTLEMENT_SAMPLES)
+    options = [instrument for instrument in listed if not instrument.is_linear]
+    moved = state.marks.settle_expiry(expiry, price, options)
+    expiry.settlement_micro = price
+    state.settlements += 1
+    state.portfolio.sweep(expiry.underlying.number)
+    # EMIT
+    _record_accruals(state, moved)
+    state.record(records.expiry_settled_record(expiry.number, price))
+    emit(events.ExpirySettled(expiry.number, price))
+
+
+def _check_settlement(state: State, command: SettleExpiry) -> Reject | None:
+    if command.expiry >= len(state.expiries):
+        return Reject(UNKNOWN_EXPIRY, command.expiry, len(state.expiries))
+    expiry = state.expiries[command.expiry]
+    if expiry.settlement_micro is not None:
+        return Reject(ALREADY_SETTLED, command.expiry)
+    if state.time_s < expiry.expiry_time_s:
+        return Reject(NOT_YET_EXPIRED, expiry.expiry_time_s, state.time_s)
+    if len(command.samples_micro) != SETTLEMENT_SAMPLES or not all(
+        check_index(expiry.underlying.number, sample) is None for sample in command.samples_micro
+    ):
+        return Reject(MARK_OUT_OF_BOUNDS, command.expiry)
+    return None
+
+
+def _record_accruals(state: State, numbers: list[int]) -> None:
+    marks = state.marks
+    for number in numbers:
+        state.record(
+            records.accrual_updated_record(
+                number, marks.accrual_micro[number], marks.carry_micro[number]
+            )
+        )

@@ -1,0 +1,580 @@
+"""Orders: placed, replaced, cancelled, expired.
+
+Holds: an order that is refused leaves no trace; what a plan says is committed as a whole; an
+order is opened by a record before its first fill; makers that the gate refused are cancelled
+only when the plan is committed; what rests has been judged with all else that its account has
+open.
+Never: verifies a signature (only whether the signer may act for the account).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from exchange import events
+from exchange.commands import CancelAllOrders, CancelOrder, PlaceOrder
+from exchange.handlers.accounts import check_signer, settle_all, settle_position
+from exchange.handlers.refusal import refuse
+from exchange.state import State
+from margin.accounts import MAX_OPEN_ORDERS, MAX_POSITIONS, Account
+from matching.book import Book, orders_of
+from matching.combos import COMBO_BASE, Combo
+from matching.gate import MAKER_FEE, TAKER_FEE, TAKER_LIMIT, Fill, Ruling
+from matching.instruments import MAX_LOTS, Instrument
+from matching.orders import BUY, FOK, GTC, POST_ONLY, SELL, Order
+from matching.plan import FILL_BOUND, REFUSED, SELF_TRADE, ComboPlanner, Plan, Step, plan_single
+from matching.rejects import (
+    CANNOT_FILL,
+    COUNTER_AHEAD,
+    COUNTER_CANCELLED,
+    COUNTER_MUST_RISE,
+    EXPIRY_TOO_FAR,
+    FEE_TOO_HIGH,
+    INSTRUMENT_NOT_OPEN,
+    LEGS_OF_SEVERAL_ASSETS,
+    MARGIN,
+    NO_MARKS,
+    NOT_YOUR_ORDER,
+    ORDER_ALREADY_USED,
+    ORDER_EXPIRED,
+    ORDER_NOT_LIVE,
+    PRICE_OFF_TICK,
+    TOO_MANY_LOTS,
+    TOO_MANY_OPEN_ORDERS,
+    TOO_MANY_POSITIONS,
+    UNKNOWN_INSTRUMENT,
+    UNKNOWN_ORDER,
+    WOULD_CROSS,
+    Reject,
+)
+from settlement import records
+from settlement.signed_messages import NO_ORDER, check_order_fields
+from settlement.signed_messages import Order as SignedOrder
+
+Emit = Callable[[events.Event], None]
+
+MAX_LIFE_S = 30 * 86_400
+"""An order's expiry is at most 30 days ahead (docs/protocol.md, 2)."""
+SLOTS = 1 << 24
+
+_NO_MAKER = (0, bytes(32), 0, -1)
+
+
+class _Placement(NamedTuple):
+    """An order that passed its checks, and where it trades. `combo` is None for a single
+    instrument.
+    """
+
+    order: Order
+    book: Book
+    instrument: Instrument | None
+    combo: Combo | None
+    is_new_combo: bool
+    replaced: Order | None
+
+
+def place_order(state: State, command: PlaceOrder, emit: Emit) -> None:
+    # CHECK
+    signed = command.order
+    placement = _check(state, command)
+    if isinstance(placement, Reject):
+        refuse(emit, placement, signed.account, command.order_hash)
+        return
+    # MARGIN and MATCH: plan
+    plan = _plan(state, placement)
+    reject = _check_plan(state, signed, placement, plan)
+    if reject is not None:
+        state.portfolio.drop()
+        if placement.is_new_combo and placement.combo is not None:
+            state.forget_newest_combo(placement.combo)
+        refuse(emit, reject, signed.account, command.order_hash)
+        return
+    # MATCH: commit, and EMIT as it happens
+    _accept(state, placement, emit)
+    if plan.steps:
+        _commit(state, placement, plan, emit)
+    for maker, ruling in plan.dropped:
+        reason = (
+            events.CANCELLED_FEE if ruling.outcome == MAKER_FEE else events.CANCELLED_MARGIN_MAKER
+        )
+        cancel(state, maker, reason, emit)
+    _finish(state, signed, placement, plan, emit)
+
+
+# CHECK
+
+
+def _check(state: State, command: PlaceOrder) -> _Placement | Reject:
+    """Everything that can be known before the books are read."""
+    signed, now_s = command.order, state.time_s
+    reject = check_signer(state, signed.account, command.signer) or check_order_fields(signed)
+    if reject is not None:
+        return reject
+    account = state.accounts[signed.account]
+    if signed.counter != account.counter:
+        code = COUNTER_CANCELLED if signed.counter < account.counter else COUNTER_AHEAD
+        return Reject(code, signed.counter, account.counter)
+    if signed.expiry_s <= now_s:
+        return Reject(ORDER_EXPIRED, signed.expiry_s, now_s)
+    if signed.expiry_s > now_s + MAX_LIFE_S:
+        return Reject(EXPIRY_TOO_FAR, signed.expiry_s, now_s + MAX_LIFE_S)
+    if command.order_hash in state.used:
+        return Reject(ORDER_ALREADY_USED)
+    for number, _ in signed.legs:
+        reject = _check_instrument(state, number, now_s)
+        if reject is not None:
+            return reject
+    replaced = None
+    if signed.replaces != NO_ORDER:
+        replaced = state.orders.get(signed.replaces)
+        if replaced is None:
+            return Reject(ORDER_NOT_LIVE)
+        if replaced.account != signed.account:
+            return Reject(NOT_YOUR_ORDER, signed.account, replaced.account)
+    return _find_book(state, signed, command.order_hash, replaced)
+
+
+def _check_instrument(state: State, number: int, now_s: int) -> Reject | None:
+    if number >= len(state.instruments):
+        return Reject(UNKNOWN_INSTRUMENT, number, len(state.instruments))
+    expiry = state.instruments[number].expiry
+    if expiry is not None and (
+        expiry.expiry_time_s <= now_s or expiry.settlement_micro is not None
+    ):
+        return Reject(INSTRUMENT_NOT_OPEN, number)
+    if not state.marks.is_marked[number]:
+        return Reject(NO_MARKS, number)
+    return None
+
+
+def _find_book(
+    state: State, signed: SignedOrder, order_hash: bytes, replaced: Order | None
+) -> _Placement | Reject:
+    """The book of an order's legs, made if a combo is named for the first time, and the checks
+    that need its tick.
+    """
+    combo: Combo | None = None
+    instrument: Instrument | None = None
+    is_new = False
+    if len(signed.legs) == 1:
+        instrument = state.instruments[signed.legs[0][0]]
+        book = state.books[instrument.number]
+    else:
+        first = state.instruments[signed.legs[0][0]].underlying
+        for number, _ in signed.legs:
+            if state.instruments[number].underlying is not first:
+                return Reject(LEGS_OF_SEVERAL_ASSETS, number, signed.legs[0][0])
+        is_new = signed.legs not in state.combos_by_legs
+        combo = state.combo_of(signed.legs)
+        book = state.books[combo.book]
+    ticks, off = divmod(signed.limit_price_micro, book.tick_micro)
+    reject = Reject(PRICE_OFF_TICK, signed.limit_price_micro, book.tick_micro) if off else None
+    if reject is None and signed.flags & POST_ONLY:
+        reject = _check_post_only(book, signed, ticks, replaced)
+    if reject is not None:
+        if is_new and combo is not None:
+            state.forget_newest_combo(combo)
+        return reject
+    order = Order(
+        state.next_order_id,
+        order_hash,
+        signed.account,
+        book.number,
+        signed.side,
+        ticks,
+        signed.limit_price_micro,
+        signed.quantity_lots,
+        signed.max_fee_micro,
+        signed.expiry_s,
+    )
+    return _Placement(order, book, instrument, combo, is_new, replaced)
+
+
+def _check_post_only(
+    book: Book, signed: SignedOrder, ticks: int, replaced: Order | None
+) -> Reject | None:
+    """A post-only order must not meet a price in its own book; what it replaces does not count."""
+    for level in book.levels(SELL if signed.side == BUY else BUY):
+        if all(order is replaced for order in orders_of(level)):
+            continue
+        best = level.key if signed.side == SELL else -level.key
+        if (ticks >= best) if signed.side == BUY else (ticks <= best):
+            return Reject(WOULD_CROSS, signed.limit_price_micro, best * book.tick_micro)
+        return None
+    return None
+
+
+# MARGIN and MATCH
+
+
+def _plan(state: State, placement: _Placement) -> Plan:
+    """What the order would do, if it meets a price at all."""
+    order, book, portfolio = placement.order, placement.book, state.portfolio
+    portfolio.begin(order, placement.replaced)
+    if placement.combo is None:
+        assert placement.instrument is not None, "an order has a combo or an instrument"
+        return plan_single(book, placement.instrument, order, portfolio, placement.replaced)
+    leg_books = [state.books[number] for number, _ in placement.combo.legs]
+    planner = ComboPlanner(
+        placement.combo,
+        book,
+        leg_books,
+        order,
+        portfolio,
+        state.marks.mark_ticks,
+        placement.replaced,
+    )
+    return planner.run()
+
+
+def _check_plan(
+    state: State, signed: SignedOrder, placement: _Placement, plan: Plan
+) -> Reject | None:
+    """Whether the plan, and the rest of the order in its book, can be accepted."""
+    if signed.time_in_force == FOK and plan.filled_lots < signed.quantity_lots:
+        return _refusal(plan.ruling, placement.order, state) or Reject(
+            CANNOT_FILL, signed.quantity_lots, plan.filled_lots
+        )
+    if plan.steps:
+        return None
+    if plan.stop == REFUSED:
+        return _refusal(plan.ruling, placement.order, state)
+    if not _will_rest(signed, plan):
+        return None
+    account = state.accounts[signed.account]
+    if len(account.orders) >= MAX_OPEN_ORDERS and placement.replaced is None:
+        return Reject(TOO_MANY_OPEN_ORDERS, len(account.orders), MAX_OPEN_ORDERS)
+    ruling = state.portfolio.judge_rest(placement.order, placement.replaced)
+    return _refusal(ruling, placement.order, state)
+
+
+def _will_rest(signed: SignedOrder, plan: Plan) -> bool:
+    """Only a good-till-cancelled order that met all it could rests; FOK and IOC never do."""
+    return (
+        signed.time_in_force == GTC
+        and plan.stop not in (REFUSED, SELF_TRADE, FILL_BOUND)
+        and plan.filled_lots < signed.quantity_lots
+    )
+
+
+def _refusal(ruling: Ruling, order: Order, state: State) -> Reject | None:
+    """A gate's ruling on the taker, as a numbered reject."""
+    if ruling.outcome == TAKER_FEE:
+        return Reject(FEE_TOO_HIGH, ruling.short_micro, order.max_fee_micro)
+    if ruling.outcome == TAKER_LIMIT:
+        account = state.accounts[order.account]
+        if len(account.positions) >= MAX_POSITIONS:
+            return Reject(TOO_MANY_POSITIONS, order.account, MAX_POSITIONS)
+        lots = order.remaining_lots * state.portfolio.lots_per_unit(order.book)
+        return Reject(TOO_MANY_LOTS, account.gross_lots + account.open_lots + lots, MAX_LOTS)
+    if ruling.outcome:
+        return Reject(MARGIN, ruling.short_micro, ruling.excess_micro)
+    return None
+
+
+# COMMIT
+
+
+def _accept(state: State, placement: _Placement, emit: Emit) -> None:
+    """The order exists from here on; what it replaces is gone."""
+    order = placement.order
+    state.next_order_id += 1
+    state.used[order.hash] = order.expiry_s
+    _expire_later(state, order)
+    if placement.is_new_combo and placement.combo is not None:
+        combo = placement.combo
+        emit(events.ComboCreated(combo.book, combo.legs, combo.tick_micro))
+    emit(
+        events.OrderPlaced(
+            order.order_id,
+            order.hash,
+            order.account,
+            order.book,
+            order.side,
+            order.price_micro,
+            order.remaining_lots,
+        )
+    )
+    if placement.replaced is not None:
+        cancel(state, placement.replaced, events.CANCELLED_REPLACED, emit)
+
+
+def _expire_later(state: State, order: Order) -> None:
+    hashes = state.expiring.get(order.expiry_s)
+    if hashes is None:
+        hashes = state.expiring[order.expiry_s] = []
+    hashes.append(order.hash)
+
+
+def _commit(state: State, placement: _Placement, plan: Plan, emit: Emit) -> None:
+    """Writes the plan: accounts, books, records, events."""
+    taker, portfolio = placement.order, state.portfolio
+    for step in plan.steps:
+        for fill in step.fills:
+            if fill.instrument.is_linear:
+                settle_position(state, fill.instrument, state.accounts[taker.account], emit)
+                settle_position(state, fill.instrument, state.accounts[fill.maker.account], emit)
+    portfolio.commit()
+    _open(state, taker)
+    fees = iter(portfolio.fees)
+    for step in plan.steps:
+        taker.filled_lots += step.units
+        taker.remaining_lots -= step.units
+        if placement.combo is None:
+            fill = step.fills[0]
+            group = [_trade(state, taker, fill, next(fees), 0, emit)]
+        else:
+            trade = state.next_combo_trade
+            state.next_combo_trade += 1
+            group = [_trade(state, taker, fill, next(fees), trade, emit) for fill in step.fills]
+            group.append(_close_combo(state, placement.book, taker, step, trade, emit))
+        state.record(*group)
+    account = state.accounts[taker.account]
+    if account.settlements_seen != state.settlements:
+        settle_all(state, account, emit)
+
+
+def _trade(
+    state: State,
+    taker: Order,
+    fill: Fill,
+    fees: tuple[int, int],
+    combo_trade: int,
+    emit: Emit,
+) -> bytes:
+    """One fill: the maker's book, the event, and the record, which is returned for its group."""
+    maker, instrument, lots = fill.maker, fill.instrument, fill.quantity_lots
+    state.fee_cash_micro += fees[0] + fees[1]
+    _open(state, maker)
+    maker_is_single = maker.book < COMBO_BASE
+    if maker_is_single:
+        _reduce(state, maker, lots)
+    trade = state.next_trade
+    state.next_trade += 1
+    flags = (
+        (1 if fill.taker_buys else 0) | (2 if maker_is_single else 0) | (0 if combo_trade else 4)
+    )
+    emit(
+        events.OrderFilled(
+            trade,
+            instrument.number,
+            fill.price_ticks,
+            fill.price_ticks * instrument.tick_value_micro,
+            lots,
+            flags & 1,
+            taker.order_id,
+            taker.hash,
+            taker.account,
+            fees[0],
+            -1 if combo_trade else taker.remaining_lots,
+            maker.order_id,
+            maker.hash,
+            maker.account,
+            fees[1],
+            maker.remaining_lots if maker_is_single else -1,
+            combo_trade,
+        )
+    )
+    return records.fill_record(
+        flags,
+        maker.account,
+        maker.slot,
+        taker.account,
+        taker.slot,
+        instrument.number,
+        lots,
+        fill.price_ticks,
+    )
+
+
+def _close_combo(
+    state: State, book: Book, taker: Order, step: Step, trade: int, emit: Emit
+) -> bytes:
+    """Ends a combo's step: both combo orders advance by its units."""
+    maker = step.maker_combo
+    if maker is not None:
+        _reduce(state, maker, step.units)
+    maker_id, maker_hash, maker_account, maker_left = (
+        _NO_MAKER
+        if maker is None
+        else (maker.order_id, maker.hash, maker.account, maker.remaining_lots)
+    )
+    taker_buys = 1 if taker.side == BUY else 0
+    emit(
+        events.ComboFilled(
+            trade,
+            book.number,
+            step.net_price_micro,
+            step.units,
+            taker_buys,
+            taker.order_id,
+            taker.hash,
+            taker.account,
+            taker.remaining_lots,
+            maker_id,
+            maker_hash,
+            maker_account,
+            maker_left,
+        )
+    )
+    return records.combo_filled_record(
+        taker_buys | (2 if maker is not None else 0) | 4,
+        maker_account,
+        0 if maker is None else maker.slot,
+        taker.account,
+        taker.slot,
+        step.units,
+        step.net_price_micro,
+        len(step.fills),
+    )
+
+
+def _reduce(state: State, maker: Order, lots: int) -> None:
+    """A resting order trades; with nothing left it is live no more."""
+    state.books[maker.book].reduce(maker, lots)
+    if not maker.remaining_lots:
+        del state.orders[maker.hash]
+        del state.accounts[maker.account].orders[maker.order_id]
+
+
+def _open(state: State, order: Order) -> None:
+    """Binds an order's hash to a slot of its account before its first fill."""
+    if order.slot >= 0:
+        return
+    account = state.accounts[order.account]
+    order.slot = account.next_slot
+    account.next_slot = (account.next_slot + 1) % SLOTS
+    state.opened[order.hash] = (order.account, order.slot)
+    state.record(records.order_opened_record(order.account, order.slot, order.hash))
+
+
+def _finish(
+    state: State, signed: SignedOrder, placement: _Placement, plan: Plan, emit: Emit
+) -> None:
+    """The rest of the order stands in its book, or is cancelled with the reason."""
+    order = placement.order
+    if not order.remaining_lots:
+        return
+    if not _will_rest(signed, plan):
+        _emit_cancelled(order, _end_reason(plan), emit)
+        return
+    account = state.accounts[order.account]
+    if plan.steps:
+        fits = not state.portfolio.judge_rest(order, None).outcome
+        if not fits or len(account.orders) >= MAX_OPEN_ORDERS:
+            _emit_cancelled(order, events.CANCELLED_MARGIN_TAKER, emit)
+            return
+    state.portfolio.rest(order)
+    state.orders[order.hash] = order
+    placement.book.add(order)
+    emit(
+        events.OrderRested(
+            order.order_id,
+            order.hash,
+            order.account,
+            order.book,
+            order.side,
+            order.price_micro,
+            order.remaining_lots,
+        )
+    )
+
+
+def _end_reason(plan: Plan) -> int:
+    if plan.stop == REFUSED:
+        fee = plan.ruling.outcome == TAKER_FEE
+        return events.CANCELLED_FEE if fee else events.CANCELLED_MARGIN_TAKER
+    if plan.stop == SELF_TRADE:
+        return events.CANCELLED_SELF_TRADE
+    return events.CANCELLED_LIMIT if plan.stop == FILL_BOUND else events.CANCELLED_IMMEDIATE
+
+
+# CANCEL
+
+
+def cancel_order(state: State, command: CancelOrder, emit: Emit) -> None:
+    # CHECK
+    reject = check_signer(state, command.account, command.signer)
+    order = state.orders.get(command.order_hash)
+    if reject is None:
+        if order is None:
+            code = ORDER_NOT_LIVE if command.order_hash in state.used else UNKNOWN_ORDER
+            reject = Reject(code)
+        elif order.account != command.account:
+            reject = Reject(NOT_YOUR_ORDER, command.account, order.account)
+    if reject is not None or order is None:
+        assert reject is not None, "an order that is not live is refused"
+        refuse(emit, reject, command.account, command.order_hash)
+        return
+    # EMIT
+    cancel(state, order, events.CANCELLED_BY_OWNER, emit)
+
+
+def cancel_all_orders(state: State, command: CancelAllOrders, emit: Emit) -> None:
+    # CHECK
+    reject = check_signer(state, command.account, command.signer)
+    if reject is None and command.new_counter <= state.accounts[command.account].counter:
+        counter = state.accounts[command.account].counter
+        reject = Reject(COUNTER_MUST_RISE, command.new_counter, counter)
+    if reject is not None:
+        refuse(emit, reject, command.account)
+        return
+    # EMIT
+    account = state.accounts[command.account]
+    account.counter = command.new_counter
+    state.record(records.counter_raised_record(command.account, command.new_counter))
+    emit(events.CounterRaised(command.account, command.new_counter))
+    cancel_account(state, account, events.CANCELLED_COUNTER, emit)
+
+
+def cancel_account(state: State, account: Account, reason: int, emit: Emit) -> None:
+    """Cancels every order of an account, oldest first."""
+    for order in list(account.orders.values()):
+        cancel(state, order, reason, emit)
+
+
+def cancel_book(state: State, number: int, emit: Emit) -> None:
+    """Cancels every order of a book whose instrument, or leg, is settled."""
+    book = state.books[number]
+    for side in (BUY, SELL):
+        for order in [order for level in book.levels(side) for order in orders_of(level)]:
+            cancel(state, order, events.CANCELLED_SETTLED, emit)
+
+
+def cancel(state: State, order: Order, reason: int, emit: Emit) -> None:
+    """Takes a resting order out of its book and its account's margin."""
+    state.portfolio.unrest(order)
+    state.books[order.book].remove(order)
+    del state.orders[order.hash]
+    _emit_cancelled(order, reason, emit)
+
+
+def _emit_cancelled(order: Order, reason: int, emit: Emit) -> None:
+    emit(
+        events.OrderCancelled(
+            order.order_id,
+            order.hash,
+            order.account,
+            order.book,
+            order.side,
+            order.remaining_lots,
+            reason,
+        )
+    )
+
+
+def expire_due(state: State, emit: Emit) -> None:
+    """Cancels resting orders whose expiry has come, and forgets hashes that can no longer be
+    taken.
+    """
+    now_s = state.time_s
+    expiring = state.expiring
+    while expiring and expiring.peekitem(0)[0] <= now_s:
+        _, hashes = expiring.popitem(0)
+        for order_hash in hashes:
+            order = state.orders.get(order_hash)
+            if order is not None:
+                cancel(state, order, events.CANCELLED_EXPIRED, emit)
+            del state.used[order_hash]
+            opened = state.opened.pop(order_hash, None)
+            if opened is not None:
+                state.record(records.order_forgotten_record(*opened))

@@ -1,0 +1,291 @@
+"""The exchange as one process runs it: doors in front, sequencer and engine inside, settlement
+behind.
+
+Holds: implements `venue.Venue`; what a message has wrong in itself is told before its signature
+is looked at, a wrong signature before the journal; every verdict on what was journaled is
+acknowledged by the operator's signature; views read the state as of the last command applied.
+Never: changes the state but through the sequencer.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from exchange import commands, views
+from exchange.codec import decode_command
+from exchange.engine import apply
+from exchange.events import CommandRejected, Event
+from exchange.journal import Journal
+from exchange.read_model import ReadModel
+from exchange.sequencer import MAX_WAITING, Applied, Build, Sequencer, SequencerStopped
+from exchange.state import State
+from exchange.symbols import legs_symbol, resolve_symbol
+from exchange.venue import (
+    Acknowledgement,
+    BookView,
+    DomainView,
+    FillPage,
+    InstrumentView,
+    Legs,
+    Listener,
+    MarginView,
+    OrderView,
+    PositionView,
+    SignatureFault,
+    StatusView,
+    Verdict,
+    WithdrawalView,
+)
+from matching.rejects import (
+    UNKNOWN_ACCOUNT,
+    VENUE_BUSY,
+    VENUE_STOPPING,
+    WRONG_SIGNER,
+    Reject,
+)
+from settlement.signature import Signer, recover
+from settlement.signed_messages import Acknowledgement as SignedAcknowledgement
+from settlement.signed_messages import (
+    Cancel,
+    CancelAll,
+    Order,
+    Withdraw,
+    check_order_fields,
+    domain_separator,
+    signing_digest,
+    struct_hash,
+)
+
+_BUSY_RETRY_MS: Final = 100
+
+
+class JournalUnreadable(Exception):
+    """An entry of the journal is no command of this version."""
+
+
+class Exchange:
+    """The running exchange. `open` it on a journal directory, `start` it inside an event loop,
+    `stop` it.
+    """
+
+    def __init__(self, journal: Journal, operator: Signer, clock: Callable[[], int]) -> None:
+        self.state = State()
+        self.read_model = ReadModel(self.state.instruments)
+        self.journal = journal
+        self.vault = bytes(20)
+        self.is_chain_up: Callable[[], bool] = lambda: True
+        self._operator = operator
+        self._listeners: dict[int, Listener] = {}
+        self._next_listener = 0
+        self._separator = b""
+        for entry in journal.read():
+            command = decode_command(entry.payload)
+            if isinstance(command, Reject):
+                raise JournalUnreadable(f"sequence {entry.sequence}: {command.message}")
+            self._learn(entry.sequence, command.time_ns, apply(self.state, command))
+        self.sequencer = Sequencer(self.state, journal, clock, self._on_applied)
+        self._task: asyncio.Task[None] | None = None
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        operator: Signer,
+        *,
+        clock: Callable[[], int] = time.time_ns,
+        fsync: bool = True,
+    ) -> "Exchange":
+        """Opens the journal in `directory` and replays it. Raises JournalError where it cannot
+        be opened or is damaged, JournalUnreadable where it is not ours.
+        """
+        return cls(Journal.open(directory, fsync=fsync), operator, clock)
+
+    # RUNNING
+
+    def start(self) -> None:
+        """Begins to take commands."""
+        self._task = asyncio.get_running_loop().create_task(self.sequencer.run())
+
+    async def stop(self) -> None:
+        """Takes what waits, then closes the journal."""
+        if self._task is not None:
+            self.sequencer.stop()
+            try:
+                await self._task
+            finally:
+                self.journal.close()
+        else:
+            self.journal.close()
+
+    async def submit(self, build: Build) -> Applied:
+        """Journals and applies a command of the exchange itself or of the chain."""
+        return await self.sequencer.submit(build)
+
+    def _on_applied(self, applied: Applied) -> None:
+        self._learn(applied.sequence, applied.time_ns, applied.events)
+        for listener in list(self._listeners.values()):
+            listener(applied.sequence, applied.time_ns, applied.events)
+
+    def _learn(self, sequence: int, time_ns: int, events: tuple[Event, ...]) -> None:
+        if not self._separator and self.state.settlement:
+            self._separator = domain_separator(self.state.chain_id, self.state.settlement)
+        self.read_model.take(sequence, time_ns, events)
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        number = self._next_listener
+        self._next_listener += 1
+        self._listeners[number] = listener
+
+        def end() -> None:
+            self._listeners.pop(number, None)
+
+        return end
+
+    # MESSAGES
+
+    async def place(self, order: Order, signature: bytes) -> Verdict:
+        message_hash = struct_hash(order)
+        reject = check_order_fields(order)
+        if reject is not None:
+            return _refused(message_hash, reject)
+        signer = self._signer(order.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.PlaceOrder(time_ns, order, message_hash, signer, signature),
+        )
+
+    async def cancel(self, cancel: Cancel, signature: bytes) -> Verdict:
+        signer = self._signer(cancel.account, struct_hash(cancel), signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            cancel.order_hash,
+            lambda time_ns, _: commands.CancelOrder(
+                time_ns, cancel.account, cancel.order_hash, signer, signature
+            ),
+        )
+
+    async def cancel_all(self, cancel_all: CancelAll, signature: bytes) -> Verdict:
+        message_hash = struct_hash(cancel_all)
+        signer = self._signer(cancel_all.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.CancelAllOrders(
+                time_ns, cancel_all.account, cancel_all.new_counter, signer, signature
+            ),
+        )
+
+    async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict:
+        message_hash = struct_hash(withdraw)
+        signer = self._signer(withdraw.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.RequestWithdrawal(
+                time_ns,
+                withdraw.account,
+                withdraw.asset,
+                withdraw.amount_micro,
+                withdraw.salt,
+                message_hash,
+                signer,
+                signature,
+            ),
+        )
+
+    def _signer(self, number: int, message_hash: bytes, signature: bytes) -> bytes | Verdict:
+        """The address that signed, if it may act for the account; else the verdict, with all
+        that was computed.
+        """
+        account = self.state.accounts.get(number)
+        if account is None:
+            return _refused(message_hash, Reject(UNKNOWN_ACCOUNT, number, len(self.state.accounts)))
+        digest = signing_digest(self._separator, message_hash)
+        signer = recover(digest, signature)
+        if isinstance(signer, Reject):
+            fault = SignatureFault(None, digest, self._separator, message_hash)
+            return _refused(message_hash, signer, fault)
+        if signer != account.owner and signer not in account.keys:
+            fault = SignatureFault(signer, digest, self._separator, message_hash)
+            return _refused(message_hash, Reject(WRONG_SIGNER, number), fault)
+        return signer
+
+    async def _decide(self, message_hash: bytes, build: Build) -> Verdict:
+        """Journals and applies a signed message, and acknowledges the verdict."""
+        if self.sequencer.waiting >= MAX_WAITING:
+            return _refused(
+                message_hash, Reject(VENUE_BUSY, self.sequencer.waiting, _BUSY_RETRY_MS)
+            )
+        try:
+            applied = await self.sequencer.submit(build)
+        except SequencerStopped:
+            return _refused(message_hash, Reject(VENUE_STOPPING))
+        reject = None
+        for event in applied.events:
+            if isinstance(event, CommandRejected):
+                reject = Reject(event.code, event.got, event.allowed)
+        return Verdict(
+            message_hash,
+            applied.sequence,
+            applied.time_ns,
+            applied.events,
+            reject,
+            None,
+            self.acknowledge(applied.sequence, message_hash, applied.chain_hash),
+        )
+
+    def acknowledge(self, sequence: int, order_hash: bytes, journal_hash: bytes) -> Acknowledgement:
+        """The operator's signed word on a journaled message."""
+        said = struct_hash(SignedAcknowledgement(sequence, order_hash, journal_hash))
+        signature = self._operator.sign(signing_digest(self._separator, said))
+        return Acknowledgement(sequence, order_hash, journal_hash, signature)
+
+    # VIEWS
+
+    def domain(self) -> DomainView:
+        return views.domain(self.state, self.vault)
+
+    def status(self) -> StatusView:
+        return views.status(self.state, self.is_chain_up())
+
+    def instruments(self) -> Sequence[InstrumentView]:
+        return views.instruments(self.state)
+
+    def resolve(self, symbol: str) -> Legs | Reject:
+        return resolve_symbol(symbol, self.state.symbols)
+
+    def symbol_of(self, legs: Legs) -> str:
+        return legs_symbol(legs, self.state.instruments)
+
+    def book(self, legs: Legs, depth: int) -> BookView | Reject:
+        return views.book(self.state, legs, depth)
+
+    def positions(self, account: int) -> Sequence[PositionView] | Reject:
+        return views.positions(self.state, account)
+
+    def margin(self, account: int) -> MarginView | Reject:
+        return views.margin(self.state, account)
+
+    def orders(self, account: int) -> Sequence[OrderView] | Reject:
+        return views.orders(self.state, account)
+
+    def order(self, order_hash: bytes) -> OrderView | None:
+        return views.order(self.state, order_hash)
+
+    def fills(self, account: int, since: int, limit: int) -> FillPage | Reject:
+        return views.unknown(self.state, account) or self.read_model.fills(account, since, limit)
+
+    def withdrawals(self, account: int) -> Sequence[WithdrawalView] | Reject:
+        return views.unknown(self.state, account) or views.withdrawals(self.read_model, account)
+
+
+def _refused(message_hash: bytes, reject: Reject, fault: SignatureFault | None = None) -> Verdict:
+    """A verdict at the door: nothing was journaled."""
+    return Verdict(message_hash, 0, 0, (), reject, fault)

@@ -1,0 +1,65 @@
+"""The shipped option chain as commands: what lists it, and what marks it.
+
+Holds: instruments are numbered in the order of expiry, strike, call before put; `marks_at`
+refits nothing, it moves forwards and index by the same factor.
+Never: trades.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from exchange.commands import Command, ListExpiry, ListInstrument, ListUnderlying, UpdateMarks
+from margin.analytics.chain import MICRO_PER_LOT, Chain, OptionQuote, load_chain
+from margin.analytics.svi_fit import fit_chain
+from margin.svi import ExpiryMark
+
+BTC = 0
+BTC_NAME = b"BTC\0\0\0\0\0"
+BTC_LOT_E8 = 1_000_000
+"""One lot is 0.01 BTC."""
+NANOSECONDS = 1_000_000_000
+
+
+@lru_cache(maxsize=1)
+def snapshot() -> Chain:
+    """The chain of 15 January 2026."""
+    return load_chain()
+
+
+@lru_cache(maxsize=1)
+def fitted_marks() -> tuple[ExpiryMark, ...]:
+    """The SVI fit of each expiry, in order."""
+    marks = fit_chain(snapshot())
+    return tuple(marks[expiry.expiry_time_s] for expiry in snapshot().expiries)
+
+
+def listing_commands(time_ns: int) -> Iterator[Command]:
+    """Lists the underlying, the expiries and all options of the snapshot."""
+    yield ListUnderlying(time_ns, BTC, BTC_NAME, BTC_LOT_E8)
+    for number, expiry in enumerate(snapshot().expiries):
+        yield ListExpiry(time_ns, number, BTC, expiry.expiry_time_s)
+    for number, (expiry, option) in enumerate(options_by_number()):
+        yield ListInstrument(
+            time_ns, number, option.kind, BTC, expiry, option.strike_micro, MICRO_PER_LOT
+        )
+
+
+def options_by_number() -> Iterator[tuple[int, OptionQuote]]:
+    """(expiry number, quote) of instrument 0, 1, ..."""
+    for number, expiry in enumerate(snapshot().expiries):
+        for option in expiry.options:
+            yield number, option
+
+
+def marks_at(time_ns: int, move_e6: int = 0) -> UpdateMarks:
+    """The snapshot's marks with index and forwards moved by `move_e6` millionths."""
+    factor = 1_000_000 + move_e6
+    return UpdateMarks(
+        time_ns,
+        BTC,
+        snapshot().index_micro * factor // 1_000_000,
+        tuple(
+            (number, mark.forward_micro * factor // 1_000_000, *mark[1:])
+            for number, mark in enumerate(fitted_marks())
+        ),
+    )

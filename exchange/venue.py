@@ -1,0 +1,269 @@
+"""What a door (JSON-RPC, FIX, later others) may ask of the exchange, and the values it gets
+back.
+
+Holds: a door sees the exchange through `Venue` alone; every answer to a message that changes
+something is a `Verdict`, given once and only after the command is durable. Views are snapshots:
+integers in protocol units, which the door turns into decimals with `symbols.py`.
+Never: knows a socket, a wire format or the engine's state.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from exchange.events import Event
+from matching.rejects import Reject
+from settlement.signed_messages import Cancel, CancelAll, Order, Withdraw
+
+Legs = tuple[tuple[int, int], ...]
+"""(instrument, ratio) in canonical order; a single instrument is ((instrument, 1),)."""
+
+
+class SignatureFault(msgspec.Struct, frozen=True):
+    """What the server computed for a message whose signature it refused, so that the signer can
+    compare. `recovered_signer` is None where nothing could be recovered.
+    """
+
+    recovered_signer: bytes | None
+    digest: bytes
+    domain_separator: bytes
+    struct_hash: bytes
+
+
+class Acknowledgement(msgspec.Struct, frozen=True):
+    """The operator's signature (65 bytes) over (sequence, order hash, journal hash):
+    docs/protocol.md, 2.
+    """
+
+    sequence: int
+    order_hash: bytes
+    journal_hash: bytes
+    signature: bytes
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The final answer to a message.
+
+    A message refused at the door (before the journal) has `sequence` 0 and no acknowledgement.
+    `reject` is None where the engine took it; `events` are all that the command caused, those of
+    other accounts included: a door shows its client the client's own.
+    """
+
+    message_hash: bytes
+    sequence: int
+    time_ns: int
+    events: tuple[Event, ...]
+    reject: Reject | None = None
+    signature_fault: SignatureFault | None = None
+    acknowledgement: Acknowledgement | None = None
+
+
+class DomainView(msgspec.Struct, frozen=True):
+    """What a wallet needs to sign and a trader to understand units. Fee rates in 1e-6 of the
+    index, `fee_cap` in 1e-4 of an option's premium.
+    """
+
+    name: str
+    version: str
+    chain_id: int
+    settlement: bytes
+    vault: bytes
+    operator: bytes
+    maker_fee_e6: int
+    taker_fee_e6: int
+    fee_cap_e4: int
+
+
+class InstrumentView(msgspec.Struct, frozen=True):
+    """One listed instrument. `kind` 0 perpetual, 1 future, 2 call, 3 put; `lot_e8` units of the
+    underlying in a lot, times 1e8; micro values per lot.
+    """
+
+    instrument: int
+    symbol: str
+    kind: int
+    underlying: str
+    expiry_time_s: int
+    strike_micro: int
+    tick_value_micro: int
+    lot_e8: int
+    is_open: bool
+    mark_micro: int | None
+    index_micro: int | None
+
+
+class LevelView(msgspec.Struct, frozen=True):
+    """A price level: micro-USDC per lot (or unit), all lots (or units) and orders at it."""
+
+    price_micro: int
+    quantity_lots: int
+    orders: int
+
+
+class BookView(msgspec.Struct, frozen=True):
+    """Best first on both sides; `sequence` is that of the last command applied."""
+
+    symbol: str
+    legs: Legs
+    tick_micro: int
+    sequence: int
+    bids: tuple[LevelView, ...]
+    asks: tuple[LevelView, ...]
+
+
+class PositionView(msgspec.Struct, frozen=True):
+    instrument: int
+    symbol: str
+    quantity_lots: int
+    mark_micro: int
+    value_micro: int
+
+
+class MarginView(msgspec.Struct, frozen=True):
+    """An account's margin at the current marks, micro-USDC. `worst_scenario` is the index of the
+    scenario that sets the scan.
+    """
+
+    account: int
+    cash_micro: int
+    equity_micro: int
+    initial_margin_micro: int
+    maintenance_margin_micro: int
+    excess_micro: int
+    free_micro: int
+    open_orders: int
+    positions: int
+    worst_scenario: int
+
+
+class OrderView(msgspec.Struct, frozen=True):
+    """A live order."""
+
+    order_hash: bytes
+    account: int
+    symbol: str
+    legs: Legs
+    side: int
+    limit_price_micro: int
+    quantity_lots: int
+    remaining_lots: int
+    expiry_s: int
+
+
+class FillView(msgspec.Struct, frozen=True):
+    """One side of a trade, as its account sees it. `combo_trade` is 0 for a fill of a single
+    order.
+    """
+
+    sequence: int
+    time_ns: int
+    trade: int
+    instrument: int
+    symbol: str
+    side: int
+    price_micro: int
+    quantity_lots: int
+    fee_micro: int
+    is_maker: bool
+    order_hash: bytes
+    combo_trade: int
+
+
+class FillPage(msgspec.Struct, frozen=True):
+    """Fills after `since`, oldest first. `truncated` tells that more follow; ask again with
+    `next_since`.
+    """
+
+    fills: tuple[FillView, ...]
+    next_since: int
+    truncated: bool
+
+
+class WithdrawalView(msgspec.Struct, frozen=True):
+    """A withdrawal and, once a posted batch carries it, what `Vault.claim` needs. `batch` is
+    None until then.
+    """
+
+    number: int
+    account: int
+    owner: bytes
+    asset: int
+    amount_micro: int
+    batch: int | None
+    siblings: tuple[bytes, ...]
+    claimed: bool
+
+
+class StatusView(msgspec.Struct, frozen=True):
+    """Where the exchange stands. `chain_up` is False while the chain does not answer; trading
+    goes on, settlement waits.
+    """
+
+    sequence: int
+    time_ns: int
+    state_root: bytes
+    batches_cut: int
+    batches_confirmed: int
+    open_orders: int
+    accounts: int
+    chain_up: bool
+
+
+Listener = Callable[[int, int, tuple[Event, ...]], None]
+"""Called with (sequence, time_ns, events) after each command that is durable and applied, in
+order, on the event loop's thread.
+"""
+
+
+class Venue(Protocol):
+    """The exchange as its doors see it."""
+
+    async def place(self, order: Order, signature: bytes) -> Verdict:
+        """Takes a signed order; an order with `replaces` set cancels that order and takes its
+        place in the same command.
+        """
+        ...
+
+    async def cancel(self, cancel: Cancel, signature: bytes) -> Verdict: ...
+
+    async def cancel_all(self, cancel_all: CancelAll, signature: bytes) -> Verdict: ...
+
+    async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict: ...
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Registers a listener for all events; the returned function ends it."""
+        ...
+
+    def domain(self) -> DomainView: ...
+
+    def status(self) -> StatusView: ...
+
+    def instruments(self) -> Sequence[InstrumentView]: ...
+
+    def resolve(self, symbol: str) -> Legs | Reject:
+        """Legs of a symbol: `BTC-27MAR26-90000-C`, or a combo
+        `+1*BTC-27MAR26-90000-C,-1*BTC-27MAR26-100000-C` (any order and sign; not made
+        canonical).
+        """
+        ...
+
+    def symbol_of(self, legs: Legs) -> str: ...
+
+    def book(self, legs: Legs, depth: int) -> BookView | Reject: ...
+
+    def positions(self, account: int) -> Sequence[PositionView] | Reject: ...
+
+    def margin(self, account: int) -> MarginView | Reject: ...
+
+    def orders(self, account: int) -> Sequence[OrderView] | Reject: ...
+
+    def order(self, order_hash: bytes) -> OrderView | None: ...
+
+    def fills(self, account: int, since: int, limit: int) -> FillPage | Reject:
+        """Fills of commands with a sequence above `since`; all fills of one command come in one
+        page.
+        """
+        ...
+
+    def withdrawals(self, account: int) -> Sequence[WithdrawalView] | Reject: ...

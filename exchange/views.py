@@ -1,0 +1,207 @@
+"""Snapshots of the state for the doors: pure readings, integers in protocol units.
+
+Holds: a view of what does not exist is a Reject.
+Never: changes the state.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from exchange.handlers.accounts import free_micro
+from exchange.read_model import ReadModel
+from exchange.state import State
+from exchange.symbols import legs_symbol
+from exchange.venue import (
+    BookView,
+    DomainView,
+    InstrumentView,
+    Legs,
+    LevelView,
+    MarginView,
+    OrderView,
+    PositionView,
+    StatusView,
+    WithdrawalView,
+)
+from matching.book import Book, Level
+from matching.combos import COMBO_BASE, Combo
+from matching.instruments import Instrument
+from matching.orders import BUY, SELL, Order
+from matching.rejects import UNKNOWN_ACCOUNT, UNKNOWN_INSTRUMENT, Reject
+from settlement.signed_messages import DOMAIN_NAME, DOMAIN_VERSION
+
+
+def unknown(state: State, account: int) -> Reject | None:
+    """The reject for an account that does not exist."""
+    if account in state.accounts:
+        return None
+    return Reject(UNKNOWN_ACCOUNT, account, len(state.accounts))
+
+
+def domain(state: State, vault: bytes) -> DomainView:
+    schedule = state.portfolio.schedule
+    return DomainView(
+        DOMAIN_NAME,
+        DOMAIN_VERSION,
+        state.chain_id,
+        state.settlement,
+        vault,
+        state.operator,
+        schedule.maker_rate,
+        schedule.taker_rate,
+        schedule.cap,
+    )
+
+
+def status(state: State, chain_up: bool) -> StatusView:
+    """Where the exchange stands; `state_root` is that of the last batch."""
+    return StatusView(
+        state.sequence,
+        state.time_ns,
+        state.ledger.root() if state.ledger else bytes(32),
+        state.batches_cut,
+        state.batches_confirmed,
+        len(state.orders),
+        len(state.accounts),
+        chain_up,
+    )
+
+
+def instruments(state: State) -> list[InstrumentView]:
+    return [_instrument(state, instrument) for instrument in state.instruments]
+
+
+def _instrument(state: State, instrument: Instrument) -> InstrumentView:
+    marks, expiry = state.marks, instrument.expiry
+    is_marked = marks.is_marked[instrument.number]
+    return InstrumentView(
+        instrument.number,
+        instrument.symbol,
+        instrument.kind,
+        instrument.underlying.name,
+        expiry.expiry_time_s if expiry else 0,
+        instrument.strike_micro,
+        instrument.tick_value_micro,
+        instrument.underlying.lot_e8,
+        expiry is None or (expiry.settlement_micro is None and expiry.expiry_time_s > state.time_s),
+        marks.mark_micro(instrument) if is_marked else None,
+        marks.index_micro.get(instrument.underlying.number),
+    )
+
+
+def book(state: State, legs: Legs, depth: int) -> BookView | Reject:
+    """Both sides of the book of canonical legs; a combo that nobody has named yet is empty."""
+    for number, _ in legs:
+        if number >= len(state.instruments):
+            return Reject(UNKNOWN_INSTRUMENT, number, len(state.instruments))
+    symbol = legs_symbol(legs, state.instruments)
+    if len(legs) == 1:
+        found = state.books[legs[0][0]]
+    else:
+        combo = state.combos_by_legs.get(legs)
+        if combo is None:
+            unnamed = Combo(
+                COMBO_BASE, [state.instruments[leg] for leg, _ in legs], [r for _, r in legs]
+            )
+            return BookView(symbol, legs, unnamed.tick_micro, state.sequence, (), ())
+        found = state.books[combo.book]
+    return BookView(
+        symbol,
+        legs,
+        found.tick_micro,
+        state.sequence,
+        tuple(_levels(found, BUY, depth)),
+        tuple(_levels(found, SELL, depth)),
+    )
+
+
+def _levels(found: Book, side: int, depth: int) -> Iterator[LevelView]:
+    for count, level in enumerate(found.levels(side)):
+        if count == depth:
+            return
+        yield _level(level, side, found.tick_micro)
+
+
+def _level(level: Level, side: int, tick_micro: int) -> LevelView:
+    ticks = level.key if side == BUY else -level.key
+    return LevelView(ticks * tick_micro, level.quantity_lots, level.orders)
+
+
+def positions(state: State, account: int) -> Sequence[PositionView] | Reject:
+    reject = unknown(state, account)
+    if reject is not None:
+        return reject
+    views: list[PositionView] = []
+    for number, position in sorted(state.accounts[account].positions.items()):
+        instrument = state.instruments[number]
+        mark = state.marks.mark_micro(instrument)
+        lots = position.quantity_lots
+        views.append(PositionView(number, instrument.symbol, lots, mark, lots * mark))
+    return views
+
+
+def margin(state: State, account: int) -> MarginView | Reject:
+    reject = unknown(state, account)
+    if reject is not None:
+        return reject
+    found = state.accounts[account]
+    required = state.portfolio.requirement(found)
+    return MarginView(
+        account,
+        found.cash_micro,
+        required.equity_micro,
+        required.initial_micro,
+        required.maintenance_micro,
+        required.excess_micro,
+        free_micro(state, found),
+        len(found.orders),
+        len(found.positions),
+        required.worst_scenario,
+    )
+
+
+def orders(state: State, account: int) -> Sequence[OrderView] | Reject:
+    reject = unknown(state, account)
+    if reject is not None:
+        return reject
+    return [_order(state, live) for live in state.accounts[account].orders.values()]
+
+
+def order(state: State, order_hash: bytes) -> OrderView | None:
+    live = state.orders.get(order_hash)
+    return None if live is None else _order(state, live)
+
+
+def _order(state: State, live: Order) -> OrderView:
+    legs = ((live.book, 1),) if live.book < COMBO_BASE else state.combos[live.book].legs
+    return OrderView(
+        live.hash,
+        live.account,
+        legs_symbol(legs, state.instruments),
+        legs,
+        live.side,
+        live.price_micro,
+        live.remaining_lots + live.filled_lots,
+        live.remaining_lots,
+        live.expiry_s,
+    )
+
+
+def withdrawals(read_model: ReadModel, account: int) -> list[WithdrawalView]:
+    views: list[WithdrawalView] = []
+    for made in read_model.withdrawals:
+        if made.account != account:
+            continue
+        siblings = read_model.siblings(made.number)
+        views.append(
+            WithdrawalView(
+                made.number,
+                account,
+                made.owner,
+                made.asset,
+                made.amount_micro,
+                None if siblings is None else read_model.confirmed,
+                siblings or (),
+                made.number in read_model.claimed,
+            )
+        )
+    return views

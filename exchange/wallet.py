@@ -1,0 +1,138 @@
+"""A trader's key: signs messages as any EIP-712 wallet does.
+
+Holds: hashes come from eth-account alone, never from `settlement/signed_messages.py`, so client
+and server agree on a digest only by both being right; the domain is the one the exchange names,
+and a caller who knows the contract should compare.
+Never: sends anything; shows its key.
+"""
+
+from typing import Any, Final, NamedTuple
+
+from eth_account import Account
+from eth_account.messages import encode_typed_data
+
+from settlement.signed_messages import (
+    Acknowledgement,
+    Cancel,
+    CancelAll,
+    Message,
+    Order,
+    Withdraw,
+)
+
+_DOMAIN_FIELDS: Final = (
+    ("name", "string"),
+    ("version", "string"),
+    ("chainId", "uint256"),
+    ("verifyingContract", "address"),
+)
+_LEG_FIELDS: Final = (("instrument", "uint32"), ("ratio", "int16"))
+_FIELDS: Final[dict[type[Message], tuple[tuple[str, str], ...]]] = {
+    Order: (
+        ("account", "uint32"),
+        ("counter", "uint32"),
+        ("side", "uint8"),
+        ("timeInForce", "uint8"),
+        ("flags", "uint16"),
+        ("limitPriceMicro", "int64"),
+        ("quantityLots", "uint32"),
+        ("maxFeeMicro", "uint64"),
+        ("expirySeconds", "uint64"),
+        ("salt", "uint64"),
+        ("replaces", "bytes32"),
+        ("legs", "Leg[]"),
+    ),
+    Cancel: (("account", "uint32"), ("orderHash", "bytes32")),
+    CancelAll: (("account", "uint32"), ("newCounter", "uint32")),
+    Withdraw: (
+        ("account", "uint32"),
+        ("asset", "uint8"),
+        ("amountMicro", "uint64"),
+        ("salt", "uint64"),
+    ),
+    Acknowledgement: (
+        ("sequence", "uint64"),
+        ("orderHash", "bytes32"),
+        ("journalHash", "bytes32"),
+    ),
+}
+
+
+class SigningDomain(NamedTuple):
+    """Where a signature is valid: one Settlement contract (20 bytes) on one chain."""
+
+    chain_id: int
+    settlement: bytes
+
+
+def typed_data(message: Message, domain: SigningDomain) -> dict[str, Any]:
+    """The message as `eth_signTypedData_v4` takes it, for any wallet."""
+    fields = _FIELDS[type(message)]
+    types: dict[str, Any] = {
+        "EIP712Domain": _type_entries(_DOMAIN_FIELDS),
+        type(message).__name__: _type_entries(fields),
+    }
+    if isinstance(message, Order):
+        types["Leg"] = _type_entries(_LEG_FIELDS)
+        values: tuple[Any, ...] = (
+            message.account,
+            message.counter,
+            message.side,
+            message.time_in_force,
+            message.flags,
+            message.limit_price_micro,
+            message.quantity_lots,
+            message.max_fee_micro,
+            message.expiry_s,
+            message.salt,
+            message.replaces,
+            [{"instrument": instrument, "ratio": ratio} for instrument, ratio in message.legs],
+        )
+    else:
+        values = message
+    return {
+        "types": types,
+        "primaryType": type(message).__name__,
+        "domain": {
+            "name": "Straddle",
+            "version": "1",
+            "chainId": domain.chain_id,
+            "verifyingContract": "0x" + domain.settlement.hex(),
+        },
+        "message": {name: value for (name, _), value in zip(fields, values, strict=True)},
+    }
+
+
+def _type_entries(fields: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
+    return [{"name": name, "type": solidity_type} for name, solidity_type in fields]
+
+
+class Signed(NamedTuple):
+    """A message's hash (an order's name) and the signature over its digest, r ‖ s ‖ v."""
+
+    message_hash: bytes
+    signature: bytes
+
+
+class Wallet:
+    """One private key and the address (20 bytes) it signs as."""
+
+    __slots__ = ("_key", "address")
+
+    def __init__(self, private_key: bytes | str) -> None:
+        """`private_key` is 32 bytes, or their hexadecimal digits."""
+        self._key = Account.from_key(private_key)
+        self.address: bytes = bytes.fromhex(self._key.address[2:])
+
+    @classmethod
+    def create(cls) -> "Wallet":
+        """A new wallet with a random key."""
+        return cls(bytes(Account.create().key))
+
+    def sign(self, message: Message, domain: SigningDomain) -> Signed:
+        """Signs any message of docs/protocol.md, 2, for one exchange on one chain."""
+        signable = encode_typed_data(full_message=typed_data(message, domain))
+        return Signed(bytes(signable.body), bytes(self._key.sign_message(signable).signature))
+
+    def __repr__(self) -> str:
+        return f"Wallet(0x{self.address.hex()})"
