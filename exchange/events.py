@@ -264,14 +264,14 @@ class ExpirySettled(Event, frozen=True, gc=False):
 
 
 class BatchCut(Event, frozen=True, gc=False):
-    """A batch is closed: `data` is its canonical encoding (`settlement/batch.py`), ready to be
-    posted.
+    """A batch is closed: `groups` of records in `data`, its canonical encoding
+    (`settlement/batch.py`), ready to be posted.
     """
 
     TYPE: ClassVar[int] = 0x30
     number: int
     state_root: bytes
-    records: int
+    groups: int
     data: bytes
 
 

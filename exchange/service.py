@@ -38,6 +38,7 @@ from exchange.venue import (
     Verdict,
     WithdrawalView,
 )
+from matching.combos import COMBO_BASE
 from matching.rejects import (
     UNKNOWN_ACCOUNT,
     VENUE_BUSY,
@@ -76,6 +77,7 @@ class Exchange:
         self.journal = journal
         self.vault = bytes(20)
         self.is_chain_up: Callable[[], bool] = lambda: True
+        self.on_applied: Callable[[Applied], None] = lambda _: None
         self._operator = operator
         self._listeners: dict[int, Listener] = {}
         self._next_listener = 0
@@ -127,6 +129,7 @@ class Exchange:
         self._learn(applied.sequence, applied.time_ns, applied.events)
         for listener in list(self._listeners.values()):
             listener(applied.sequence, applied.time_ns, applied.events)
+        self.on_applied(applied)
 
     def _learn(self, sequence: int, time_ns: int, events: tuple[Event, ...]) -> None:
         if not self._separator and self.state.settlement:
@@ -263,6 +266,12 @@ class Exchange:
 
     def symbol_of(self, legs: Legs) -> str:
         return legs_symbol(legs, self.state.instruments)
+
+    def legs_of(self, book: int) -> Legs:
+        return ((book, 1),) if book < COMBO_BASE else self.state.combos[book].legs
+
+    def counter_of(self, account: int) -> int | Reject:
+        return views.unknown(self.state, account) or self.state.accounts[account].counter
 
     def book(self, legs: Legs, depth: int) -> BookView | Reject:
         return views.book(self.state, legs, depth)

@@ -8,10 +8,11 @@ Never: touches the state; gives up; posts a batch before the ones before it.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
-from settlement.batch import decode_batch
+from settlement.batch import Batch, decode_batch
 
 from exchange.commands import (
     Command,
@@ -122,10 +123,8 @@ class Settler:
 
     async def _cut_batches(self) -> None:
         while True:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._cut.wait(), self._pace.batch_seconds)
-            except TimeoutError:
-                pass
             self._cut.clear()
             if self._state.groups:
                 await self._submit(CutBatch)
@@ -137,9 +136,8 @@ class Settler:
         if data is None:
             return
         batch = decode_batch(data)
-        receipt = await self._call(
-            self._chain.post_batch, self._key, batch.header, batch.chunk_roots, batch.records
-        )
+        assert isinstance(batch, Batch), "a batch that the engine cut decodes"
+        receipt = await self._call(self._chain.post_batch, self._key, batch)
         self.gas_used[number] = receipt.gas_used
         while (
             await self._call(self._chain.node.head)

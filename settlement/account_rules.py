@@ -81,8 +81,10 @@ def withdrawal_requested(state: State, record: WithdrawalRequested) -> Violation
     if withdrawal != following:
         return Violation(rule.WITHDRAWAL_OUT_OF_ORDER, number, withdrawal, following)
     account = state.accounts[number]
-    if amount_micro > account.cash_micro:
-        return Violation(rule.CASH_SHORT, number, amount_micro, account.cash_micro)
+    # Cash of others may be negative, so an account's may be more than the Vault still holds.
+    free_micro = min(account.cash_micro, state.credited_micro - state.withdrawn_micro)
+    if amount_micro > free_micro:
+        return Violation(rule.CASH_SHORT, number, amount_micro, free_micro)
     state.withdraw(account, amount_micro)
     return None
 

@@ -9,18 +9,25 @@ Never: knows what a batch means (`settlement/ledger.py` does), keeps state, or k
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+from settlement.batch import Batch, Header, commitment
 from settlement.contracts import (
-    Header,
     Values,
     arguments_of,
     call_data,
-    commitment_of,
     creation_code,
     event_values,
     load,
     results_of,
 )
-from settlement.node import ChainUnavailable, Log, Node, Receipt, address_of, created_address
+from settlement.node import (
+    BLOCKS_PER_LOG_REQUEST,
+    ChainUnavailable,
+    Log,
+    Node,
+    Receipt,
+    address_of,
+    created_address,
+)
 
 USDC: Final = 0
 ERC20: Final = "MockUSDC"
@@ -63,9 +70,7 @@ class InboxEntry(NamedTuple):
 class PostedBatch(NamedTuple):
     """A batch as it was posted, whole; it matches its commitment on chain."""
 
-    header: Header
-    chunk_roots: tuple[bytes, ...]
-    records: bytes
+    batch: Batch
     block: int
     transaction: bytes
 
@@ -203,21 +208,26 @@ class Chain:
         The operator's key must be used by nothing else: an older transaction of it that was not
         mined gives way to this one.
         """
-        commitment = commitment_of(header, chunk_roots, records)
-        if self.batch_count() >= header.number and self.commitment(header.number) == commitment:
+        bound = commitment(Batch(header, tuple(chunk_roots), records))
+        if self.batch_count() >= header.number and self.commitment(header.number) == bound:
             return self._posting(header.number)
         arguments = (header, list(chunk_roots), records)
         return self._send(key, "Settlement", "postBatch", *arguments, may_replace=True)
 
     def _posting(self, number: int) -> Receipt:
-        """The receipt of the transaction that posted batch `number`."""
+        """The receipt of the transaction that posted batch `number`, sought from the newest block
+        back.
+        """
         topic = load("Settlement").events["BatchPosted"].code
-        head = self.node.head().block
-        for log in reversed(self.node.logs(self.settlement, [topic], 0, head)):
-            if int.from_bytes(log.topics[1], "big") == number:
-                receipt = self.node.receipt(log.transaction)
-                if receipt is not None:
-                    return receipt
+        last = self.node.head().block
+        while last >= 0:
+            first = max(last - BLOCKS_PER_LOG_REQUEST + 1, 0)
+            for log in self.node.logs(self.settlement, [topic], first, last):
+                if int.from_bytes(log.topics[1], "big") == number:
+                    receipt = self.node.receipt(log.transaction)
+                    if receipt is not None:
+                        return receipt
+            last = first - 1
         raise ChainUnavailable(f"the node does not have the posting of batch {number}")
 
     # STATE
@@ -293,7 +303,7 @@ class Chain:
         posted = [self._batch(log, event_values(event, log.topics, log.data)) for log in logs]
         if next_block > from_block:
             count: int = self._view("Settlement", "batchCount", at=hex(next_block - 1))
-            numbers = [batch.header.number for batch in posted]
+            numbers = [one.batch.header.number for one in posted]
             if numbers != list(range(count - len(posted) + 1, count + 1)):
                 raise ChainUnavailable(f"the node left out batches before {count}")
         return Page(tuple(posted), next_block)
@@ -309,10 +319,10 @@ class Chain:
         arguments = arguments_of(load("Settlement"), "postBatch", sent.data)
         if arguments is None or sent.to != self.settlement:
             raise BatchUnreadable(values["number"], log.transaction)
-        header, chunk_roots, records = Header(*arguments[0]), tuple(arguments[1]), arguments[2]
-        if commitment_of(header, chunk_roots, records) != values["commitment"]:
+        batch = Batch(Header(*arguments[0]), tuple(arguments[1]), arguments[2])
+        if commitment(batch) != values["commitment"]:
             raise BatchUnreadable(values["number"], log.transaction)
-        return PostedBatch(header, chunk_roots, records, log.block, log.transaction)
+        return PostedBatch(batch, log.block, log.transaction)
 
     def _logs(
         self, address: bytes, topics: Sequence[bytes], from_block: int, confirmations: int

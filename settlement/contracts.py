@@ -25,25 +25,6 @@ Values = dict[str, Any]
 """Names to integers, bytes (addresses: 20 bytes), booleans, strings, or lists of those."""
 
 
-class Header(NamedTuple):
-    """What a batch claims, in the order of docs/protocol.md, 6. Sums are in micro-USDC since the
-    beginning.
-    """
-
-    number: int
-    previous_root: bytes
-    new_root: bytes
-    withdrawal_root: bytes
-    journal_hash: bytes
-    journal_sequence: int
-    inbox_cursor: int
-    inbox_hash: bytes
-    time_s: int
-    credited: int
-    withdrawn: int
-    liabilities: int
-
-
 class Field(NamedTuple):
     """A parameter: `type` is canonical, a struct's is its fields' in parentheses."""
 
@@ -166,13 +147,6 @@ def encode_fields(fields: Sequence[Field], values: Sequence[Any]) -> bytes:
 def decode_fields(fields: Sequence[Field], data: bytes) -> tuple[Any, ...]:
     values: tuple[Any, ...] = decode([f.type for f in fields], data)
     return tuple(_incoming(f.type, v) for f, v in zip(fields, values, strict=True))
-
-
-def commitment_of(header: Header, chunk_roots: Sequence[bytes], records: bytes) -> bytes:
-    """The hash by which the Settlement contract binds a batch."""
-    shape = load("Settlement").functions["postBatch"].inputs[0]
-    digests = (keccak256(records), keccak256(b"".join(chunk_roots)))
-    return keccak256(encode([shape.type, "bytes32", "bytes32"], [header, *digests]))
 
 
 # EVENTS

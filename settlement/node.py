@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
-import requests
 from eth_account import Account
 from web3 import HTTPProvider, Web3
 from web3.types import Nonce
@@ -276,9 +275,10 @@ class Node:
         raise ChainUnavailable(f"{method}: {message}")
 
     def _ask(self, method: str, parameters: list[Any]) -> Mapping[str, Any]:
+        # What the connection throws is an OSError, what cannot be read a ValueError.
         try:
             answer = self._provider.make_request(cast(Any, method), parameters)
-        except (requests.RequestException, OSError, ValueError) as problem:
+        except (OSError, ValueError) as problem:
             raise ChainUnavailable(f"{self.url} does not answer {method}: {problem}") from problem
         return cast("Mapping[str, Any]", answer)
 

@@ -231,10 +231,11 @@ class Market:
         """Whether there is an index for the fee and, of a linear instrument, a mark to carry, of
         an option, a forward.
         """
-        has_mark = self.carry_micro if self.expiry is None else self.expiry.forward_micro
-        if self.is_linear:
-            has_mark = self.carry_micro
-        return bool(self.underlying.index_micro and has_mark)
+        if self.expiry is None or self.is_linear:
+            mark_micro = self.carry_micro
+        else:
+            mark_micro = self.expiry.forward_micro
+        return bool(self.underlying.index_micro and mark_micro)
 
     def payoff_micro(self, settlement_micro: int) -> int:
         """What a long lot receives at expiry beyond its accrual."""

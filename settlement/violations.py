@@ -98,7 +98,7 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     ACCOUNT_OUT_OF_ORDER: ("account out of order", "account {got}; the next is {allowed}"),
     COUNTER_NOT_RAISED: ("counter not raised", "counter {got}; it must be above {allowed}"),
     NOTHING_WITHDRAWN: ("nothing withdrawn", "a withdrawal of nothing"),
-    CASH_SHORT: ("cash short", "{got} micro-USDC are withdrawn from cash of {allowed}"),
+    CASH_SHORT: ("cash short", "{got} micro-USDC are withdrawn; {allowed} are there"),
     WITHDRAWAL_OUT_OF_ORDER: ("withdrawal out of order", "number {got}; the next is {allowed}"),
     SLOT_TAKEN: ("slot taken", "an order stands in slot {got}"),
     SLOT_EMPTY: ("slot empty", "no order was opened in slot {got}"),

@@ -24,6 +24,7 @@ MAX_BODY_BYTES: Final = 16_384
 Field = tuple[int, str]
 
 _START: Final = b"8=FIX"
+_JUNK_END: Final = b"\x01" + _START
 _HEAD: Final = re.compile(rb"8=(FIX[^\x01=]{1,12})\x019=([0-9]{1,9})\x01")
 _MAX_HEAD_BYTES: Final = 30
 _TRAILER: Final = re.compile(rb"10=([0-9]{3})\x01")
@@ -85,8 +86,10 @@ class Framer:
     def __init__(self, max_body_bytes: int = MAX_BODY_BYTES) -> None:
         self._max_body_bytes = max_body_bytes
         self._buffer = bytearray()
-        self._skips = 0
-        self._in_junk = False
+        self._at_boundary = True
+        """Whether a message may begin with the next byte; within junk it may not."""
+        self._is_noted = False
+        """Whether the junk that is being passed over was told."""
 
     def feed(self, data: bytes) -> None:
         """Takes what came from the socket."""
@@ -95,51 +98,39 @@ class Framer:
     def next(self) -> bytes | Garbled | None:
         """The next whole message, a note of what was passed over, or None until more comes."""
         while True:
-            if self._skips and not self._skip():
+            if self._at_boundary:
+                buffer = self._buffer
+                if buffer.startswith(_START):
+                    self._is_noted = False
+                    return self._take()
+                if _START.startswith(bytes(buffer[: len(_START)])):
+                    return None
+                self._at_boundary = False
+            self._pass_junk()
+            if not self._is_noted:
+                self._is_noted = True
+                return Garbled("bytes that begin no message")
+            if not self._at_boundary:
                 return None
-            found = self._find_start()
-            if found is not True:
-                return found or None
-            result = self._take()
-            if result is not None or not self._skips:
-                return result
 
-    def _skip(self) -> bool:
-        """Drops bytes that a garbled message claimed; False while they have not all come."""
-        dropped = min(self._skips, len(self._buffer))
-        del self._buffer[:dropped]
-        self._skips -= dropped
-        return not self._skips
-
-    def _find_start(self) -> "Garbled | bool":
-        """Brings a beginning to the front: True where there is one, False while more is needed.
-        A run of other bytes is noted once, however it was cut.
-        """
+    def _pass_junk(self) -> None:
+        """Drops bytes up to where a message may begin: behind the end of a field."""
         buffer = self._buffer
-        if buffer.startswith(_START):
-            self._in_junk = False
-            return True
-        if _START.startswith(buffer):
-            return False
-        # Within junk a message begins behind the end of a field.
-        at = buffer.find(b"\x01" + _START)
+        at = buffer.find(_JUNK_END)
         if at >= 0:
             del buffer[: at + 1]
+            self._at_boundary = True
         else:
-            # The last bytes may be the first of a beginning.
-            keep = next(n for n in range(5, -1, -1) if buffer.endswith((b"\x01" + _START)[:n]))
-            del buffer[: len(buffer) - keep]
-        if not self._in_junk:
-            self._in_junk = True
-            return Garbled("bytes that begin no message")
-        return at >= 0
+            # The last bytes may be the first ones of a beginning.
+            kept = next(n for n in range(5, -1, -1) if buffer.endswith(_JUNK_END[:n]))
+            del buffer[: len(buffer) - kept]
 
     def _take(self) -> bytes | Garbled | None:
+        """The message at the front, once all of it is there."""
         buffer = self._buffer
         head = _HEAD.match(buffer)
         if head is None:
-            end = buffer.find(b"\x01", buffer.find(b"\x01") + 1) + 1
-            if len(buffer) < _MAX_HEAD_BYTES and (buffer.count(b"\x01") < 2 or not end):
+            if len(buffer) < _MAX_HEAD_BYTES and buffer.count(b"\x01") < 2:
                 return None
             return self._pass_over(1, "the message does not begin with 8 and 9")
         body_bytes = int(head[2])
@@ -163,8 +154,10 @@ class Framer:
         return frame
 
     def _pass_over(self, count: int, why: str) -> Garbled:
-        self._skips = count
-        self._in_junk = True
+        """Drops a garbled message, or only its first byte where nobody knows how long it is."""
+        del self._buffer[:count]
+        self._at_boundary = count > 1
+        self._is_noted = True
         return Garbled(why)
 
 

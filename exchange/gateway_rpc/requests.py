@@ -34,7 +34,7 @@ class Request(Struct, forbid_unknown_fields=True):
 
     jsonrpc: str
     method: str
-    id: int | str | None | UnsetType = UNSET
+    id: int | str | UnsetType | None = UNSET
     params: Raw | UnsetType = UNSET
 
 
@@ -100,18 +100,21 @@ def read_params(
 # Fields ------------------------------------------------------------------------------------------
 
 
-class Unsigned64(int):
-    """0 to 2^64 - 1, as an integer or a decimal string."""
+class Wide(int):
+    """An integer of 64 bits, as a JSON number or as decimal digits in a string."""
 
-    lowest: ClassVar[int] = 0
-    highest: ClassVar[int] = 2**64 - 1
+    lowest: ClassVar[int]
+    highest: ClassVar[int]
 
 
-class Signed64(int):
-    """-2^63 to 2^63 - 1, as an integer or a decimal string."""
+class Unsigned64(Wide):
+    lowest = 0
+    highest = 2**64 - 1
 
-    lowest: ClassVar[int] = -(2**63)
-    highest: ClassVar[int] = 2**63 - 1
+
+class Signed64(Wide):
+    lowest = -(2**63)
+    highest = 2**63 - 1
 
 
 class Hash(bytes):
@@ -134,7 +137,7 @@ _HEX: Final = re.compile(r"0x(?:[0-9a-fA-F]{2}){0,128}", re.ASCII)
 
 def _read_field(kind: type[Any], value: Any) -> Any:
     """Fields that JSON has no type for; the decoder adds the path to what is raised here."""
-    if issubclass(kind, int):
+    if issubclass(kind, Wide):
         if isinstance(value, str) and _DIGITS.fullmatch(value):
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):

@@ -11,6 +11,7 @@ Never: answers a notification; dies of what a stranger sends.
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Awaitable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -43,6 +44,7 @@ class RpcLimits(NamedTuple):
     connections: int = 1_000
     body_seconds: float = 10.0
     heartbeat_seconds: float = 30.0
+    close_seconds: float = 2.0
     book_interval_seconds: float = 0.02
 
 
@@ -89,27 +91,31 @@ class RpcGateway:
     async def stop(self) -> None:
         """Closes the port and every connection (1001)."""
         self._channels.stop()
-        for connection in list(self._connections):
-            await connection.close(WSCloseCode.GOING_AWAY, b"the exchange is stopping")
+        await asyncio.gather(
+            *(
+                connection.close(WSCloseCode.GOING_AWAY, b"the exchange is stopping")
+                for connection in self._connections
+            )
+        )
         await self._runner.cleanup()
 
     # Messages
 
-    async def answer(self, message: bytes, subscriber: Subscriber | None) -> bytes | None:
-        """The answer to a message, single or batch; None where there is nothing to answer."""
+    def begin(self, message: bytes, subscriber: Subscriber | None) -> Awaitable[bytes | None]:
+        """Starts on a message, single or batch; what it gives is the answer, None where there is
+        nothing to answer. Tasks run in the order of their making: the exchange sees the order in
+        which this was called, and that within a batch.
+        """
         if len(message) > self._limits.message_bytes:
-            return _failed(None, oversized(len(message), self._limits.message_bytes))
+            return _ready(_failed(None, oversized(len(message), self._limits.message_bytes)))
         if not is_batch(message):
-            return await self._answer_one(message, subscriber)
+            return asyncio.create_task(self._answer_one(message, subscriber))
         requests = split_batch(message)
         if isinstance(requests, Failure):
-            return _failed(None, requests)
-        # Tasks start in the order of their making, so the exchange sees the order of the batch.
-        answers = await asyncio.gather(
-            *(self._answer_one(request, subscriber) for request in requests)
+            return _ready(_failed(None, requests))
+        return _answer_batch(
+            [asyncio.create_task(self._answer_one(request, subscriber)) for request in requests]
         )
-        answered = [answer for answer in answers if answer is not None]
-        return b"[" + b",".join(answered) + b"]" if answered else None
 
     async def _answer_one(
         self, message: bytes | msgspec.Raw, subscriber: Subscriber | None
@@ -142,7 +148,7 @@ class RpcGateway:
             return _http(_failed(None, failure), status=408, close=True)
         if isinstance(body, Failure):
             return _http(_failed(None, body), status=413, close=True)
-        answer = await self.answer(body, None)
+        answer = await self.begin(body, None)
         return web.Response(status=204) if answer is None else _http(answer)
 
     async def _read_body(self, request: web.Request) -> bytes | Failure:
@@ -164,7 +170,10 @@ class RpcGateway:
         if len(self._connections) >= limits.connections:
             return _http(_failed(None, busy(len(self._connections), 1_000)), status=503)
         socket = web.WebSocketResponse(
-            max_msg_size=limits.frame_bytes, heartbeat=limits.heartbeat_seconds, compress=False
+            max_msg_size=limits.frame_bytes,
+            heartbeat=limits.heartbeat_seconds,
+            timeout=limits.close_seconds,
+            compress=False,
         )
         if not socket.can_prepare(request):
             return web.Response(status=426, text="WebSocket only; JSON-RPC over HTTP is at /rpc\n")
@@ -208,7 +217,7 @@ class _Connection:
                     break
                 content = frame.data.encode() if frame.type is WSMsgType.TEXT else frame.data
                 await self._room.acquire()
-                task = asyncio.create_task(self._answer(content))
+                task = asyncio.create_task(self._answer(self._gateway.begin(content, self)))
                 self._answering.add(task)
                 task.add_done_callback(self._answering.discard)
         finally:
@@ -228,9 +237,9 @@ class _Connection:
         self._queue.append(payload)
         self._filled.set()
 
-    async def _answer(self, content: bytes) -> None:
+    async def _answer(self, begun: Awaitable[bytes | None]) -> None:
         try:
-            answer = await self._gateway.answer(content, self)
+            answer = await begun
             if answer is not None:
                 self.deliver(answer)
         finally:
@@ -247,6 +256,17 @@ class _Connection:
                 except ConnectionError:
                     return
                 self._queued_bytes -= len(payload)
+
+
+async def _ready(answer: bytes) -> bytes:
+    return answer
+
+
+async def _answer_batch(tasks: Sequence[asyncio.Task[bytes | None]]) -> bytes | None:
+    """An array of the answers, in the order of the requests."""
+    answers = [await task for task in tasks]
+    answered = [answer for answer in answers if answer is not None]
+    return b"[" + b",".join(answered) + b"]" if answered else None
 
 
 def _failed(request_id: Id, failure: Failure) -> bytes:

@@ -1,13 +1,14 @@
 """Genesis, batches and the passing of time.
 
-Holds: a batch is cut whole: its records, laid in chunks, bring the ledger to the state that the
-engine is in, or the process stops; batches are confirmed in order.
+Holds: what one batch cannot hold waits for the next; a batch is cut whole: its records, laid in
+chunks, bring the ledger to the state that the engine is in, or the process stops; batches are
+confirmed in order.
 Never: posts anything.
 """
 
 from collections.abc import Callable
 
-from settlement.batch import cut, encode_batch
+from settlement.batch import cut, encode_batch, groups_that_fit
 
 from exchange import events
 from exchange.commands import AdvanceTime, ConfirmBatch, CutBatch, Genesis
@@ -49,17 +50,17 @@ def cut_batch(state: State, command: CutBatch, emit: Emit) -> None:
         return
     # EMIT
     number = state.batches_cut + 1
+    count = groups_that_fit(state.groups)
     batch = cut(
         ledger,
-        state.groups,
+        state.groups[:count],
         number=number,
         journal_hash=command.journal_hash,
         journal_sequence=state.sequence - 1,
         time_s=state.time_s,
     )
     state.batches_cut = number
-    count = len(state.groups)
-    state.groups = []
+    del state.groups[:count]
     emit(events.BatchCut(number, batch.header.new_root, count, encode_batch(batch)))
 
 

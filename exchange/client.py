@@ -1,0 +1,561 @@
+"""A trader's client over WebSocket: signs with the trader's own wallet and speaks JSON-RPC.
+
+    async with Client("ws://127.0.0.1:8545/ws", wallet, account=3) as client:
+        placed = await client.place("BTC-27MAR26-90000-C", "buy", "1250", "0.25")
+        async for update in await client.follow_account():
+            ...
+
+Holds: nothing is sent unsigned that must be signed, and no acknowledgement is believed that the
+operator did not sign over the very message that was sent. A lost connection is opened again,
+waiting longer each time; every subscription then resumes with a fresh snapshot, and an account's
+with the fills that it missed. Updates reach a reader in sequence, none twice; a hole in them
+(`previousSequence` above what was seen) is closed by a new snapshot.
+Never: sends a signed message twice by itself: after `ConnectionLost`, ask `order_status`, or
+place the very same order again (one that was taken is refused as already used).
+"""
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from itertools import count
+from typing import Any, Final, NamedTuple, Self
+
+import msgspec
+from eth_account import Account
+from eth_account.messages import encode_typed_data
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from exchange.drafting import BadTerms, Market, Markets, Terms
+from exchange.symbols import parse_price
+from exchange.wallet import Signed, SigningDomain, Wallet, typed_data
+from matching.rejects import COUNTER_AHEAD, COUNTER_CANCELLED, UNKNOWN_ACCOUNT
+from settlement.signed_messages import (
+    DOMAIN_NAME,
+    DOMAIN_VERSION,
+    NO_ORDER,
+    Acknowledgement,
+    Cancel,
+    CancelAll,
+    Message,
+    Order,
+    Withdraw,
+)
+
+Json = dict[str, Any]
+
+DAY_S: Final = 86_400
+_ANSWER_BYTES: Final = 64 << 20
+_CASH_LOT_E8: Final = 10**8  # cash is a price of one whole unit
+
+
+class Refused(Exception):
+    """The exchange said no. `code` is a reject code (matching/rejects.py) or JSON-RPC's, `data`
+    the facts: what was got, what is allowed, and for a wrong signature what the server computed.
+    """
+
+    def __init__(self, code: int, message: str, data: Json) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.data = data
+
+
+class ConnectionLost(ConnectionError):
+    """The connection went away before the answer came: the message may or may not have been
+    taken. `message_hash` names it where it was a signed one.
+    """
+
+    message_hash: bytes | None = None
+
+
+class BadAcknowledgement(Exception):
+    """The exchange answered with an acknowledgement that its operator did not sign over what was
+    sent: keep the answer, it is evidence.
+    """
+
+
+class Placed(NamedTuple):
+    """A signed message that was taken: its hash (an order's name), its place in the journal, the
+    events that it caused for the account, and the operator's signed word.
+    """
+
+    message_hash: bytes
+    sequence: int
+    events: list[Json]
+    acknowledgement: Json
+
+
+class Update(NamedTuple):
+    """What a subscription gives. A snapshot replaces all that came before; the first is one, and
+    so is the first after a hole. `missed_fills`: those of the account that fell into the hole.
+    """
+
+    channel: str
+    sequence: int
+    data: Json
+    is_snapshot: bool
+    missed_fills: tuple[Json, ...] = ()
+
+
+class Subscription:
+    """An endless iterator of the updates of one channel; ends with the client. Updates wait here
+    until they are read.
+    """
+
+    def __init__(self, channel: str, account: int | None) -> None:
+        self.channel = channel
+        self._account = account
+        self._seen: int | None = None
+        self._held: list[Json] | None = []
+        self._queue: asyncio.Queue[Update | Exception] = asyncio.Queue()
+
+    def __aiter__(self) -> AsyncIterator[Update]:
+        return self
+
+    async def __anext__(self) -> Update:
+        update = await self._queue.get()
+        if isinstance(update, Exception):
+            self._queue.put_nowait(update)
+            raise update
+        return update
+
+
+class Client:
+    """A connection to the exchange at `url` (ws://host:port/ws), for one account or none.
+
+    `expected`: the domain that the caller knows the exchange to have; without it the one that
+    the exchange names is taken at its word. `clock` gives Unix seconds and dates orders.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        wallet: Wallet | None = None,
+        account: int | None = None,
+        *,
+        expected: SigningDomain | None = None,
+        answer_seconds: float = 10.0,
+        first_retry_seconds: float = 0.05,
+        longest_retry_seconds: float = 5.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.account = account
+        self.counter = 0
+        self._url = url
+        self._wallet = wallet
+        self._expected = expected
+        self._answer_seconds = answer_seconds
+        self._first_retry_seconds = first_retry_seconds
+        self._longest_retry_seconds = longest_retry_seconds
+        self._clock = clock
+        self._ids = count(1)
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._subscriptions: dict[str, Subscription] = {}
+        self._refreshing: set[asyncio.Task[None]] = set()
+        self._ready = asyncio.Event()
+        self._socket: ClientConnection | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Connects, once: an exchange that is not there raises OSError."""
+        self._running = asyncio.create_task(self._run(await self._open()))
+        try:
+            await self._learn()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends the connection and every subscription."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+        for task in list(self._refreshing):
+            task.cancel()
+        await asyncio.gather(*self._refreshing, return_exceptions=True)
+        self._lose()
+        for subscription in self._subscriptions.values():
+            subscription._queue.put_nowait(StopAsyncIteration())
+        self._subscriptions.clear()
+        if self._socket is not None:
+            await self._socket.close()
+
+    # Trading
+
+    async def place(
+        self,
+        symbol: str,
+        side: str,
+        price: str,
+        quantity: str,
+        *,
+        time_in_force: str = "GTC",
+        post_only: bool = False,
+        max_fee: str | None = None,
+        life_seconds: int = DAY_S,
+        replaces: bytes = NO_ORDER,
+    ) -> Placed:
+        """Signs and sends an order in human terms (`exchange.drafting.Terms`)."""
+        terms = Terms(symbol, side, price, quantity, time_in_force, post_only, max_fee)
+        return await self.place_order(await self.draft(terms, life_seconds, replaces))
+
+    async def draft(
+        self, terms: Terms, life_seconds: int = DAY_S, replaces: bytes = NO_ORDER
+    ) -> Order:
+        """The order that `place` would sign. BadTerms where there is none."""
+        expiry_s, salt = int(self._clock()) + life_seconds, secrets.randbits(64)
+        account = self._own_account()
+        try:
+            return self.markets.draft(terms, account, self.counter, expiry_s, salt, replaces)
+        except BadTerms:
+            await self._learn_markets()  # listed since?
+            return self.markets.draft(terms, account, self.counter, expiry_s, salt, replaces)
+
+    async def place_order(self, order: Order) -> Placed:
+        """Signs and sends an order; with `replaces` set, in another's place."""
+        replaced = order.replaces != NO_ORDER
+        try:
+            return await self._send("order/replace" if replaced else "order/place", order)
+        except Refused as refused:
+            if refused.code in (COUNTER_CANCELLED, COUNTER_AHEAD):
+                self.counter = int(refused.data["allowed"])
+            raise
+
+    async def cancel(self, order_hash: bytes) -> Placed:
+        return await self._send("order/cancel", Cancel(self._own_account(), order_hash))
+
+    async def cancel_all(self) -> Placed:
+        """Cancels all that is live and voids all that was ever signed and not yet sent."""
+        raised = self.counter + 1
+        placed = await self._send("order/cancel_all", CancelAll(self._own_account(), raised))
+        self.counter = raised
+        return placed
+
+    async def withdraw(self, amount: str) -> Placed:
+        """Asks for `amount` USDC back; `withdrawals` then tells when and how to claim it."""
+        amount_micro = parse_price(amount, _CASH_LOT_E8)
+        if amount_micro is None or amount_micro <= 0:
+            raise BadTerms(f"amount {amount!r} is not a decimal above 0 in steps of 0.000001")
+        message = Withdraw(self._own_account(), 0, amount_micro, secrets.randbits(64))
+        return await self._send("account/withdraw", message)
+
+    # Reading
+
+    async def status(self) -> Json:
+        return await self.call("public/status")
+
+    async def instruments(self) -> list[Json]:
+        return await self.call("public/instruments")
+
+    async def book(self, symbol: str, depth: int = 10) -> Json:
+        return await self.call("public/book", symbol=symbol, depth=depth)
+
+    async def margin(self) -> Json:
+        return await self.call("account/margin", account=self._own_account())
+
+    async def positions(self) -> list[Json]:
+        return await self.call("account/positions", account=self._own_account())
+
+    async def orders(self) -> list[Json]:
+        return await self.call("account/orders", account=self._own_account())
+
+    async def withdrawals(self) -> list[Json]:
+        return await self.call("account/withdrawals", account=self._own_account())
+
+    async def order_status(self, order_hash: bytes) -> Json | None:
+        """The order, or None where it is not live."""
+        try:
+            return await self.call("order/status", orderHash="0x" + order_hash.hex())
+        except Refused as refused:
+            if refused.code < 0:
+                raise
+            return None
+
+    async def fills(self, since: int = 0) -> list[Json]:
+        """All fills of commands after `since`, however many pages they take."""
+        return await self._fills(self._own_account(), since)
+
+    # Following
+
+    async def follow(self, channel: str) -> Subscription:
+        """Subscribes; the first update is a snapshot. A channel that is followed already gives
+        the same subscription.
+        """
+        if channel.startswith("book."):
+            strategy = self.markets.strategy(channel.removeprefix("book."))
+            channel = f"book.{self.markets.symbol(strategy.legs)}"
+        found = self._subscriptions.get(channel)
+        if found is not None:
+            return found
+        parts = channel.split(".")
+        account = int(parts[1]) if parts[0] == "account" and parts[1].isdigit() else None
+        subscription = self._subscriptions[channel] = Subscription(channel, account)
+        try:
+            await self._refresh(subscription, self._connected_call)
+        except BaseException:
+            self._subscriptions.pop(channel, None)
+            raise
+        return subscription
+
+    async def follow_account(self) -> Subscription:
+        return await self.follow(f"account.{self._own_account()}.events")
+
+    async def unfollow(self, subscription: Subscription) -> None:
+        self._subscriptions.pop(subscription.channel, None)
+        await self.call("unsubscribe", channels=[subscription.channel])
+
+    # Calls
+
+    async def call(self, method: str, **params: Any) -> Any:
+        """The `result` of any method; Refused, or ConnectionLost."""
+        return await self._connected_call(method, params)
+
+    async def _connected_call(self, method: str, params: Json) -> Any:
+        """Waits for the connection where it is being opened again."""
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                await self._ready.wait()
+        except TimeoutError:
+            raise ConnectionLost(f"no connection to {self._url}; nothing was sent") from None
+        return await self._call(method, params)
+
+    async def _call(self, method: str, params: Json) -> Any:
+        if self._socket is None:
+            raise ConnectionLost("not connected; nothing was sent")
+        number = next(self._ids)
+        request = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                await self._socket.send(msgspec.json.encode(request).decode())
+                return await answer
+        except TimeoutError:
+            raise ConnectionLost(f"no answer to {method} in {self._answer_seconds} s") from None
+        except WebSocketException as error:
+            raise ConnectionLost(str(error)) from None
+        finally:
+            self._waiting.pop(number, None)
+
+    async def _send(self, method: str, message: Message) -> Placed:
+        """Signs, sends, and checks the operator's word."""
+        if self._wallet is None:
+            raise BadTerms("a client without a wallet only reads")
+        signed = self._wallet.sign(message, self.domain)
+        params = {
+            "message": _wire(typed_data(message, self.domain)["message"]),
+            "signature": "0x" + signed.signature.hex(),
+        }
+        try:
+            result = await self._connected_call(method, params)
+        except ConnectionLost as lost:
+            lost.message_hash = signed.message_hash
+            raise
+        self._check_word(result, signed)
+        return Placed(
+            signed.message_hash, result["sequence"], result["events"], result["acknowledgement"]
+        )
+
+    def _check_word(self, result: Json, signed: Signed) -> None:
+        word = result["acknowledgement"]
+        if word is None or result["messageHash"] != "0x" + signed.message_hash.hex():
+            raise BadAcknowledgement(f"not acknowledged: {result}")
+        acknowledgement = Acknowledgement(
+            result["sequence"], signed.message_hash, bytes.fromhex(word["journalHash"][2:])
+        )
+        signable = encode_typed_data(full_message=typed_data(acknowledgement, self.domain))
+        signer = Account.recover_message(signable, signature=word["signature"])
+        if bytes.fromhex(signer[2:]) != self.operator:
+            raise BadAcknowledgement(f"acknowledged by {signer}, not by the operator: {result}")
+
+    async def _fills(self, account: int, since: int) -> list[Json]:
+        fills: list[Json] = []
+        while True:
+            page = await self._call(
+                "account/fills", {"account": account, "since": since, "limit": 1_000}
+            )
+            fills += page["fills"]
+            if not page["truncated"]:
+                return fills
+            since = page["nextSince"]
+
+    def _own_account(self) -> int:
+        if self.account is None:
+            raise BadTerms("the client has no account")
+        return self.account
+
+    # What the exchange is
+
+    async def _learn(self) -> None:
+        """Domain, instruments and the account's counter."""
+        domain = await self.call("public/domain")
+        if (domain["name"], domain["version"]) != (DOMAIN_NAME, DOMAIN_VERSION):
+            raise BadTerms(f"{self._url} speaks {domain['name']} {domain['version']}")
+        self.domain = SigningDomain(
+            int(domain["chainId"]), bytes.fromhex(domain["verifyingContract"][2:])
+        )
+        if self._expected not in (None, self.domain):
+            raise BadTerms(f"{self._url} is another exchange: {self.domain}")
+        self.operator = bytes.fromhex(domain["operator"][2:])
+        self._taker_fee_e6: int = domain["fees"]["takerE6"]
+        await self._learn_markets()
+        if self.account is not None:
+            try:
+                self.counter = (await self.margin())["counter"]
+            except Refused as refused:
+                if refused.code != UNKNOWN_ACCOUNT:  # not opened yet: its counter will be 0
+                    raise
+
+    async def _learn_markets(self) -> None:
+        self.markets = Markets(
+            [_market(view) for view in await self.instruments()], self._taker_fee_e6
+        )
+
+    # The connection
+
+    async def _open(self) -> ClientConnection:
+        return await connect(
+            self._url, max_size=_ANSWER_BYTES, compression=None, open_timeout=self._answer_seconds
+        )
+
+    async def _run(self, socket: ClientConnection) -> None:
+        """Reads until the client is closed; opens the connection again whenever it breaks."""
+        while True:
+            self._socket = socket
+            resuming = asyncio.create_task(self._resume())
+            try:
+                async for text in socket:
+                    self._receive(text)
+            except WebSocketException:
+                pass
+            finally:
+                resuming.cancel()
+                await asyncio.gather(resuming, return_exceptions=True)
+                self._lose()
+            socket = await self._reopen()
+
+    async def _reopen(self) -> ClientConnection:
+        """Tries until it succeeds, twice as long apart each time, with jitter."""
+        pause = self._first_retry_seconds
+        while True:
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            try:
+                return await self._open()
+            except (OSError, WebSocketException, TimeoutError):
+                pause = min(2 * pause, self._longest_retry_seconds)
+
+    async def _resume(self) -> None:
+        """Subscribes again to all that was followed, then lets calls through."""
+        for subscription in list(self._subscriptions.values()):
+            await self._refresh_or_end(subscription, self._call)
+        self._ready.set()
+
+    def _lose(self) -> None:
+        """Every call in flight fails; subscriptions wait for their next snapshot."""
+        self._ready.clear()
+        self._socket = None
+        for answer in self._waiting.values():
+            if not answer.done():
+                answer.set_exception(ConnectionLost("the connection broke"))
+        for subscription in self._subscriptions.values():
+            subscription._held = []
+
+    def _receive(self, text: str | bytes) -> None:
+        message = msgspec.json.decode(text)
+        if message.get("method") == "subscription":
+            self._take_update(message["params"])
+            return
+        answer = self._waiting.get(message.get("id"))
+        if answer is None or answer.done():
+            return
+        error = message.get("error")
+        if error is None:
+            answer.set_result(message["result"])
+        else:
+            answer.set_exception(Refused(error["code"], error["message"], error.get("data") or {}))
+
+    # Subscriptions
+
+    def _take_update(self, params: Json) -> None:
+        subscription = self._subscriptions.get(params["channel"])
+        if subscription is None:
+            return
+        if subscription._held is not None:
+            subscription._held.append(params)
+            return
+        seen = subscription._seen or 0
+        if params["sequence"] <= seen:
+            return
+        if params["previousSequence"] > seen:
+            subscription._held = []
+            task = asyncio.create_task(self._refresh_or_end(subscription, self._call))
+            self._refreshing.add(task)
+            task.add_done_callback(self._refreshing.discard)
+            return
+        subscription._seen = params["sequence"]
+        subscription._queue.put_nowait(
+            Update(subscription.channel, params["sequence"], params["data"], False)
+        )
+
+    async def _refresh_or_end(
+        self, subscription: Subscription, call: Callable[[str, Json], Any]
+    ) -> None:
+        """A new snapshot; a channel that the exchange no longer has ends its subscription."""
+        try:
+            await self._refresh(subscription, call)
+        except ConnectionLost:
+            return  # the next connection resumes it
+        except Refused as refused:
+            self._subscriptions.pop(subscription.channel, None)
+            subscription._queue.put_nowait(refused)
+
+    async def _refresh(self, subscription: Subscription, call: Callable[[str, Json], Any]) -> None:
+        """Subscribes and queues the snapshot, then what came while it was fetched."""
+        (snapshot,) = await call("subscribe", {"channels": [subscription.channel]})
+        sequence, seen = snapshot["sequence"], subscription._seen
+        missed: list[Json] = []
+        if seen is not None and subscription._account is not None:
+            missed = await self._fills(subscription._account, seen)
+        subscription._seen = sequence
+        subscription._queue.put_nowait(
+            Update(
+                subscription.channel,
+                sequence,
+                snapshot["data"],
+                True,
+                tuple(fill for fill in missed if fill["sequence"] <= sequence),
+            )
+        )
+        held, subscription._held = subscription._held or [], None
+        for params in held:
+            self._take_update(params)
+
+
+def _market(view: Json) -> Market:
+    lot_e8 = int(view["lotE8"])
+    index = view["index"]
+    return Market(
+        view["instrument"],
+        view["symbol"],
+        lot_e8,
+        view["tickValueMicro"],
+        None if index is None else parse_price(index, lot_e8),
+    )
+
+
+def _wire(value: Any) -> Any:
+    """A typed message as JSON carries it: bytes in hexadecimal, wide integers as digits."""
+    if isinstance(value, dict):
+        return {name: _wire(field) for name, field in value.items()}
+    if isinstance(value, list):
+        return [_wire(field) for field in value]
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    return str(value) if abs(value) >= 2**53 else value

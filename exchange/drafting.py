@@ -1,0 +1,167 @@
+"""An order from human terms: symbols and decimals in, the message to sign out.
+
+Holds: a combo may be written in any order, sign and multiple (`+1 BTC-27MAR26-90000-C, -1
+BTC-27MAR26-100000-C`); what comes out is canonical and means the same: where the first ratio
+would be negative, side and net price turn, and a common factor moves from the ratios into the
+quantity. Terms that protocol integers cannot say exactly are refused (`BadTerms`).
+Never: rounds, signs or sends.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from exchange.symbols import parse_price, parse_quantity, price_text, quantity_text
+from matching.combos import canonical_legs
+from matching.orders import BUY, FOK, GTC, IOC, POST_ONLY, SELL
+from settlement.signed_messages import NO_ORDER, Legs, Order, check_order_fields
+
+SIDES: Final = {"buy": BUY, "sell": SELL}
+TIMES_IN_FORCE: Final = {"GTC": GTC, "IOC": IOC, "FOK": FOK}
+_LEG: Final = re.compile(r"([+-]?)\s*(\d{0,5})\s*[*x]?\s*([A-Za-z][A-Za-z0-9-]*)", re.ASCII)
+
+
+class BadTerms(ValueError):
+    """The terms cannot be an order; the text says which and why."""
+
+
+class Market(NamedTuple):
+    """What drafting must know of an instrument. `index_micro` per lot, None before marks."""
+
+    instrument: int
+    symbol: str
+    lot_e8: int
+    tick_value_micro: int
+    index_micro: int | None
+
+
+class Strategy(NamedTuple):
+    """Canonical legs of what was written. Buying one unit as written is buying (`sign` 1) or
+    selling (`sign` -1) `factor` units of `legs`.
+    """
+
+    legs: Legs
+    sign: int
+    factor: int
+    lot_e8: int
+
+
+class Terms(NamedTuple):
+    """What a person says. `price` in USDC per unit of the underlying (for a combo: per unit of
+    what was written, net, negative for a credit), `quantity` in units of the underlying, `max_fee`
+    in USDC per unit of the underlying (None: twice what a taker pays at the current index).
+    """
+
+    symbol: str
+    side: str
+    price: str
+    quantity: str
+    time_in_force: str = "GTC"
+    post_only: bool = False
+    max_fee: str | None = None
+
+
+class Markets:
+    """The instruments of an exchange, by symbol. `taker_fee_e6` in 1e-6 of the index."""
+
+    def __init__(self, markets: Sequence[Market], taker_fee_e6: int) -> None:
+        self._taker_fee_e6 = taker_fee_e6
+        self._by_symbol: Mapping[str, Market] = {market.symbol: market for market in markets}
+        self._by_number: Mapping[int, Market] = {market.instrument: market for market in markets}
+
+    def strategy(self, text: str) -> Strategy:
+        """The legs of a symbol or of a combo as people write it."""
+        written: list[tuple[int, int]] = []
+        markets: list[Market] = []
+        for part in text.split(","):
+            parsed = _LEG.fullmatch(part.strip())
+            market = self._by_symbol.get(parsed[3]) if parsed else None
+            if parsed is None or market is None:
+                raise BadTerms(f"no instrument {part.strip()[:60]!r}")
+            ratio = int(parsed[2] or 1) * (-1 if parsed[1] == "-" else 1)
+            written.append((market.instrument, ratio))
+            markets.append(market)
+        legs, sign, factor = canonical_legs(written)
+        if not legs:
+            raise BadTerms(f"the legs of {text[:80]!r} cancel out")
+        if len({market.lot_e8 for market in markets}) > 1:
+            raise BadTerms(f"the legs of {text[:80]!r} have different lots")
+        return Strategy(legs, sign, factor, markets[0].lot_e8)
+
+    def symbol(self, legs: Legs) -> str:
+        """The canonical symbol: the name of a book."""
+        if len(legs) == 1:
+            return self._by_number[legs[0][0]].symbol
+        return ",".join(f"{ratio:+d}*{self._by_number[number].symbol}" for number, ratio in legs)
+
+    def draft(
+        self,
+        terms: Terms,
+        account: int,
+        counter: int,
+        expiry_s: int,
+        salt: int,
+        replaces: bytes = NO_ORDER,
+    ) -> Order:
+        """The order to sign, or BadTerms."""
+        strategy = self.strategy(terms.symbol)
+        side = _choice("side", terms.side.lower(), SIDES)
+        if strategy.sign < 0:
+            side = SELL if side == BUY else BUY
+        price_micro = self._limit_price(terms.price, strategy)
+        quantity = parse_quantity(terms.quantity, strategy.lot_e8)
+        if quantity is None:
+            lot = quantity_text(1, strategy.lot_e8)
+            raise BadTerms(f"quantity {terms.quantity!r} is not a number of lots of {lot}")
+        order = Order(
+            account,
+            counter,
+            side,
+            _choice("time in force", terms.time_in_force.upper(), TIMES_IN_FORCE),
+            POST_ONLY if terms.post_only else 0,
+            price_micro,
+            quantity * strategy.factor,
+            self._max_fee(terms.max_fee, strategy),
+            expiry_s,
+            salt,
+            replaces,
+            strategy.legs,
+        )
+        reject = check_order_fields(order)
+        if reject is not None:
+            raise BadTerms(reject.message)
+        return order
+
+    def _limit_price(self, text: str, strategy: Strategy) -> int:
+        """Micro-USDC per lot or canonical unit; the price of a unit as written spreads evenly
+        over its `factor` canonical units or is refused.
+        """
+        written = parse_price(text, strategy.lot_e8)
+        if written is None:
+            finest = price_text(1, strategy.lot_e8)
+            raise BadTerms(f"price {text!r} is not a decimal in steps of {finest}")
+        per_unit, rest = divmod(written, strategy.factor)
+        if rest:
+            raise BadTerms(f"price {text} does not divide over {strategy.factor} units")
+        return strategy.sign * per_unit
+
+    def _max_fee(self, text: str | None, strategy: Strategy) -> int:
+        """Micro-USDC per lot or canonical unit."""
+        if text is not None:
+            fee_micro = parse_price(text, strategy.lot_e8)
+            if fee_micro is None or fee_micro < 0:
+                raise BadTerms(f"maximum fee {text!r} is not a decimal from 0 up")
+            return fee_micro
+        total = 0
+        for number, ratio in strategy.legs:
+            index_micro = self._by_number[number].index_micro
+            if index_micro is None:
+                raise BadTerms("there is no index yet: say the maximum fee")
+            total += abs(ratio) * -(-index_micro * self._taker_fee_e6 // 10**6)
+        return 2 * total
+
+
+def _choice(what: str, text: str, known: Mapping[str, int]) -> int:
+    if text not in known:
+        raise BadTerms(f"{what} {text[:20]!r}; use {', '.join(known)}")
+    return known[text]
