@@ -18,7 +18,7 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any, Final, NamedTuple, Self
 
@@ -29,6 +29,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from exchange.drafting import BadTerms, Market, Markets, Terms
+from exchange.subscription import Subscription
 from exchange.symbols import parse_price
 from exchange.wallet import Signed, SigningDomain, Wallet, typed_data
 from matching.rejects import COUNTER_AHEAD, COUNTER_CANCELLED, UNKNOWN_ACCOUNT
@@ -88,41 +89,6 @@ class Placed(NamedTuple):
     acknowledgement: Json
 
 
-class Update(NamedTuple):
-    """What a subscription gives. A snapshot replaces all that came before; the first is one, and
-    so is the first after a hole. `missed_fills`: those of the account that fell into the hole.
-    """
-
-    channel: str
-    sequence: int
-    data: Json
-    is_snapshot: bool
-    missed_fills: tuple[Json, ...] = ()
-
-
-class Subscription:
-    """An endless iterator of the updates of one channel; ends with the client. Updates wait here
-    until they are read.
-    """
-
-    def __init__(self, channel: str, account: int | None) -> None:
-        self.channel = channel
-        self._account = account
-        self._seen: int | None = None
-        self._held: list[Json] | None = []
-        self._queue: asyncio.Queue[Update | Exception] = asyncio.Queue()
-
-    def __aiter__(self) -> AsyncIterator[Update]:
-        return self
-
-    async def __anext__(self) -> Update:
-        update = await self._queue.get()
-        if isinstance(update, Exception):
-            self._queue.put_nowait(update)
-            raise update
-        return update
-
-
 class Client:
     """A connection to the exchange at `url` (ws://host:port/ws), for one account or none.
 
@@ -174,18 +140,17 @@ class Client:
 
     async def close(self) -> None:
         """Ends the connection and every subscription."""
+        socket = self._socket
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
-        for task in list(self._refreshing):
-            task.cancel()
-        await asyncio.gather(*self._refreshing, return_exceptions=True)
         self._lose()
+        await asyncio.gather(*self._refreshing, return_exceptions=True)
         for subscription in self._subscriptions.values():
-            subscription._queue.put_nowait(StopAsyncIteration())
+            subscription.end()
         self._subscriptions.clear()
-        if self._socket is not None:
-            await self._socket.close()
+        if socket is not None:
+            await socket.close()
 
     # Trading
 
@@ -294,9 +259,7 @@ class Client:
         found = self._subscriptions.get(channel)
         if found is not None:
             return found
-        parts = channel.split(".")
-        account = int(parts[1]) if parts[0] == "account" and parts[1].isdigit() else None
-        subscription = self._subscriptions[channel] = Subscription(channel, account)
+        subscription = self._subscriptions[channel] = Subscription(channel)
         try:
             await self._refresh(subscription, self._connected_call)
         except BaseException:
@@ -435,6 +398,8 @@ class Client:
                     self._receive(text)
             except WebSocketException:
                 pass
+            except msgspec.DecodeError:  # this is no exchange, or it is broken
+                await socket.close()
             finally:
                 resuming.cancel()
                 await asyncio.gather(resuming, return_exceptions=True)
@@ -454,7 +419,7 @@ class Client:
     async def _resume(self) -> None:
         """Subscribes again to all that was followed, then lets calls through."""
         for subscription in list(self._subscriptions.values()):
-            await self._refresh_or_end(subscription, self._call)
+            await self._refresh_or_end(subscription)
         self._ready.set()
 
     def _lose(self) -> None:
@@ -464,8 +429,10 @@ class Client:
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(ConnectionLost("the connection broke"))
+        for task in self._refreshing:
+            task.cancel()
         for subscription in self._subscriptions.values():
-            subscription._held = []
+            subscription.hold()
 
     def _receive(self, text: str | bytes) -> None:
         message = msgspec.json.decode(text)
@@ -485,57 +452,36 @@ class Client:
 
     def _take_update(self, params: Json) -> None:
         subscription = self._subscriptions.get(params["channel"])
-        if subscription is None:
-            return
-        if subscription._held is not None:
-            subscription._held.append(params)
-            return
-        seen = subscription._seen or 0
-        if params["sequence"] <= seen:
-            return
-        if params["previousSequence"] > seen:
-            subscription._held = []
-            task = asyncio.create_task(self._refresh_or_end(subscription, self._call))
-            self._refreshing.add(task)
-            task.add_done_callback(self._refreshing.discard)
-            return
-        subscription._seen = params["sequence"]
-        subscription._queue.put_nowait(
-            Update(subscription.channel, params["sequence"], params["data"], False)
-        )
+        if subscription is not None and not subscription.take(params):
+            self._refresh_later(subscription)
 
-    async def _refresh_or_end(
-        self, subscription: Subscription, call: Callable[[str, Json], Any]
-    ) -> None:
+    def _refresh_later(self, subscription: Subscription) -> None:
+        subscription.hold()
+        task = asyncio.create_task(self._refresh_or_end(subscription))
+        self._refreshing.add(task)
+        task.add_done_callback(self._refreshing.discard)
+
+    async def _refresh_or_end(self, subscription: Subscription) -> None:
         """A new snapshot; a channel that the exchange no longer has ends its subscription."""
         try:
-            await self._refresh(subscription, call)
+            await self._refresh(subscription, self._call)
         except ConnectionLost:
             return  # the next connection resumes it
         except Refused as refused:
             self._subscriptions.pop(subscription.channel, None)
-            subscription._queue.put_nowait(refused)
+            subscription.end(refused)
 
-    async def _refresh(self, subscription: Subscription, call: Callable[[str, Json], Any]) -> None:
-        """Subscribes and queues the snapshot, then what came while it was fetched."""
-        (snapshot,) = await call("subscribe", {"channels": [subscription.channel]})
-        sequence, seen = snapshot["sequence"], subscription._seen
+    async def _refresh(
+        self, subscription: Subscription, call: Callable[[str, Json], Awaitable[Any]]
+    ) -> None:
+        """Subscribes and queues the snapshot, with the fills that fell into a hole before it."""
+        channel = subscription.channel
+        (snapshot,) = await call("subscribe", {"channels": [channel]})
         missed: list[Json] = []
-        if seen is not None and subscription._account is not None:
-            missed = await self._fills(subscription._account, seen)
-        subscription._seen = sequence
-        subscription._queue.put_nowait(
-            Update(
-                subscription.channel,
-                sequence,
-                snapshot["data"],
-                True,
-                tuple(fill for fill in missed if fill["sequence"] <= sequence),
-            )
-        )
-        held, subscription._held = subscription._held or [], None
-        for params in held:
-            self._take_update(params)
+        if subscription.seen is not None and channel.startswith("account."):
+            missed = await self._fills(int(channel.split(".")[1]), subscription.seen)
+        if not subscription.restart(snapshot["sequence"], snapshot["data"], missed):
+            self._refresh_later(subscription)
 
 
 def _market(view: Json) -> Market:

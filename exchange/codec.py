@@ -22,11 +22,13 @@ VERSION: Final = 1
 
 class _Codec(NamedTuple):
     """How one kind of field becomes bytes and back. `read(data, at)` gives the value and where
-    it ends; it raises IndexError where the data ends too soon.
+    it ends; it raises IndexError where the data ends too soon. `form` is the field's letter for
+    `struct`, where it has one: a message of such fields alone is packed and unpacked at once.
     """
 
     write: Callable[[Any], bytes]
     read: Callable[[bytes, int], tuple[Any, int]]
+    form: str = ""
 
 
 def _take(data: bytes, at: int, size: int) -> bytes:
@@ -42,7 +44,8 @@ def _integer(size: int, signed: bool = False) -> _Codec:
     def read(data: bytes, at: int) -> tuple[int, int]:
         return int.from_bytes(_take(data, at, size), "big", signed=signed), at + size
 
-    return _Codec(write, read)
+    letter = {1: "b", 2: "h", 4: "i", 8: "q"}.get(size, "")
+    return _Codec(write, read, letter if signed else letter.upper())
 
 
 def _fixed(size: int) -> _Codec:
@@ -54,7 +57,7 @@ def _fixed(size: int) -> _Codec:
     def read(data: bytes, at: int) -> tuple[bytes, int]:
         return _take(data, at, size), at + size
 
-    return _Codec(write, read)
+    return _Codec(write, read, f"{size}s")
 
 
 def _counted(count: _Codec, item: _Codec) -> _Codec:
@@ -176,6 +179,12 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.TimeAdvanced: (_U64,),
 }  # fmt: skip
 
+_FLAT_COMMANDS: Final = {
+    kind: Struct(">BBQ" + "".join(codec.form for codec in codecs))
+    for kind, codecs in _COMMANDS.items()
+    if all(codec.form for codec in codecs)
+}
+"""Commands whose fields all have a place in one `struct`."""
 _COMMAND_BY_TYPE: Final = {kind.TYPE: kind for kind in _COMMANDS}
 _EVENT_BY_TYPE: Final = {kind.TYPE: kind for kind in _EVENTS}
 _HEAD: Final = Struct(">BBQ")
@@ -217,6 +226,11 @@ def decode_command(data: bytes) -> Command | Reject:
     kind = _COMMAND_BY_TYPE.get(number)
     if kind is None:
         return Reject(MALFORMED, 1)
+    flat = _FLAT_COMMANDS.get(kind)
+    if flat is not None:
+        if len(data) != flat.size:
+            return Reject(MALFORMED, min(len(data), flat.size))
+        return kind(*flat.unpack(data)[2:])
     values = _read_all(data, _HEAD.size, _COMMANDS[kind])
     return values if isinstance(values, Reject) else kind(time_ns, *values)
 

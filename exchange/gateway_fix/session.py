@@ -12,6 +12,7 @@ The rules are FIX 4.4 volume 2 ("session management"); where it leaves a choice,
 published acceptance definitions expect.
 """
 
+import hmac
 from collections.abc import Iterable
 from enum import Enum
 from typing import Final, NamedTuple
@@ -24,17 +25,21 @@ from exchange.gateway_fix.message import (
     Framer,
     Garbled,
     Message,
-    clean,
-    encode,
     parse,
 )
+from exchange.gateway_fix.outbox import BEGIN_STRING, Outbox
 from exchange.gateway_fix.store import SessionStore
-from exchange.gateway_fix.timestamps import parse_timestamp, timestamp_text
+from exchange.gateway_fix.timestamps import parse_timestamp
 
-BEGIN_STRING: Final = "FIX.4.4"
 MAX_HEART_BT_INT: Final = 3_600
 MAX_QUEUED: Final = 1_000
 """Messages ahead of a gap that are kept; those beyond are asked for again."""
+
+GAP_PATIENCE_S: Final = 10
+MAX_GAP_ASKINGS: Final = 3
+"""How often, and how many times, one gap is asked for: both sides asking without end is what FIX
+sessions are known for.
+"""
 
 _NS: Final = 10**9
 _TEST_REQUEST_ID: Final = "TEST"
@@ -125,16 +130,15 @@ class Session:
         self.state = State.CLOSED
         self._is_initiator = is_initiator
         self._framer = Framer(config.max_body_bytes)
-        self._output = bytearray()
+        self._outbox = Outbox(config.sender, config.target, store)
         self._events: list[Event] = []
         self._queue: dict[int, Message | None] = {}
         """Messages ahead of a gap; None for one that was answered out of turn."""
         self._gap_until = 0
         """The highest number seen when a resend was asked for; 0 when none is awaited."""
-        self._resend: tuple[int, int] | None = None
-        """Numbers still to be sent again."""
+        self._gap_asked_ns = 0
+        self._gap_askings = 0
         self._heartbeat_ns = 0
-        self._last_sent_ns = 0
         self._last_received_ns = 0
         self._deadline_ns = 0
         self._is_tested = False
@@ -146,21 +150,18 @@ class Session:
     def connected(self, now_ns: int) -> None:
         """A socket was opened: an acceptor waits for the Logon."""
         self._framer = Framer(self.config.max_body_bytes)
-        self._output.clear()
+        self._outbox.clear(now_ns)
         self._events.clear()
         self._queue.clear()
         self._gap_until = 0
-        self._resend = None
         self._is_tested = self._is_distrusted = False
-        self._last_sent_ns = self._last_received_ns = now_ns
+        self._last_received_ns = now_ns
         self._deadline_ns = now_ns + self.config.logon_timeout_s * _NS
         self.state = State.WAITING
 
     def disconnected(self) -> None:
         """The socket is gone; messages of the application wait in the store."""
         self.state = State.CLOSED
-        self._output.clear()
-        self._resend = None
 
     def logon(self, now_ns: int, *, reset: bool = False) -> None:
         """An initiator's first message; `reset` begins both numbers anew."""
@@ -188,45 +189,40 @@ class Session:
         number. The fields are those of the body.
         """
         number = self.store.next_outgoing
-        self._send(message_type, fields, now_ns)
+        is_up = self.state in (State.ACTIVE, State.ENDING)
+        self._outbox.send(message_type, fields, now_ns, is_connected=is_up)
         return number
 
-    def output(self, room: int) -> bytes:
-        """What is to be written to the socket, about `room` bytes at most where old messages are
-        sent again: they wait for the socket, however many were asked for.
-        """
-        while self._resend is not None and len(self._output) < room:
-            self._send_again(self._resend)
-        data = bytes(self._output)
-        self._output.clear()
-        return data
-
     @property
-    def output_bytes(self) -> int:
-        """Bytes that wait to be taken, without those that will be sent again."""
-        return len(self._output)
-
-    @property
-    def has_output(self) -> bool:
-        """Whether `output` has anything to give."""
-        return bool(self._output) or self._resend is not None
+    def output(self) -> Outbox:
+        """What is to be written to the socket."""
+        return self._outbox
 
     # Time --------------------------------------------------------------------------------------
 
     def tick(self, now_ns: int) -> list[Event]:
         """To be called at least once a second while connected."""
-        if self.state in (State.WAITING, State.ENDING) and now_ns >= self._deadline_ns:
-            self._close("the Logon" if self.state is State.WAITING else "the Logout")
-        elif self.state is State.ACTIVE and self._heartbeat_ns:
-            silence = now_ns - self._last_received_ns
-            if 10 * silence >= 24 * self._heartbeat_ns:
-                self._close("a heartbeat")
-            elif 10 * silence >= 12 * self._heartbeat_ns and not self._is_tested:
-                self._is_tested = True
-                self._send(tags.TEST_REQUEST, [(tags.TEST_REQ_ID, _TEST_REQUEST_ID)], now_ns)
-            elif now_ns - self._last_sent_ns >= self._heartbeat_ns:
-                self._send(tags.HEARTBEAT, [], now_ns)
+        if self.state is State.ACTIVE:
+            self._ask_again(now_ns)
+            self._watch(now_ns)
+        elif self.state is not State.CLOSED and now_ns >= self._deadline_ns:
+            awaited = "the Logon" if self.state is State.WAITING else "the Logout"
+            self._end(f"timed out waiting for {awaited}")
         return self._take_events()
+
+    def _watch(self, now_ns: int) -> None:
+        """Heartbeats: ours when we are silent, a question and then the end when they are."""
+        heartbeat_ns = self._heartbeat_ns
+        if not heartbeat_ns or self.state is not State.ACTIVE:
+            return
+        silence_ns = now_ns - self._last_received_ns
+        if 10 * silence_ns >= 24 * heartbeat_ns:
+            self._end("timed out waiting for a heartbeat")
+        elif 10 * silence_ns >= 12 * heartbeat_ns and not self._is_tested:
+            self._is_tested = True
+            self._send(tags.TEST_REQUEST, [(tags.TEST_REQ_ID, _TEST_REQUEST_ID)], now_ns)
+        elif now_ns - self._outbox.last_sent_ns >= heartbeat_ns and not self._is_tested:
+            self._send(tags.HEARTBEAT, [], now_ns)
 
     # Incoming ----------------------------------------------------------------------------------
 
@@ -327,11 +323,28 @@ class Session:
     def _keep_for_later(self, number: int, message: Message | None, now_ns: int) -> None:
         if len(self._queue) < MAX_QUEUED or number in self._queue:
             self._queue.setdefault(number, message)
-        expected = self.store.next_incoming
-        if expected > self._gap_until:
+        if self.store.next_incoming > self._gap_until:
             self._gap_until = number
-            fields = [(tags.BEGIN_SEQ_NO, str(expected)), (tags.END_SEQ_NO, "0")]
-            self._send(tags.RESEND_REQUEST, fields, now_ns)
+            self._gap_askings = 0
+            self._ask_for_gap(now_ns)
+
+    def _ask_for_gap(self, now_ns: int) -> None:
+        """Asks for what is missing and all behind it."""
+        self._gap_askings += 1
+        self._gap_asked_ns = now_ns
+        begin = str(self.store.next_incoming)
+        fields = [(tags.BEGIN_SEQ_NO, begin), (tags.END_SEQ_NO, "0")]
+        self._send(tags.RESEND_REQUEST, fields, now_ns)
+
+    def _ask_again(self, now_ns: int) -> None:
+        """A gap that stays open is asked for again, but not for ever."""
+        missing = self.store.next_incoming
+        if missing > self._gap_until or now_ns - self._gap_asked_ns < GAP_PATIENCE_S * _NS:
+            return
+        if self._gap_askings < MAX_GAP_ASKINGS:
+            self._ask_for_gap(now_ns)
+        else:
+            self._say_logout(f"message {missing} did not come, though it was asked for", now_ns)
 
     def _take_too_low(self, message: Message, number: int, now_ns: int) -> None:
         if not message.is_set(tags.POSS_DUP_FLAG):
@@ -351,7 +364,7 @@ class Session:
 
     def _take_queued(self, now_ns: int) -> None:
         """Takes what waited behind a gap, as far as the gap is closed."""
-        while self._queue and self.state in (State.ACTIVE, State.ENDING):
+        while self._queue and self.state is not State.CLOSED and not self._is_distrusted:
             number = self.store.next_incoming
             if number not in self._queue:
                 break
@@ -398,10 +411,7 @@ class Session:
             fault = Fault(tags.VALUE_INCORRECT, str(tags.BEGIN_SEQ_NO))
             self._say_reject(message, number, fault, now_ns)
             return
-        end = min(end, last)
-        if self._resend is not None:
-            begin, end = min(begin, self._resend[0]), max(end, self._resend[1])
-        self._resend = (begin, end)
+        self._outbox.send_again(begin, min(end, last), now_ns)
 
     # Logon and logout --------------------------------------------------------------------------
 
@@ -454,9 +464,8 @@ class Session:
         heartbeat_s = message.number(tags.HEART_BT_INT)
         if heartbeat_s is None or heartbeat_s > MAX_HEART_BT_INT:
             return f"HeartBtInt (108) must be 0 to {MAX_HEART_BT_INT} seconds"
-        if not self._is_initiator and self.config.password is not None:
-            if message.get(tags.PASSWORD) != self.config.password:
-                return "Password (554) is wrong"
+        if not self._is_initiator and not self._knows_password(message):
+            return "Password (554) is wrong"
         number = message.number(tags.MSG_SEQ_NUM)
         if message.is_set(tags.RESET_SEQ_NUM_FLAG):
             if number != 1:
@@ -464,6 +473,11 @@ class Session:
         elif number is None or number < self.store.next_incoming:
             return f"MsgSeqNum too low, expecting {self.store.next_incoming} but received {number}"
         return None
+
+    def _knows_password(self, message: Message) -> bool:
+        expected = self.config.password
+        shown = message.text(tags.PASSWORD)
+        return expected is None or hmac.compare_digest(expected.encode(), shown.encode())
 
     def _answer_logon(self, message: Message, now_ns: int) -> None:
         fields = [(tags.ENCRYPT_METHOD, "0"), (tags.HEART_BT_INT, message.text(tags.HEART_BT_INT))]
@@ -477,7 +491,7 @@ class Session:
             self.store.reset()
             self._queue.clear()
             self._gap_until = 0
-            self._resend = None
+            self._outbox.forget_range()
             self._answer_logon(message, now_ns)
             self.store.next_incoming = 2
             self._events.append(LoggedOn(True))
@@ -502,12 +516,8 @@ class Session:
             self._say_logout(text, now_ns)
         self._is_distrusted = True
 
-    def _close(self, awaited: str) -> None:
-        self._end(f"timed out waiting for {awaited}")
-
     def _end(self, why: str) -> None:
         self.state = State.CLOSED
-        self._resend = None
         self._events.append(Closed(why))
 
     # Delivery ----------------------------------------------------------------------------------
@@ -541,12 +551,12 @@ class Session:
         self._send(tags.BUSINESS_MESSAGE_REJECT, fields, now_ns)
 
     def _reject(self, message: Message, number: int, fault: Fault, now_ns: int) -> None:
-        """Refuses a message at session level; it has had its turn, if it was its turn."""
+        """Refuses a message at session level; it has had its turn, if it was its turn. (A
+        SequenceReset without GapFillFlag has no turn.)
+        """
         self._say_reject(message, number, fault, now_ns)
-        if number == self.store.next_incoming and message.type not in (
-            tags.LOGON,
-            tags.SEQUENCE_RESET,
-        ):
+        is_reset = message.type == tags.SEQUENCE_RESET and not message.is_set(tags.GAP_FILL_FLAG)
+        if number == self.store.next_incoming and not is_reset:
             self.store.next_incoming = number + 1
 
     def _say_reject(self, message: Message, number: int, fault: Fault, now_ns: int) -> None:
@@ -559,64 +569,6 @@ class Session:
         fields.append((tags.TEXT, tags.SESSION_REJECT_TEXTS[fault.reason]))
         self._send(tags.REJECT, fields, now_ns)
 
-    # Outgoing ----------------------------------------------------------------------------------
-
     def _send(self, message_type: str, fields: Iterable[Field], now_ns: int) -> None:
-        header = self._header(message_type, self.store.next_outgoing, now_ns)
-        body = [(tag, clean(value)) for tag, value in fields]
-        data = encode(BEGIN_STRING, [*header, *body])
-        self.store.sent(None if message_type in tags.ADMIN_TYPES else data)
-        if self.state is not State.CLOSED:
-            self._output += data
-            self._last_sent_ns = now_ns
-
-    def _header(self, message_type: str, number: int, now_ns: int) -> list[Field]:
-        return [
-            (tags.MSG_TYPE, message_type),
-            (tags.MSG_SEQ_NUM, str(number)),
-            (tags.SENDER_COMP_ID, self.config.sender),
-            (tags.SENDING_TIME, timestamp_text(now_ns)),
-            (tags.TARGET_COMP_ID, self.config.target),
-        ]
-
-    def _send_again(self, numbers: tuple[int, int]) -> None:
-        """Sends the next message of the application again, behind one gap fill for what is not
-        sent again.
-        """
-        begin, end = numbers
-        found = next(self.store.messages(begin, end), None)
-        if found is None:
-            self._output += self._gap_fill(begin, end + 1)
-            self._resend = None
-            return
-        number, data = found
-        if number > begin:
-            self._output += self._gap_fill(begin, number)
-        self._output += self._duplicate(parse(data))
-        self._resend = (number + 1, end) if number < end else None
-
-    def _gap_fill(self, begin: int, new: int) -> bytes:
-        now_ns = self._last_received_ns
-        header = self._header(tags.SEQUENCE_RESET, begin, now_ns)
-        return encode(
-            BEGIN_STRING,
-            [
-                *header,
-                (tags.POSS_DUP_FLAG, "Y"),
-                (tags.ORIG_SENDING_TIME, timestamp_text(now_ns)),
-                (tags.NEW_SEQ_NO, str(new)),
-                (tags.GAP_FILL_FLAG, "Y"),
-            ],
-        )
-
-    def _duplicate(self, message: Message) -> bytes:
-        """A message as it is sent again."""
-        fields: list[Field] = []
-        for tag, value in message.fields[2:-1]:
-            if tag == tags.SENDING_TIME:
-                fields.append((tag, timestamp_text(self._last_received_ns)))
-                fields.append((tags.POSS_DUP_FLAG, "Y"))
-                fields.append((tags.ORIG_SENDING_TIME, value))
-            else:
-                fields.append((tag, value))
-        return encode(BEGIN_STRING, fields)
+        is_connected = self.state is not State.CLOSED
+        self._outbox.send(message_type, fields, now_ns, is_connected=is_connected)

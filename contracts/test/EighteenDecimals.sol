@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+
+/// @title EighteenDecimals
+/// @notice An honest token that is no dollar of six decimals.
+contract EighteenDecimals is ERC20("Eighteen", "E18") {}

@@ -1,0 +1,466 @@
+"""What must hold of the state after every command, said a second time and slowly.
+
+Holds: `check` recomputes from positions, orders and marks, in plain integers, everything that the
+engine keeps up incrementally, and names what differs and where; `state_hash` is equal for two
+states that no command can tell apart, whatever the sequence and the time.
+Never: changes the state, or freshens what it keeps for later (an order loss of old marks stays so).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from exchange.state import State
+from margin.accounts import MAX_POSITIONS, Account
+from margin.fees import fee_up
+from margin.scenarios import SCENARIO_COUNT
+from matching.book import Book, Level, Side
+from matching.combos import COMBO_BASE
+from matching.instruments import MAX_LOTS, Instrument
+from matching.orders import BUY, Order
+from settlement.keccak import keccak256
+
+Values = list[int]
+"""One integer per scenario."""
+
+
+def check(state: State) -> list[str]:
+    """All that is broken, in sentences; empty when everything holds."""
+    return [
+        *_conservation(state),
+        *_positions(state),
+        *_vectors(state),
+        *_books(state),
+        *_orders(state),
+        *_ledger(state),
+    ]
+
+
+# CASH AND POSITIONS
+
+
+def owed_micro(state: State) -> int:
+    """What the exchange owes: all cash, what positions have accrued and not yet taken, fee,
+    insurance and residue cash, micro-USDC.
+    """
+    owed = state.fee_cash_micro + state.insurance_cash_micro + state.residue_cash_micro
+    for account in state.accounts.values():
+        owed += account.cash_micro
+        for number, position in account.positions.items():
+            instrument = state.instruments[number]
+            per_lot = state.marks.accrual_micro[number] - position.accrual_seen_micro
+            owed += position.quantity_lots * (per_lot + _payoff(instrument))
+    return owed
+
+
+def _payoff(instrument: Instrument) -> int:
+    settlement = instrument.expiry.settlement_micro if instrument.expiry else None
+    return 0 if settlement is None else instrument.payoff_micro(settlement)
+
+
+def _is_settled(instrument: Instrument) -> bool:
+    return instrument.expiry is not None and instrument.expiry.settlement_micro is not None
+
+
+def _conservation(state: State) -> Iterator[str]:
+    """Design decision 2, to the last unit."""
+    owed = owed_micro(state)
+    if owed + state.withdrawn_micro != state.credited_micro:
+        yield (
+            f"conservation: {owed} owed and {state.withdrawn_micro} withdrawn of "
+            f"{state.credited_micro} credited"
+        )
+    if state.withdrawn_micro > state.credited_micro:
+        yield f"conservation: withdrawn {state.withdrawn_micro} of {state.credited_micro} credited"
+
+
+def _positions(state: State) -> Iterator[str]:
+    sums = [0] * len(state.instruments)
+    for key, account in state.accounts.items():
+        here = f"account {key}"
+        if account.number != key:
+            yield f"{here}: bears the number {account.number}"
+        gross = basis = 0
+        for number, position in account.positions.items():
+            lots = position.quantity_lots
+            sums[number] += lots
+            gross += abs(lots)
+            basis += lots * position.accrual_seen_micro
+            if not lots:
+                yield f"{here}: keeps an empty position in instrument {number}"
+        open_lots = sum(
+            order.remaining_lots * _lots_per_unit(state, order) for order in account.orders.values()
+        )
+        yield from _differs(f"{here}: gross lots", account.gross_lots, gross)
+        yield from _differs(f"{here}: open lots", account.open_lots, open_lots)
+        yield from _differs(f"{here}: basis", account.basis_micro, basis)
+        if gross + open_lots > MAX_LOTS:
+            yield f"{here}: {gross + open_lots} lots, orders included, are over {MAX_LOTS}"
+        if len(account.positions) > MAX_POSITIONS:
+            yield f"{here}: {len(account.positions)} positions are over {MAX_POSITIONS}"
+    for instrument, lots in zip(state.instruments, sums, strict=True):
+        if lots and not _is_settled(instrument):
+            yield f"positions of instrument {instrument.number} sum to {lots}"
+
+
+def _lots_per_unit(state: State, order: Order) -> int:
+    if order.book < COMBO_BASE:
+        return 1
+    return sum(abs(ratio) for _, ratio in state.combos[order.book].legs)
+
+
+def _differs(what: str, kept: object, counted: object) -> Iterator[str]:
+    if kept != counted:
+        yield f"{what}: kept as {kept}, counted {counted}"
+
+
+# MARGIN
+
+
+def position_values(state: State, account: Account, underlying: int) -> Values:
+    """What the positions on one underlying are worth per scenario."""
+    total = [0] * SCENARIO_COUNT
+    for number, position in account.positions.items():
+        if state.instruments[number].underlying.number == underlying:
+            _add(total, _lot_values(state, number), position.quantity_lots)
+    return total
+
+
+def order_losses(state: State, account: Account, underlying: int) -> Values:
+    """What the open orders on one underlying could lose per scenario, at the current marks: the
+    worst subset of them fills.
+    """
+    total = [0] * SCENARIO_COUNT
+    for order in account.orders.values():
+        legs = _legs(state, order)
+        if state.instruments[legs[0][0]].underlying.number == underlying:
+            price = order.price_micro - sum(
+                ratio * state.marks.offset_micro[number] for number, ratio in legs
+            )
+            values = [0] * SCENARIO_COUNT
+            for number, ratio in legs:
+                _add(values, _lot_values(state, number), ratio)
+            fee = _most_fee(state, order, legs)
+            losses = [min(0, order.sign * (value - price) - fee) for value in values]
+            _add(total, losses, order.remaining_lots)
+    return total
+
+
+def excess_micro(state: State, account: Account) -> int:
+    """Initial-margin excess, micro-USDC, from positions, orders and marks alone."""
+    lots = basis = 0
+    for position in account.positions.values():
+        lots += abs(position.quantity_lots)
+        basis += position.quantity_lots * position.accrual_seen_micro
+    for order in account.orders.values():
+        lots += order.remaining_lots * _lots_per_unit(state, order)
+    worth = account.cash_micro - basis - (lots + 1) // 2
+    for underlying in range(len(state.underlyings)):
+        values = position_values(state, account, underlying)
+        _add(values, order_losses(state, account, underlying), 1)
+        worth += min(values)
+    return worth
+
+
+def margin_kept(before: Mapping[int, int], state: State) -> list[str]:
+    """Design decision 6, after an accepted command that moves no mark: no account's excess is
+    below zero unless it is no lower than `before` (`excess_micro` by account).
+    """
+    broken: list[str] = []
+    for number, account in state.accounts.items():
+        after = excess_micro(state, account)
+        if after < 0 and after < before.get(number, 0):
+            broken.append(
+                f"account {number}: margin excess fell from {before.get(number, 0)} to {after}"
+            )
+    return broken
+
+
+def _vectors(state: State) -> Iterator[str]:
+    for number, account in state.accounts.items():
+        for underlying in range(len(state.underlyings)):
+            here = f"account {number}, underlying {underlying}"
+            risk = account.risks.get(underlying)
+            values = position_values(state, account, underlying)
+            if risk is None:
+                if any(values):
+                    yield f"{here}: positions without a vector"
+                continue
+            yield from _differs(f"{here}: position values", risk.value.tolist(), values)
+            if risk.epoch == state.marks.epochs.get(underlying, 0):
+                losses = order_losses(state, account, underlying)
+                yield from _differs(f"{here}: order losses", risk.order_loss.tolist(), losses)
+
+
+def _lot_values(state: State, number: int) -> Values:
+    return state.marks.values[number].tolist()
+
+
+def _legs(state: State, order: Order) -> Sequence[tuple[int, int]]:
+    return state.combos[order.book].legs if order.book >= COMBO_BASE else ((order.book, 1),)
+
+
+def _most_fee(state: State, order: Order, legs: Sequence[tuple[int, int]]) -> int:
+    """The most that one lot or unit of a resting order costs in fees: for a combo, the index alone
+    bounds it, leg by leg.
+    """
+    schedule = state.portfolio.schedule
+    instrument = state.instruments[legs[0][0]]
+    index = state.marks.index_micro.get(instrument.underlying.number, 0)
+    if order.book < COMBO_BASE:
+        return fee_up(
+            schedule.maker_rate,
+            schedule.cap,
+            instrument.is_linear,
+            index,
+            order.price_micro,
+            1,
+        )
+    lots = sum(abs(ratio) for _, ratio in legs)
+    return lots * fee_up(schedule.maker_rate, 0, True, index, 0, 1)
+
+
+def _add(total: Values, values: Values, times: int) -> None:
+    for scenario, value in enumerate(values):
+        total[scenario] += times * value
+
+
+# BOOKS AND ORDERS
+
+
+def _books(state: State) -> Iterator[str]:
+    for number, book in state.books.items():
+        if book.number != number:
+            yield f"book {number}: bears the number {book.number}"
+        yield from _side(book, book.bids, is_bid=True)
+        yield from _side(book, book.asks, is_bid=False)
+        if number < COMBO_BASE and book.bids.keys and book.asks.keys:
+            bid, ask = book.bids.keys[-1], -book.asks.keys[-1]
+            if bid >= ask:
+                yield f"book {number}: crossed, {bid} bid and {ask} asked"
+
+
+def _side(book: Book, side: Side, is_bid: bool) -> Iterator[str]:
+    here = f"book {book.number}, {'bids' if is_bid else 'asks'}"
+    if any(low >= high for low, high in pairwise(side.keys)):
+        yield f"{here}: levels out of order, {side.keys}"
+    if sorted(side.levels) != sorted(side.keys):
+        yield f"{here}: levels {sorted(side.levels)} beside keys {side.keys}"
+    for key, level in side.levels.items():
+        yield from _level(f"{here}, level {key}", book, level, key, is_bid)
+
+
+def _level(here: str, book: Book, level: Level, key: int, is_bid: bool) -> Iterator[str]:
+    orders = lots = 0
+    before: Order | None = None
+    order = level.head
+    while order is not None:
+        orders += 1
+        lots += order.remaining_lots
+        if order.previous is not before or order.level is not level:
+            yield f"{here}: order {order.order_id} is linked wrongly"
+        if order.book != book.number or (order.side == BUY) != is_bid:
+            yield f"{here}: order {order.order_id} stands in a wrong book or side"
+        if order.price_ticks != (key if is_bid else -key):
+            yield f"{here}: order {order.order_id} at {order.price_ticks} ticks"
+        if order.price_micro != order.price_ticks * book.tick_micro:
+            yield f"{here}: order {order.order_id} at {order.price_micro} micro-USDC"
+        if order.remaining_lots <= 0:
+            yield f"{here}: order {order.order_id} has nothing left"
+        before, order = order, order.next
+    if not orders:
+        yield f"{here}: empty"
+    if level.tail is not before:
+        yield f"{here}: its tail is not its last order"
+    yield from _differs(f"{here}: orders", level.orders, orders)
+    yield from _differs(f"{here}: lots", level.quantity_lots, lots)
+    if level.key != key:
+        yield f"{here}: bears the key {level.key}"
+
+
+def resting(state: State) -> Iterator[Order]:
+    """Every order in every book, by book, bids first, each side best first."""
+    for book in state.books.values():
+        for side in (book.bids, book.asks):
+            for key in reversed(side.keys):
+                order = side.levels[key].head
+                while order is not None:
+                    yield order
+                    order = order.next
+
+
+def _orders(state: State) -> Iterator[str]:
+    in_books = {order.order_id: order for order in resting(state)}
+    in_accounts = {
+        order.order_id: order
+        for account in state.accounts.values()
+        for order in account.orders.values()
+    }
+    by_hash = {order.order_id: order for order in state.orders.values()}
+    yield from _differs("orders of accounts and of books", sorted(in_accounts), sorted(in_books))
+    yield from _differs("orders by hash and in books", sorted(by_hash), sorted(in_books))
+    for order_hash, order in state.orders.items():
+        here = f"order {order.order_id}"
+        account = state.accounts[order.account]
+        if in_books.get(order.order_id) is not order or order.hash != order_hash:
+            yield f"{here}: another stands in the book"
+        if account.orders.get(order.order_id) is not order:
+            yield f"{here}: another stands with account {order.account}"
+        if order.expiry_s <= state.time_s:
+            yield f"{here}: live at {state.time_s}, expired at {order.expiry_s}"
+        if order.order_id >= state.next_order_id:
+            yield f"{here}: the next is {state.next_order_id}"
+        if order_hash not in state.used:
+            yield f"{here}: its hash is not remembered"
+        opened = (order.account, order.slot) if order.slot >= 0 else None
+        yield from _differs(f"{here}: its slot", state.opened.get(order_hash), opened)
+    yield from _used(state)
+
+
+def _expiring(state: State) -> list[tuple[int, list[bytes]]]:
+    return list(state.expiring.items())
+
+
+def _used(state: State) -> Iterator[str]:
+    """Hashes are remembered until their expiry, and none longer."""
+    listed = sorted(
+        (order_hash, expiry) for expiry, hashes in _expiring(state) for order_hash in hashes
+    )
+    yield from _differs(
+        "hashes that expire and hashes remembered", listed, sorted(state.used.items())
+    )
+    for order_hash, expiry in state.used.items():
+        if expiry <= state.time_s:
+            yield f"hash {order_hash.hex()}: remembered at {state.time_s} beyond {expiry}"
+    for order_hash in state.opened:
+        if order_hash not in state.used:
+            yield f"hash {order_hash.hex()}: opened and not remembered"
+
+
+# THE LEDGER
+
+
+def _ledger(state: State) -> Iterator[str]:
+    """With no record waiting for its batch, the ledger is where the engine is."""
+    ledger = state.ledger
+    if ledger is None or state.groups:
+        return
+    yield from _differs("ledger: liabilities", ledger.liabilities(), ledger.recount())
+    yield from _differs("ledger: owed", ledger.liabilities(), owed_micro(state))
+    for name in ("credited_micro", "withdrawn_micro", "inbox_cursor", "withdrawal_count"):
+        yield from _differs(f"ledger: {name}", getattr(state, name), getattr(ledger, name))
+    for name in ("fee", "insurance", "residue"):
+        kept = getattr(state, f"{name}_cash_micro")
+        yield from _differs(f"ledger: {name} cash", kept, getattr(ledger, f"{name}_micro"))
+    if len(ledger.accounts) != len(state.accounts):
+        yield f"ledger: {len(ledger.accounts)} accounts beside {len(state.accounts)}"
+        return
+    for theirs in ledger.accounts:
+        ours = state.accounts[theirs.number]
+        here = f"ledger: account {theirs.number}"
+        yield from _differs(f"{here}: owner", ours.owner, theirs.owner)
+        yield from _differs(f"{here}: cash", ours.cash_micro, theirs.cash_micro)
+        yield from _differs(f"{here}: counter", ours.counter, theirs.counter)
+        held = [
+            sorted((n, p.quantity_lots, p.accrual_seen_micro) for n, p in account.positions.items())
+            for account in (ours, theirs)
+        ]
+        yield from _differs(f"{here}: positions", *held)
+    yield from _ledger_orders(state)
+    for number, market in ledger.markets.items():
+        ours = (state.marks.accrual_micro[number], state.marks.carry_micro[number])
+        theirs = (market.accrual_micro, market.carry_micro)
+        yield from _differs(f"ledger: accrual and carry of {number}", ours, theirs)
+
+
+def _ledger_orders(state: State) -> Iterator[str]:
+    ledger = state.ledger
+    assert ledger is not None, "there is a ledger to compare"
+    ours = sorted((account, slot) for account, slot in state.opened.values())
+    theirs = sorted(
+        (account.number, slot) for account in ledger.accounts for slot in account.orders
+    )
+    yield from _differs("ledger: opened orders", ours, theirs)
+    if ours != theirs:
+        return
+    for order_hash, (account, slot) in state.opened.items():
+        opened = ledger.accounts[account].orders[slot]
+        order = state.orders.get(order_hash)
+        if not order_hash.startswith(opened.hash_prefix):
+            yield f"ledger: another order in slot {slot} of account {account}"
+        if order is not None:
+            here = f"ledger: lots filled in slot {slot} of account {account}"
+            yield from _differs(here, order.filled_lots, opened.filled_lots)
+
+
+# THE DIGEST
+
+
+def state_hash(state: State) -> bytes:
+    """Digest of all that a later command can see but sequence and time; vectors and other things
+    that follow from the rest are left out (`check` compares them).
+    """
+    return keccak256("\n".join(_lines(state)).encode())
+
+
+def _lines(state: State) -> Iterable[str]:
+    yield repr((state.chain_id, state.settlement, state.operator, state.portfolio.schedule))
+    for underlying in state.underlyings:
+        yield repr((underlying.number, underlying.name, underlying.lot_e8))
+    for expiry in state.expiries:
+        yield repr((expiry.number, expiry.expiry_time_s, expiry.settlement_micro))
+    yield from _market_lines(state)
+    for account in state.accounts.values():
+        yield from _account_lines(account)
+    for order in resting(state):
+        yield _order_line(order)
+    yield repr(sorted(state.used.items()))
+    yield repr(sorted(state.opened.items()))
+    yield repr(sorted(state.withdrawals_taken.items()))
+    yield repr([(expiry, sorted(hashes)) for expiry, hashes in _expiring(state)])
+    yield repr((state.next_order_id, state.next_trade, state.next_combo_trade))
+    yield repr((state.fee_cash_micro, state.insurance_cash_micro, state.residue_cash_micro))
+    yield repr((state.credited_micro, state.withdrawn_micro, sorted(state.claimed.items())))
+    yield repr((state.inbox_cursor, state.withdrawal_count, state.settlements))
+    yield repr((state.batches_cut, state.batches_confirmed, state.groups))
+    yield "" if state.ledger is None else state.ledger.root().hex()
+
+
+def _market_lines(state: State) -> Iterator[str]:
+    marks = state.marks
+    for instrument in state.instruments:
+        number = instrument.number
+        yield repr((number, instrument.symbol, instrument.tick_value_micro))
+        yield repr(
+            (marks.is_marked[number], marks.accrual_micro[number], marks.carry_micro[number])
+        )
+        yield repr((marks.offset_micro[number], marks.values[number].tolist()))
+    for by_underlying in (marks.index_micro, marks.mark_time_s, marks.epochs):
+        yield repr(sorted(by_underlying.items()))
+    for combo in state.combos.values():
+        yield repr((combo.book, combo.legs, combo.tick_micro))
+
+
+def _account_lines(account: Account) -> Iterator[str]:
+    yield repr((account.number, account.owner, account.counter, sorted(account.keys.items())))
+    yield repr((account.cash_micro, account.basis_micro, account.gross_lots, account.open_lots))
+    yield repr((account.next_slot, account.settlements_seen, list(account.orders)))
+    yield repr([(n, p.quantity_lots, p.accrual_seen_micro) for n, p in account.positions.items()])
+
+
+def _order_line(order: Order) -> str:
+    return repr([getattr(order, name) for name in _ORDER_FIELDS])
+
+
+_ORDER_FIELDS = (
+    "order_id",
+    "hash",
+    "account",
+    "book",
+    "side",
+    "price_micro",
+    "remaining_lots",
+    "filled_lots",
+    "max_fee_micro",
+    "expiry_s",
+    "slot",
+)

@@ -1,0 +1,126 @@
+"""Orders as the Settlement contract hashes and recovers them, against a wallet's library."""
+
+from typing import Any
+
+import pytest
+from eth_account import Account
+from eth_account.messages import encode_typed_data
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from settlement.chain import Chain
+from settlement.node import Node, Reverted
+from tests.local_chain import ALICE, exchange_on, view
+
+pytest_plugins = ("tests.chain_fixtures",)
+
+CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+DOMAIN_FIELDS = [
+    {"name": "name", "type": "string"},
+    {"name": "version", "type": "string"},
+    {"name": "chainId", "type": "uint256"},
+    {"name": "verifyingContract", "type": "address"},
+]
+LEG_FIELDS = [{"name": "instrument", "type": "uint32"}, {"name": "ratio", "type": "int16"}]
+ORDER_TYPES = (
+    "uint32 account,uint32 counter,uint8 side,uint8 timeInForce,uint16 flags,"
+    "int64 limitPriceMicro,uint32 quantityLots,uint64 maxFeeMicro,uint64 expirySeconds,"
+    "uint64 salt,bytes32 replaces,Leg[] legs"
+)
+ORDER_FIELDS = [
+    {"name": name, "type": kind}
+    for kind, name in (field.split(" ") for field in ORDER_TYPES.split(","))
+]
+
+
+def integers_of(kind: str) -> st.SearchStrategy[int]:
+    bits = int(kind.removeprefix("u").removeprefix("int"))
+    low, high = (
+        (0, 2**bits - 1) if kind.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    )
+    return st.one_of(st.integers(low, high), st.sampled_from((low, high)))
+
+
+LEGS = st.lists(st.tuples(integers_of("uint32"), integers_of("int16")), max_size=8)
+ORDERS = st.tuples(
+    *(integers_of(field["type"]) for field in ORDER_FIELDS[:-2]),
+    st.binary(min_size=32, max_size=32),
+    LEGS,
+)
+
+
+@pytest.fixture(scope="module")
+def settlement(node: Node) -> Chain:
+    return exchange_on(node)
+
+
+def typed_data(chain: Chain, order: tuple[Any, ...]) -> dict[str, Any]:
+    message: dict[str, Any] = dict(zip((f["name"] for f in ORDER_FIELDS), order, strict=True))
+    message["legs"] = [{"instrument": leg[0], "ratio": leg[1]} for leg in order[-1]]
+    return {
+        "types": {"EIP712Domain": DOMAIN_FIELDS, "Order": ORDER_FIELDS, "Leg": LEG_FIELDS},
+        "primaryType": "Order",
+        "domain": {
+            "name": "Straddle",
+            "version": "1",
+            "chainId": chain.node.chain_id(),
+            "verifyingContract": "0x" + chain.settlement.hex(),
+        },
+        "message": message,
+    }
+
+
+@settings(max_examples=10, deadline=None)
+@given(orders=st.lists(ORDERS, min_size=1, max_size=6))
+def test_an_order_has_the_hash_and_the_digest_that_a_wallet_computes(
+    settlement: Chain, orders: list[tuple[Any, ...]]
+) -> None:
+    for order in orders:
+        signable = encode_typed_data(full_message=typed_data(settlement, order))
+        assert view(settlement, "orderHash", order) == (signable.body,)
+        signed = Account.sign_message(signable, ALICE.key)
+        assert view(settlement, "orderDigest", order) == (bytes(signed.message_hash),)
+        signature = bytes(signed.signature)
+        assert view(settlement, "recoverOrderSigner", order, signature) == (ALICE.address,)
+
+
+ORDER = (7, 0, 1, 0, 1, -5_000_000, 3, 99, 1_800_000_000, 12, bytes(32), ((4, 1), (9, -2)))
+
+
+@pytest.fixture(scope="module")
+def signature(settlement: Chain) -> bytes:
+    signable = encode_typed_data(full_message=typed_data(settlement, ORDER))
+    return bytes(Account.sign_message(signable, ALICE.key).signature)
+
+
+@pytest.mark.parametrize("place", range(len(ORDER)))
+def test_every_field_is_signed(settlement: Chain, signature: bytes, place: int) -> None:
+    was = ORDER[place]
+    other: Any = was + 1 if isinstance(was, int) else b"\x01" * 32
+    if isinstance(was, tuple):
+        other = (*was[:-1], (9, 2))
+    changed = (*ORDER[:place], other, *ORDER[place + 1 :])
+    assert view(settlement, "orderHash", changed) != view(settlement, "orderHash", ORDER)
+    assert view(settlement, "recoverOrderSigner", changed, signature) != (ALICE.address,)
+
+
+def test_the_mirror_image_of_a_signature_is_refused(settlement: Chain, signature: bytes) -> None:
+    r, s, v = signature[:32], int.from_bytes(signature[32:64], "big"), signature[64]
+    mirrored = r + (CURVE_ORDER - s).to_bytes(32, "big") + bytes([55 - v])
+    with pytest.raises(Reverted, match="ECDSAInvalidSignatureS"):
+        view(settlement, "recoverOrderSigner", ORDER, mirrored)
+
+
+@pytest.mark.parametrize("v", [0, 1, 26, 29, 35])
+def test_another_recovery_byte_is_refused(settlement: Chain, signature: bytes, v: int) -> None:
+    with pytest.raises(Reverted, match="ECDSAInvalidSignature"):
+        view(settlement, "recoverOrderSigner", ORDER, signature[:64] + bytes([v]))
+
+
+@pytest.mark.parametrize("length", [0, 64, 66])
+def test_a_signature_of_another_length_is_refused(
+    settlement: Chain, signature: bytes, length: int
+) -> None:
+    cut = (signature + b"\x00")[:length]
+    with pytest.raises(Reverted, match=rf"ECDSAInvalidSignatureLength\(length {length}\)"):
+        view(settlement, "recoverOrderSigner", ORDER, cut)
