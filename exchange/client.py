@@ -31,7 +31,7 @@ from websockets.exceptions import WebSocketException
 from exchange.drafting import BadTerms, Market, Markets, Terms
 from exchange.subscription import Subscription
 from exchange.symbols import parse_price
-from exchange.wallet import Signed, SigningDomain, Wallet, typed_data
+from exchange.wallet import Signed, SigningDomain, Wallet, message_json, typed_data
 from matching.rejects import COUNTER_AHEAD, COUNTER_CANCELLED, UNKNOWN_ACCOUNT
 from settlement.signed_messages import (
     DOMAIN_NAME,
@@ -313,7 +313,7 @@ class Client:
             raise BadTerms("a client without a wallet only reads")
         signed = self._wallet.sign(message, self.domain)
         params = {
-            "message": _wire(typed_data(message, self.domain)["message"]),
+            "message": message_json(message),
             "signature": "0x" + signed.signature.hex(),
         }
         try:
@@ -494,14 +494,3 @@ def _market(view: Json) -> Market:
         view["tickValueMicro"],
         None if index is None else parse_price(index, lot_e8),
     )
-
-
-def _wire(value: Any) -> Any:
-    """A typed message as JSON carries it: bytes in hexadecimal, wide integers as digits."""
-    if isinstance(value, dict):
-        return {name: _wire(field) for name, field in value.items()}
-    if isinstance(value, list):
-        return [_wire(field) for field in value]
-    if isinstance(value, bytes):
-        return "0x" + value.hex()
-    return str(value) if abs(value) >= 2**53 else value

@@ -37,7 +37,7 @@ SUPERVISOR: Final = """
 exec 3<&0
 "$@" 3<&- </dev/null &
 child=$!
-{ cat <&3 >/dev/null; kill -TERM $child 2>/dev/null; } &
+{ cat <&3; kill -TERM $child; } >/dev/null 2>&1 &
 wait $child
 """
 
@@ -63,6 +63,7 @@ class Devnet:
     block_time_s  a block every so many seconds; None for one at each transaction
     state_file    where the chain is kept while it is stopped, so that it goes on where it was
     port          0 for a free one
+    start_time_s  Unix time of the first block, from which the chain's clock runs on; None for now
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Devnet:
         state_file: Path | None = None,
         port: int = 0,
         chain_id: int = 31337,
+        start_time_s: int | None = None,
     ) -> None:
         binary = find_anvil()
         words = [str(binary), "--host", "127.0.0.1", "--port", str(port)]
@@ -79,6 +81,8 @@ class Devnet:
         words += ["--accounts", str(ACCOUNTS), "--color", "never"]
         if block_time_s is not None:
             words += ["--block-time", str(block_time_s)]
+        if start_time_s is not None:
+            words += ["--timestamp", str(start_time_s)]
         if state_file is not None:
             words += ["--state", str(state_file), "--preserve-historical-states"]
         if "--enable-tx-gas-limit" in _options(binary):

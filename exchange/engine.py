@@ -57,7 +57,7 @@ def apply(state: State, command: Command) -> tuple[Event, ...]:
     state.time_ns = command.time_ns
     if state.ledger is None and not isinstance(command, commands.Genesis):
         return (CommandRejected(0, bytes(32), GENESIS, 0, 0),)
-    if state.expiring:
+    if state.expiring.is_due(state.time_s):
         orders.expire_due(state, events.append)
     _HANDLERS[type(command)](state, command, events.append)
     return tuple(events)

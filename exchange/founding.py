@@ -35,6 +35,7 @@ def found(
     token: bytes | None = None,
     terms: Terms | None = None,
     clock_offset_ns: int = 0,
+    fix_sessions: tuple[str, ...] = ("MAKER1", "MAKER2", "MAKER3"),
 ) -> Site:
     """Deploys the contracts, paid by the operator's key, and writes the directory.
 
@@ -65,6 +66,7 @@ def found(
         "0x" + token.hex(),
         deployment.block,
         clock_offset_ns,
+        fix_sessions,
     )
     home.create(site, operator_key)
     return site

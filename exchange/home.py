@@ -25,7 +25,8 @@ class HomeError(Exception):
 
 class Site(msgspec.Struct, frozen=True):
     """What exchange.json says. Addresses in hex with 0x; `block` is where the contracts were
-    deployed; `clock_offset_ns` is added to the machine's time.
+    deployed; `clock_offset_ns` is added to the machine's time; `fix_sessions` are the
+    SenderCompIDs that may log on over FIX.
     """
 
     rpc: str
@@ -35,6 +36,7 @@ class Site(msgspec.Struct, frozen=True):
     token: str
     block: int
     clock_offset_ns: int = 0
+    fix_sessions: tuple[str, ...] = ()
 
     @property
     def settlement_address(self) -> bytes:

@@ -7,7 +7,7 @@ Never: knows what is traded or who trades.
 import asyncio
 from typing import NamedTuple, Self
 
-from exchange.gateway_fix.server import FixServer
+from exchange.gateway_fix.server import Counterparty, FixServer
 from exchange.gateway_rpc.server import RpcGateway
 from exchange.home import Home
 from exchange.service import Exchange
@@ -47,7 +47,13 @@ class Host:
         self.exchange.is_chain_up = lambda: self.settler.is_up
         self.exchange.on_applied = self.settler.after
         self.rpc = RpcGateway(self.exchange, port=ports.rpc)
-        self.fix = FixServer(self.exchange, home.fix, port=ports.fix, clock=self.site.clock())
+        self.fix = FixServer(
+            self.exchange,
+            [Counterparty(name) for name in self.site.fix_sessions],
+            directory=home.fix,
+            clock=self.site.clock(),
+        )
+        self.fix_port = ports.fix
         self._settling: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -55,9 +61,11 @@ class Host:
         return self
 
     async def open_doors(self) -> None:
-        """Opens both ports and begins to settle. OSError where a port is in use."""
+        """Opens both ports and begins to settle. OSError or FixDoorError where a port is in
+        use.
+        """
         await self.rpc.start()
-        await self.fix.start()
+        self.fix_port = await self.fix.start(port=self.fix_port)
         self._settling = asyncio.create_task(self.settler.run())
 
     async def __aexit__(self, *_: object) -> None:

@@ -162,11 +162,12 @@ class Exchange:
         )
 
     async def cancel(self, cancel: Cancel, signature: bytes) -> Verdict:
-        signer = self._signer(cancel.account, struct_hash(cancel), signature)
+        message_hash = struct_hash(cancel)
+        signer = self._signer(cancel.account, message_hash, signature)
         if isinstance(signer, Verdict):
             return signer
         return await self._decide(
-            cancel.order_hash,
+            message_hash,
             lambda time_ns, _: commands.CancelOrder(
                 time_ns, cancel.account, cancel.order_hash, signer, signature
             ),

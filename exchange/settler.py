@@ -12,8 +12,6 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
-from settlement.batch import Batch, decode_batch
-
 from exchange.commands import (
     Command,
     ConfirmBatch,
@@ -26,6 +24,7 @@ from exchange.commands import (
 from exchange.read_model import ReadModel
 from exchange.sequencer import Applied, Build
 from exchange.state import State
+from settlement.batch import Batch, decode_batch
 from settlement.chain import ACCOUNT_OPENED, DEPOSITED, Chain, InboxEntry
 from settlement.node import ChainUnavailable
 
@@ -66,6 +65,8 @@ class Settler:
         self._pace = pace
         self._inbox_block = self._claims_block = from_block
         self._cut = asyncio.Event()
+        self._posting = asyncio.Event()
+        self._posting.set()
         self.is_up = True
         self.last_error = ""
         self.gas_used: dict[int, int] = {}
@@ -121,23 +122,33 @@ class Settler:
         if len(self._state.groups) >= self._pace.batch_records:
             self._cut.set()
 
+    def hold(self) -> None:
+        """Cuts and posts nothing more until `release`; what is under way ends."""
+        self._posting.clear()
+
+    def release(self) -> None:
+        """Goes on where `hold` stopped."""
+        self._posting.set()
+
     async def _cut_batches(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._cut.wait(), self._pace.batch_seconds)
             self._cut.clear()
+            await self._posting.wait()
             if self._state.groups:
                 await self._submit(CutBatch)
 
     async def _post_next(self) -> None:
         """Posts the oldest batch that is not confirmed and waits until it is deep enough."""
+        await self._posting.wait()
         number = self._state.batches_confirmed + 1
         data = self._read_model.batches.get(number)
         if data is None:
             return
         batch = decode_batch(data)
         assert isinstance(batch, Batch), "a batch that the engine cut decodes"
-        receipt = await self._call(self._chain.post_batch, self._key, batch)
+        receipt = await self._call(self._chain.post_batch, self._key, *batch)
         self.gas_used[number] = receipt.gas_used
         while (
             await self._call(self._chain.node.head)

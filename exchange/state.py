@@ -8,8 +8,7 @@ Never: is touched by a door, which reads it through the service.
 
 from typing import Final
 
-from sortedcontainers import SortedDict
-
+from exchange.expiry_schedule import ExpirySchedule
 from margin.accounts import Account
 from margin.marks import Marks
 from margin.portfolio import Portfolio
@@ -50,7 +49,7 @@ class State:
         self.used: dict[bytes, int] = {}
         self.opened: dict[bytes, tuple[int, int]] = {}
         self.withdrawals_taken: dict[bytes, int] = {}
-        self.expiring: SortedDict[int, list[bytes]] = SortedDict()
+        self.expiring = ExpirySchedule()
         self.next_order_id = 1
         self.next_trade = 1
         self.next_combo_trade = 1

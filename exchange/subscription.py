@@ -70,7 +70,7 @@ class Subscription:
         missed = tuple(fill for fill in missed_fills if fill["sequence"] <= sequence)
         self._queue.put_nowait(Update(self.channel, sequence, data, True, missed))
         held, self._held = self._held or [], None
-        return all([self.take(params) for params in held])
+        return all(self.take(params) for params in held)
 
     def end(self, why: Exception | None = None) -> None:
         """Nothing more will come: the reader's loop ends, or raises `why`."""

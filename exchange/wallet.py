@@ -67,14 +67,43 @@ class SigningDomain(NamedTuple):
 
 def typed_data(message: Message, domain: SigningDomain) -> dict[str, Any]:
     """The message as `eth_signTypedData_v4` takes it, for any wallet."""
-    fields = _FIELDS[type(message)]
     types: dict[str, Any] = {
         "EIP712Domain": _type_entries(_DOMAIN_FIELDS),
-        type(message).__name__: _type_entries(fields),
+        type(message).__name__: _type_entries(_FIELDS[type(message)]),
     }
     if isinstance(message, Order):
         types["Leg"] = _type_entries(_LEG_FIELDS)
-        values: tuple[Any, ...] = (
+    return {
+        "types": types,
+        "primaryType": type(message).__name__,
+        "domain": {
+            "name": "Straddle",
+            "version": "1",
+            "chainId": domain.chain_id,
+            "verifyingContract": "0x" + domain.settlement.hex(),
+        },
+        "message": _named_values(message),
+    }
+
+
+def message_json(message: Message) -> dict[str, Any]:
+    """The message as the JSON-RPC door takes it: bytes in hexadecimal, 64-bit integers as
+    decimal strings.
+    """
+    values = _named_values(message)
+    for name, solidity_type in _FIELDS[type(message)]:
+        if solidity_type == "bytes32":
+            values[name] = "0x" + values[name].hex()
+        elif solidity_type in ("uint64", "int64"):
+            values[name] = str(values[name])
+    return values
+
+
+def _named_values(message: Message) -> dict[str, Any]:
+    if not isinstance(message, Order):
+        values: tuple[Any, ...] = message
+    else:
+        values = (
             message.account,
             message.counter,
             message.side,
@@ -88,19 +117,8 @@ def typed_data(message: Message, domain: SigningDomain) -> dict[str, Any]:
             message.replaces,
             [{"instrument": instrument, "ratio": ratio} for instrument, ratio in message.legs],
         )
-    else:
-        values = message
-    return {
-        "types": types,
-        "primaryType": type(message).__name__,
-        "domain": {
-            "name": "Straddle",
-            "version": "1",
-            "chainId": domain.chain_id,
-            "verifyingContract": "0x" + domain.settlement.hex(),
-        },
-        "message": {name: value for (name, _), value in zip(fields, values, strict=True)},
-    }
+    names = [name for name, _ in _FIELDS[type(message)]]
+    return dict(zip(names, values, strict=True))
 
 
 def _type_entries(fields: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:

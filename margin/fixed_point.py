@@ -16,45 +16,45 @@ HALF_Q29: Final = 1 << 28
 LN2_Q62: Final = 3_196_577_161_300_663_915
 """ln 2, rounded to nearest."""
 
-_MANTISSA_BITS: Final = 96
-_LOG2_BITS: Final = 40
-_EXP2_TERMS: Final = 16
+_LN_TERMS: Final = 20
+_EXP_TERMS: Final = 16
 
 
-def log2_q40(number: int) -> int:
-    """Logarithm to base 2 of an integer 1 <= number < 2^96, in Q40, rounded down.
+def ln_q62(number: int) -> int:
+    """Natural logarithm of an integer 1 <= number < 2^96, in Q62, within 2^-56.
 
-    The mantissa, in [1, 2), is squared once per bit: where it passes 2 the next bit is 1. Forty
-    squarings lose 2^-56 of the 96 guard bits.
+    number = 2^whole x mantissa, 1 <= mantissa < 2; ln(mantissa) = 2 (z + z^3 / 3 + z^5 / 5 + ...)
+    with z = (mantissa - 1) / (mantissa + 1) < 1/3, in Q96; twenty terms leave less than 2^-67.
     """
     whole = number.bit_length() - 1
-    mantissa = number << (_MANTISSA_BITS - whole)
-    result = whole
-    for _ in range(_LOG2_BITS):
-        mantissa = mantissa * mantissa >> _MANTISSA_BITS
-        bit = mantissa >> (_MANTISSA_BITS + 1)
-        mantissa >>= bit
-        result = result << 1 | bit
-    return result
+    mantissa = number << (96 - whole)
+    power = ((mantissa - (1 << 96)) << 96) // (mantissa + (1 << 96))
+    square = power * power >> 96
+    total = power
+    for n in range(1, _LN_TERMS):
+        power = power * square >> 96
+        total += power // (2 * n + 1)
+    return whole * LN2_Q62 + (total >> 33)
 
 
 def ln_q30(number: int) -> int:
     """Natural logarithm of an integer 1 <= number < 2^96, in Q30, rounded to nearest (error at
-    most 0.501 units of 2^-30).
+    most 0.5 units and 2^-26 of one).
     """
-    return (log2_q40(number) * LN2_Q62 + (1 << 71)) >> 72
+    return (ln_q62(number) + (1 << 31)) >> 32
 
 
-def exp2_q30(exponent_q30: int) -> int:
-    """2 ** exponent in Q30, rounded down, for exponents in [-32, 32).
+def exp_q30(exponent_q62: int) -> int:
+    """e ** exponent in Q30, rounded down, for exponents in [-4, 4).
 
-    Taylor's series of e^y at y = fraction x ln 2 < 0.7 in Q62; its seventeenth term is below 2^-57.
+    exponent = whole x ln 2 + rest with 0 <= rest < ln 2; Taylor's series of e^rest in Q62, of which
+    sixteen terms leave less than 2^-57.
     """
-    whole = exponent_q30 >> 30
-    argument = (exponent_q30 - (whole << 30)) * LN2_Q62 >> 30
+    whole = exponent_q62 // LN2_Q62
+    rest = exponent_q62 - whole * LN2_Q62
     term = total = 1 << 62
-    for n in range(1, _EXP2_TERMS + 1):
-        term = (term * argument >> 62) // n
+    for n in range(1, _EXP_TERMS + 1):
+        term = (term * rest >> 62) // n
         total += term
     return total >> (32 - whole)
 

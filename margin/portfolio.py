@@ -12,7 +12,7 @@ Never: changes an account while a plan is open; compares floats.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -38,6 +38,7 @@ from matching.gate import (
     TAKER_FEE,
     TAKER_LIMIT,
     TAKER_MARGIN,
+    TAKER_POSITIONS,
     Fill,
     Gate,
     Ruling,
@@ -168,7 +169,7 @@ class Portfolio(Gate):
             equity += base
             worth += worst(risk.value, risk.order_loss)
             maintenance += base - int(risk.value.min())
-            if scenario == BASE_SCENARIO:
+            if scenario == BASE_SCENARIO and (risk.value.any() or risk.order_loss.any()):
                 scenario = worst_scenario(risk.value, risk.order_loss)
         excess = worth - _half_up(account.gross_lots + account.open_lots)
         maintenance = -(-maintenance * MAINTENANCE_PERCENT // 100)
@@ -273,7 +274,7 @@ class Portfolio(Gate):
         add_lots(side.order_loss, self._loss_of(order), order.remaining_lots)
         side.open_lots += order.remaining_lots * self.lots_per_unit(order.book)
         if side.gross_lots + side.open_lots > MAX_LOTS:
-            return Ruling(TAKER_LIMIT)
+            return Ruling(TAKER_LIMIT, None, side.gross_lots + side.open_lots, MAX_LOTS)
         excess = side.excess_micro()
         if excess >= 0:
             return _FITS
@@ -337,7 +338,7 @@ class Portfolio(Gate):
                 self._use_up(maker_side, maker, lots)
             fees.append((fee, maker_fee))
         if taker_fees > taker.max_fee_micro * units:
-            return Ruling(TAKER_FEE, None, taker_fees)
+            return Ruling(TAKER_FEE, None, -(-taker_fees // units), taker.max_fee_micro)
         if maker_combo is not None:
             if maker_fees[maker_combo.order_id] > maker_combo.max_fee_micro * units:
                 return Ruling(MAKER_FEE, maker_combo)
@@ -352,11 +353,13 @@ class Portfolio(Gate):
         """Every account of a group against decision: excess >= 0, or no lower than before."""
         for number, after in trial.items():
             is_taker = number == taker
-            if (
-                after.position_count > MAX_POSITIONS
-                or after.gross_lots + after.open_lots > MAX_LOTS
-            ):
-                return Ruling(TAKER_LIMIT) if is_taker else _against(number, fills)
+            lots = after.gross_lots + after.open_lots
+            if after.position_count > MAX_POSITIONS or lots > MAX_LOTS:
+                if not is_taker:
+                    return _against(number, fills)
+                if lots > MAX_LOTS:
+                    return Ruling(TAKER_LIMIT, None, lots, MAX_LOTS)
+                return Ruling(TAKER_POSITIONS, None, after.position_count, MAX_POSITIONS)
             excess = after.excess_micro()
             if excess >= 0:
                 continue
@@ -380,16 +383,23 @@ class Portfolio(Gate):
     def _provisional(
         self, account: Account, underlying: int, replaced: Order | None
     ) -> _Provisional:
+        """A copy of the account, without the order `replaced`, which may be on any underlying."""
         worth = account.cash_micro - account.basis_micro
         risk = self.fresh_risk(account, underlying)
+        elsewhere = None if replaced is None else self._underlying_of(replaced.book)
         if len(account.risks) > 1:
             for other in account.risks:
                 if other != underlying:
                     beside = self.fresh_risk(account, other)
-                    worth += worst(beside.value, beside.order_loss)
+                    order_loss = beside.order_loss
+                    if replaced is not None and other == elsewhere:
+                        order_loss = order_loss - self._loss_of(replaced) * replaced.remaining_lots
+                    worth += worst(beside.value, order_loss)
         made = _Provisional(account, worth, risk.value.copy(), risk.order_loss.copy())
         if replaced is not None:
-            self._use_up(made, replaced, replaced.remaining_lots)
+            if elsewhere == underlying:
+                add_lots(made.order_loss, self._loss_of(replaced), -replaced.remaining_lots)
+            made.open_lots -= replaced.remaining_lots * self.lots_per_unit(replaced.book)
         return made
 
     def _fill(
@@ -477,7 +487,8 @@ def position_values(rows: list[int], numbers: list[int], lots: list[int], values
         ),
         shape=(len(rows) - 1, len(values)),
     )
-    return matrix @ values
+    product: Any = matrix @ values  # scipy has no types for this
+    return product
 
 
 def _against(number: int, fills: Sequence[Fill]) -> Ruling:

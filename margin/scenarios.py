@@ -13,7 +13,7 @@ Never: nets positions or decides margin.
 from typing import Final
 
 from margin.black76 import intrinsic_micro, option_micro
-from margin.fixed_point import ONE_Q30, exp2_q30, ln_q30, log2_q40, nearest
+from margin.fixed_point import ONE_Q30, exp_q30, ln_q30, ln_q62, nearest
 from margin.parameters import (
     MOVES_PERCENT,
     SCAN_WIDTH_PERCENT,
@@ -48,7 +48,7 @@ DAMPING: Final = TAIL_DAMPING_PERCENT * SCAN_WIDTH_PERCENT
 """A tail of m percent counts DAMPING / (100 |m|) of its profit."""
 
 _SECONDS_PER_DAY: Final = 86_400
-_LOG2_REFERENCE_Q40: Final = log2_q40(SHOCK_REFERENCE_DAYS * _SECONDS_PER_DAY)
+_LN_REFERENCE_Q62: Final = ln_q62(SHOCK_REFERENCE_DAYS * _SECONDS_PER_DAY)
 
 
 def moved_micro(forward_micro: int, scenario: int) -> int:
@@ -66,14 +66,14 @@ def damped_micro(profit_micro: int, scenario: int) -> int:
 def shock_factors_q30(seconds_to_expiry: int) -> tuple[int, int, int]:
     """What UP, SAME and DOWN multiply deviations by, in Q30.
 
-    f = (30 days / term) ** p is 2 ** (p (log2(30 days) - log2(term))), the term in whole seconds
-    and at least a day; p changes at 30 days, where f is 1 under either. Rounded down throughout.
+    f = (30 days / term) ** p = e ** (p (ln(30 days) - ln(term))), the term in whole seconds and at
+    least a day; p changes at 30 days, where f is 1 under either. Each step rounds down.
     """
     term = max(seconds_to_expiry, SHOCK_SHORTEST_DAYS * _SECONDS_PER_DAY)
     power = SHOCK_POWER_SHORT_PERCENT
     if term > SHOCK_REFERENCE_DAYS * _SECONDS_PER_DAY:
         power = SHOCK_POWER_LONG_PERCENT
-    f = exp2_q30((_LOG2_REFERENCE_Q40 - log2_q40(term)) * power // 100 >> 10)
+    f = exp_q30((_LN_REFERENCE_Q62 - ln_q62(term)) * power // 100)
     return (ONE_Q30 + f * VOL_UP_PERCENT // 100, ONE_Q30, ONE_Q30 - f * VOL_DOWN_PERCENT // 100)
 
 

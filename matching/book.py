@@ -58,6 +58,8 @@ class Book:
 
     def add(self, order: Order) -> None:
         """Puts an order last at its price."""
+        assert order.level is None, "an order stands in one book at most"
+        assert order.remaining_lots > 0, "an order that rests has something left"
         if order.side == BUY:
             side, key = self.bids, order.price_ticks
         else:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import gcd
 from typing import Final
 
-from matching.instruments import Instrument
+from matching.instruments import MAX_VALUE_MICRO, Instrument
 
 MAX_LEGS: Final = 8
 MAX_RATIO: Final = 127
@@ -25,9 +25,22 @@ Legs = tuple[tuple[int, int], ...]
 class Combo:
     """A strategy. `instruments[i]` trades `ratios[i]` lots per unit, positive legs with the
     combo's buyer, negative ones against.
+
+    `steps_micro[i]` is what one tick of leg i adds to the net price; `lowest_ticks[i]` and
+    `highest_ticks[i]` bound the leg's price: an option is never sold for less than nothing.
     """
 
-    __slots__ = ("book", "instruments", "legs", "ratios", "tick_micro", "underlying")
+    __slots__ = (
+        "book",
+        "highest_ticks",
+        "instruments",
+        "legs",
+        "lowest_ticks",
+        "ratios",
+        "steps_micro",
+        "tick_micro",
+        "underlying",
+    )
 
     def __init__(self, book: int, instruments: Sequence[Instrument], ratios: Sequence[int]) -> None:
         self.book = book
@@ -38,6 +51,17 @@ class Combo:
             for instrument, ratio in zip(instruments, ratios, strict=True)
         )
         self.tick_micro = combo_tick_micro(instruments, ratios)
+        self.steps_micro = tuple(
+            ratio * instrument.tick_value_micro
+            for instrument, ratio in zip(instruments, ratios, strict=True)
+        )
+        self.highest_ticks = tuple(
+            (MAX_VALUE_MICRO - 1) // instrument.tick_value_micro for instrument in instruments
+        )
+        self.lowest_ticks = tuple(
+            -highest if instrument.is_linear else 0
+            for instrument, highest in zip(instruments, self.highest_ticks, strict=True)
+        )
         self.underlying = instruments[0].underlying
 
 

@@ -19,11 +19,13 @@ TAKER_MARGIN: Final = 1
 TAKER_FEE: Final = 2
 """The fill would cost the taker's order more than its maximum fee."""
 TAKER_LIMIT: Final = 3
-"""The taker would hold too many positions or lots."""
+"""The taker would hold too many lots, orders included."""
 MAKER_FAILS: Final = 4
 """The maker in `Ruling.maker` cannot take its fill: margin or limits."""
 MAKER_FEE: Final = 5
 """The fill would cost the maker in `Ruling.maker` more than its maximum fee."""
+TAKER_POSITIONS: Final = 6
+"""The taker would hold too many positions."""
 
 
 class Fill(NamedTuple):
@@ -37,14 +39,15 @@ class Fill(NamedTuple):
 
 
 class Ruling(NamedTuple):
-    """The gate's answer. `short_micro` is by how much initial margin would miss, `excess_micro`
-    what it has now.
+    """The gate's answer. Against the taker, `got` and `allowed` are the numbers of its reject: for
+    margin, by how much it would be short and the excess that it has now; for the fee, what a lot
+    or unit would cost and may; for a limit, the count and its bound.
     """
 
     outcome: int
     maker: Order | None = None
-    short_micro: int = 0
-    excess_micro: int = 0
+    got: int = 0
+    allowed: int = 0
 
 
 class Gate(ABC):

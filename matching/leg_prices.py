@@ -1,113 +1,138 @@
 """How the net price of a combo that trades against a combo falls on its legs.
 
-Holds: the leg prices are whole ticks, an option's is never negative, and they sum to the net
-price exactly. Start from the legs' marks in ticks; the residual then goes, in whole ticks, leg
-by leg in the order of largest |ratio x tick value| first (among equals, the first leg), each
-taking all it can without going below zero; what the steps cannot divide is spread by the
-extended Euclidean algorithm over the legs. docs/matching.md shows it at work.
+Holds: the leg prices are whole ticks, each between its lowest and its highest, and sum to the net
+price exactly. Every leg starts at its mark. Then the legs are fixed one by one, the one of the
+largest |ratio x tick value| first (among equals, the first leg): it takes as many whole ticks of
+what is missing as it can, and from there moves on by the fewest ticks that leave the legs after
+it a sum that they can make. docs/matching.md shows it at work.
 Never: decides whether the trade happens; a net price that no leg prices can make gives None.
 """
 
 from collections.abc import Sequence
+from math import gcd
+from operator import mul
+from typing import Final
+
+MAX_SMALLEST: Final = 4_096
+"""The work grows with the smallest step over the gcd of all steps: at most 127 where the legs'
+ticks are equal. Beyond this bound (ticks with hardly a common factor) the answer is None.
+"""
+_NEVER: Final = -1
 
 
 def split_net_price(
     net_price_micro: int,
     steps_micro: Sequence[int],
     mark_ticks: Sequence[int],
-    may_be_negative: Sequence[bool],
+    lowest_ticks: Sequence[int],
+    highest_ticks: Sequence[int],
 ) -> list[int] | None:
     """Leg prices in ticks, or None where no prices of the legs sum to the net price.
 
     `steps_micro[i]` = ratio x tick value: what one tick of leg i adds to the net price.
-    `mark_ticks[i]` is where leg i starts.
+    `mark_ticks[i]` is where leg i starts, once brought between `lowest_ticks[i]` and
+    `highest_ticks[i]`.
+    None is certain where every leg has room for 4 x (largest step / gcd of the steps) ticks: 508
+    at most where ticks are equal. Narrower legs may have prices that are not found.
     """
-    prices = [
-        mark if free else max(mark, 0)
-        for mark, free in zip(mark_ticks, may_be_negative, strict=True)
+    unit = gcd(*steps_micro)
+    by_size = sorted(range(len(steps_micro)), key=lambda leg: -abs(steps_micro[leg]))
+    sizes = [abs(steps_micro[leg]) // unit for leg in by_size]
+    signs = [1 if steps_micro[leg] > 0 else -1 for leg in by_size]
+    # Each leg counts its ticks from the end that makes the net price least, so every tick adds.
+    ends = [
+        (lowest_ticks if sign > 0 else highest_ticks)[leg]
+        for leg, sign in zip(by_size, signs, strict=True)
     ]
-    residual = net_price_micro - _net(prices, steps_micro)
-    by_size = sorted(range(len(prices)), key=lambda leg: -abs(steps_micro[leg]))
-    for leg in by_size:
-        residual = _absorb(leg, residual, prices, steps_micro, may_be_negative)
-    if residual:
-        residual = _spread(residual, prices, steps_micro)
-        if residual:
-            return None
-    return _lift_negatives(prices, steps_micro, may_be_negative)
-
-
-def _net(prices: Sequence[int], steps_micro: Sequence[int]) -> int:
-    return sum(price * step for price, step in zip(prices, steps_micro, strict=True))
-
-
-def _absorb(
-    leg: int,
-    residual: int,
-    prices: list[int],
-    steps_micro: Sequence[int],
-    may_be_negative: Sequence[bool],
-) -> int:
-    """Moves one leg by as many whole ticks as the residual holds, not below zero; gives what is
-    left of it, whose size never grows.
-    """
-    step = steps_micro[leg]
-    ticks = abs(residual) // abs(step)
-    if (residual < 0) != (step < 0):
-        ticks = -ticks
-    if not may_be_negative[leg]:
-        ticks = max(ticks, -prices[leg])
-    prices[leg] += ticks
-    return residual - ticks * step
-
-
-def _spread(residual: int, prices: list[int], steps_micro: Sequence[int]) -> int:
-    """Adds the solution of sum(step x ticks) = residual that the extended Euclidean algorithm
-    gives; gives the residual back where the steps' gcd does not divide it.
-    """
-    divisor, weights = 0, [0] * len(steps_micro)
-    for leg, step in enumerate(steps_micro):
-        divisor, old_factor, factor = _extended_gcd(divisor, step)
-        weights = [weight * old_factor for weight in weights]
-        weights[leg] += factor
-    if residual % divisor:
-        return residual
-    for leg, weight in enumerate(weights):
-        prices[leg] += weight * (residual // divisor)
-    return 0
-
-
-def _extended_gcd(a: int, b: int) -> tuple[int, int, int]:
-    """(g, x, y) with g = a x + b y > 0."""
-    x, next_x, y, next_y = 1, 0, 0, 1
-    while b:
-        quotient = a // b
-        a, b = b, a - quotient * b
-        x, next_x = next_x, x - quotient * next_x
-        y, next_y = next_y, y - quotient * next_y
-    return (a, x, y) if a > 0 else (-a, -x, -y)
-
-
-def _lift_negatives(
-    prices: list[int], steps_micro: Sequence[int], may_be_negative: Sequence[bool]
-) -> list[int] | None:
-    """Brings options that stand below zero up to it, paid for by other legs in steps that leave
-    the net price alone; None where the others cannot pay.
-    """
-    for leg, step in enumerate(steps_micro):
-        if may_be_negative[leg] or prices[leg] >= 0:
-            continue
-        for other, other_step in enumerate(steps_micro):
-            if other == leg or prices[leg] >= 0:
-                continue
-            divisor = _extended_gcd(step, other_step)[0]
-            up = abs(other_step) // divisor
-            across = -up * step // other_step
-            times = -(prices[leg] // up)
-            if across < 0 and not may_be_negative[other]:
-                times = min(times, max(prices[other], 0) // -across)
-            prices[leg] += up * times
-            prices[other] += across * times
-        if prices[leg] < 0:
-            return None
+    rooms = [highest_ticks[leg] - lowest_ticks[leg] for leg in by_size]
+    starts = [
+        min(max(sign * (mark_ticks[leg] - end), 0), room)
+        for leg, sign, end, room in zip(by_size, signs, ends, rooms, strict=True)
+    ]
+    least_micro = sum(steps_micro[leg] * end for leg, end in zip(by_size, ends, strict=True))
+    missing, off_tick = divmod(net_price_micro - least_micro, unit)
+    if off_tick or sizes[-1] > MAX_SMALLEST:
+        return None
+    counts = _counts(missing, sizes, starts, rooms)
+    if counts is None:
+        return None
+    prices = [0] * len(by_size)
+    for leg, sign, end, count in zip(by_size, signs, ends, counts, strict=True):
+        prices[leg] = end + sign * count
     return prices
+
+
+def _counts(
+    missing: int, sizes: list[int], starts: list[int], rooms: list[int]
+) -> list[int] | None:
+    """How many ticks each leg counts, so that sum(size x count) = `missing` and no count passes
+    its room. `sizes` fall.
+    """
+    sums = _Sums(sizes, rooms)
+    counts: list[int] = []
+    for leg, (size, room) in enumerate(zip(sizes, rooms, strict=True)):
+        residual = missing - sum(map(mul, sizes[leg:], starts[leg:]))
+        whole = abs(residual) // size
+        aim = min(max(starts[leg] + (whole if residual > 0 else -whole), 0), room)
+        count = _nearest(aim, room, missing, size, sums, leg + 1)
+        if count is None:
+            return None
+        counts.append(count)
+        missing -= size * count
+    return counts
+
+
+def _nearest(aim: int, room: int, missing: int, size: int, sums: "_Sums", after: int) -> int | None:
+    """The count nearest to `aim` (the lower of two) that leaves a sum which the legs from `after`
+    on can make.
+    """
+    # The smallest size's number of ticks away, the legs after can make every sum that their gcd
+    # divides, and as many ticks again meet one that it does.
+    for distance in range(2 * sums.smallest + 2):
+        for count in (aim - distance, aim + distance):
+            if 0 <= count <= room and sums.can_be(missing - size * count, after):
+                return count
+    return None
+
+
+class _Sums:
+    """Which sums the last legs can make, the legs from `leg` on for any `leg`.
+
+    `_least[leg][r]` is the least sum with remainder r modulo the smallest size, without regard to
+    room: the table of the money-changing problem (Böcker & Lipták 2007, "A fast and simple
+    algorithm for the money changing problem", Algorithmica 48). A sum can be made if it is no less
+    than the least of its remainder, and what it leaves of all the room is so, too.
+    """
+
+    __slots__ = ("_all", "_least", "smallest")
+
+    def __init__(self, sizes: list[int], rooms: list[int]) -> None:
+        smallest = self.smallest = sizes[-1]
+        least = [0] + [_NEVER] * (smallest - 1)
+        self._least, self._all = [least], [0]
+        for size, room in zip(reversed(sizes), reversed(rooms), strict=True):
+            self._least.append(_with_size(self._least[-1], size))
+            self._all.append(self._all[-1] + size * room)
+        self._least.reverse()
+        self._all.reverse()
+
+    def can_be(self, amount: int, leg: int) -> bool:
+        rest = self._all[leg] - amount
+        low = self._least[leg][amount % self.smallest]
+        high = self._least[leg][rest % self.smallest]
+        return 0 <= low <= amount and 0 <= high <= rest
+
+
+def _with_size(least: list[int], size: int) -> list[int]:
+    """The table of least sums when one more size may be added any number of times."""
+    least = least.copy()
+    smallest = len(least)
+    cycles = gcd(size, smallest)
+    for first in range(cycles):
+        at = first
+        for _ in range(2 * smallest // cycles):  # once around finds the least, once more spreads it
+            to = (at + size) % smallest
+            if least[at] != _NEVER and not _NEVER < least[to] <= least[at] + size:
+                least[to] = least[at] + size
+            at = to
+    return least

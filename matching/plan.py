@@ -6,7 +6,7 @@ single order meets the best price first and, at one price, the oldest order; a c
 by price, its own book before the books of its legs, whose fills are all legs or none, in quanta
 of the smallest remaining / ratio; a maker that its margin or maximum fee does not let trade is
 passed over and listed in `dropped`, to be cancelled when the plan is committed.
-Never: changes a book, asks a clock, or trades more than MAX_FILLS times.
+Never: changes a book, asks a clock, or meets more than MAX_FILLS makers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from matching.leg_prices import split_net_price
 from matching.orders import BUY, SELL, Order
 
 MAX_FILLS: Final = 256
-"""Fills in one command."""
+"""What one command may do: its fills, and the makers that it finds the gate to refuse."""
 MAX_FILLS_OF_A_STEP: Final = 15
 """A step's records and the one that closes it stand in one chunk of 16 (docs/protocol.md, 4)."""
 
@@ -62,6 +62,10 @@ class Plan:
         self.stop = EXHAUSTED
         self.ruling = Ruling(FITS)
 
+    def has_room(self, fills: int) -> bool:
+        """Whether so many fills more keep the command within its bound."""
+        return self.fills + len(self.dropped) + fills <= MAX_FILLS
+
     def take(self, step: Step) -> None:
         self.steps.append(step)
         self.filled_lots += step.units
@@ -93,7 +97,7 @@ def plan_single(
             if maker.account == taker.account:
                 plan.stop = SELF_TRADE
                 return plan
-            if plan.fills >= MAX_FILLS:
+            if not plan.has_room(1):
                 plan.stop = FILL_BOUND
                 return plan
             quantity = min(wanted, maker.remaining_lots)
@@ -112,52 +116,45 @@ def plan_single(
 
 
 class _Cursor:
-    """Walks one side of a book from the best, past what the plan has used up and whom it has
-    dropped; `without` is passed over, as gone.
+    """Walks one side of a book from the best, past what the plan has used up. Orders whose ids
+    are in `gone` are passed over wherever they stand; all cursors of a plan share it.
     """
 
-    __slots__ = ("_at", "_keys", "_levels", "_order", "_spent", "_without")
+    __slots__ = ("_at", "_gone", "_keys", "_levels", "_order", "_spent")
 
-    def __init__(self, book: Book, taker_side: int, without: Order | None) -> None:
+    def __init__(self, book: Book, taker_side: int, gone: set[int]) -> None:  # membership only
         side = book.opposite(taker_side)
-        self._without = without
+        self._gone = gone
         self._keys = side.keys
         self._levels = side.levels
         self._at = len(side.keys)
         self._order: Order | None = None
         self._spent = 0
-        self._next_level()
+        self._pass()
 
-    def _next_level(self) -> None:
-        self._at -= 1
-        self._spent = 0
-        self._order = self._levels[self._keys[self._at]].head if self._at >= 0 else None
-        if self._order is not None and self._order is self._without:
-            self.skip()
+    def _pass(self) -> None:
+        """Goes to the order after the one it stands at, at its price or the next."""
+        order, self._spent = self._order, 0
+        self._order = None if order is None else order.next
+        if self._order is None and self._at > 0:
+            self._at -= 1
+            self._order = self._levels[self._keys[self._at]].head
 
     def top(self) -> tuple[Order, int] | None:
         """The order to trade with next and the lots that it still has, or None at the end."""
+        while self._order is not None and self._order.order_id in self._gone:
+            self._pass()
         order = self._order
         return None if order is None else (order, order.remaining_lots - self._spent)
 
     def spend(self, lots: int) -> None:
         """Uses up lots of the top order, and passes it when nothing is left."""
-        order = self._order
-        assert order is not None, "there is a top order to spend"
+        top = self.top()
+        assert top is not None, "there is a top order to spend"
+        assert lots <= top[1], "an order trades at most what it still has"
         self._spent += lots
-        if self._spent == order.remaining_lots:
-            self.skip()
-
-    def skip(self) -> None:
-        """Passes the top order."""
-        order = self._order
-        assert order is not None, "there is a top order to skip"
-        self._spent = 0
-        self._order = order.next
-        if self._order is not None and self._order is self._without:
-            self._order = self._order.next
-        if self._order is None:
-            self._next_level()
+        if lots == top[1]:
+            self._pass()
 
     def ahead(self, lots: int) -> list[tuple[Order, int]] | None:
         """The next orders and how much of each makes `lots`; None where the side has less.
@@ -166,7 +163,7 @@ class _Cursor:
         found: list[tuple[Order, int]] = []
         order, spent, at = self._order, self._spent, self._at
         while order is not None:
-            if order is not self._without:
+            if order.order_id not in self._gone:
                 part = min(lots, order.remaining_lots - spent)
                 found.append((order, part))
                 lots -= part
@@ -180,14 +177,14 @@ class _Cursor:
 
 
 class _Quote(NamedTuple):
-    """What the legs' books offer for the next units of a combo. `spends[i]` are the parts of leg
-    i, order by order.
+    """What the legs' books offer for the next units of a combo. `legs[i]` is the leg that
+    `fills[i]` is of.
     """
 
     net_price_micro: int
     units: int
     fills: tuple[Fill, ...]
-    spends: tuple[tuple[int, ...], ...]
+    legs: tuple[int, ...]
 
 
 class ComboPlanner:
@@ -197,17 +194,7 @@ class ComboPlanner:
     is where a leg's price starts when a combo meets a combo (`leg_prices.py`).
     """
 
-    __slots__ = (
-        "_books",
-        "_combo",
-        "_gate",
-        "_implied",
-        "_legs",
-        "_mark_ticks",
-        "_own",
-        "_plan",
-        "_taker",
-    )
+    __slots__ = ("_combo", "_gate", "_gone", "_legs", "_mark_ticks", "_own", "_plan", "_taker")
 
     def __init__(
         self,
@@ -224,11 +211,12 @@ class ComboPlanner:
         self._gate = gate
         self._mark_ticks = mark_ticks
         self._plan = Plan()
-        self._implied = True
-        self._own = _Cursor(own_book, taker.side, replaced) if own_book else None
-        self._books = leg_books
+        self._gone: set[int] = set()  # membership only
+        if replaced is not None:
+            self._gone.add(replaced.order_id)
+        self._own = None if own_book is None else _Cursor(own_book, taker.side, self._gone)
         self._legs = [
-            _Cursor(book, BUY if ratio * taker.sign > 0 else SELL, replaced)
+            _Cursor(book, BUY if ratio * taker.sign > 0 else SELL, self._gone)
             for book, ratio in zip(leg_books, combo.ratios, strict=True)
         ]
 
@@ -236,9 +224,9 @@ class ComboPlanner:
         """The whole plan."""
         plan, taker = self._plan, self._taker
         while plan.filled_lots < taker.remaining_lots and plan.stop == EXHAUSTED:
-            real = self._own.top() if self._own else None
-            quote = self._quote() if self._implied else None
-            if real and (quote is None or not self._is_better(quote, real[0])):
+            real = None if self._own is None else self._own.top()
+            quote = self._quote()
+            if real is not None and (quote is None or not self._is_better(quote, real[0])):
                 if not self._is_within_limit(real[0].price_micro):
                     break
                 self._meet_combo(*real)
@@ -254,40 +242,51 @@ class ComboPlanner:
     def _is_better(self, quote: _Quote, real: Order) -> bool:
         return (real.price_micro - quote.net_price_micro) * self._taker.sign > 0
 
+    def _takes(
+        self, fills: tuple[Fill, ...], units: int, net_price_micro: int, maker_combo: Order | None
+    ) -> bool:
+        """Adds a step to the plan if the gate lets it; else passes over the maker that is refused,
+        or ends the plan.
+        """
+        plan, taker = self._plan, self._taker
+        if any(fill.maker.account == taker.account for fill in fills):
+            plan.stop = SELF_TRADE
+            return False
+        if not plan.has_room(len(fills)):
+            plan.stop = FILL_BOUND
+            return False
+        ruling = self._gate.propose(fills, units, maker_combo)
+        if ruling.outcome == FITS:
+            plan.take(Step(fills, units, net_price_micro, maker_combo))
+            return True
+        if ruling.outcome in (MAKER_FAILS, MAKER_FEE):
+            assert ruling.maker is not None, "a ruling against a maker names it"
+            plan.dropped.append((ruling.maker, ruling))
+            self._gone.add(ruling.maker.order_id)
+        else:
+            plan.stop, plan.ruling = REFUSED, ruling
+        return False
+
     # A COMBO ORDER ON THE OTHER SIDE
 
     def _meet_combo(self, maker: Order, left: int) -> None:
         own = self._own
         assert own is not None, "a resting combo order stands in a book"
-        plan, taker, combo = self._plan, self._taker, self._combo
-        if maker.account == taker.account:
-            plan.stop = SELF_TRADE
-            return
-        if plan.fills + len(combo.legs) > MAX_FILLS:
-            plan.stop = FILL_BOUND
-            return
-        units = min(taker.remaining_lots - plan.filled_lots, left)
+        units = min(self._taker.remaining_lots - self._plan.filled_lots, left)
         fills = self._fills_at(maker, units)
         if fills is None:  # no leg prices make this net price: such an order cannot trade here
-            own.skip()
-            return
-        ruling = self._gate.propose(fills, units, maker)
-        if ruling.outcome == FITS:
-            plan.take(Step(fills, units, maker.price_micro, maker))
+            self._gone.add(maker.order_id)
+        elif self._takes(fills, units, maker.price_micro, maker):
             own.spend(units)
-        elif ruling.outcome in (MAKER_FAILS, MAKER_FEE):
-            plan.dropped.append((maker, ruling))
-            own.skip()
-        else:
-            plan.stop, plan.ruling = REFUSED, ruling
 
     def _fills_at(self, maker: Order, units: int) -> tuple[Fill, ...] | None:
         combo, buys = self._combo, self._taker.side == BUY
         prices = split_net_price(
             maker.price_micro,
-            [r * i.tick_value_micro for i, r in zip(combo.instruments, combo.ratios, strict=True)],
+            combo.steps_micro,
             [self._mark_ticks(instrument) for instrument in combo.instruments],
-            [instrument.is_linear for instrument in combo.instruments],
+            combo.lowest_ticks,
+            combo.highest_ticks,
         )
         if prices is None:
             return None
@@ -301,7 +300,9 @@ class ComboPlanner:
     # THE LEGS' BOOKS
 
     def _quote(self) -> _Quote | None:
-        """The next quantum that all legs can fill, None where one cannot."""
+        """The next quantum that all legs can fill, None where one cannot or where it has more
+        fills than a step may. Its net price is exact: several units have one maker a leg.
+        """
         units = self._taker.remaining_lots - self._plan.filled_lots
         for cursor, ratio in zip(self._legs, self._combo.ratios, strict=True):
             top = cursor.top()
@@ -310,54 +311,22 @@ class ComboPlanner:
             units = min(units, top[1] // abs(ratio))
         units = max(units, 1)
         fills: list[Fill] = []
-        spends: list[tuple[int, ...]] = []
-        net = 0
-        for index, ratio in enumerate(self._combo.ratios):
-            parts = self._legs[index].ahead(units * abs(ratio))
-            if parts is None:
+        legs: list[int] = []
+        net_micro = 0
+        for leg, (instrument, ratio) in enumerate(
+            zip(self._combo.instruments, self._combo.ratios, strict=True)
+        ):
+            parts = self._legs[leg].ahead(units * abs(ratio))
+            if parts is None or len(fills) + len(parts) > MAX_FILLS_OF_A_STEP:
                 return None
-            instrument = self._combo.instruments[index]
             buys = ratio * self._taker.sign > 0
-            fills += [
-                Fill(maker, instrument, maker.price_ticks, lots, buys) for maker, lots in parts
-            ]
-            spends.append(tuple(lots for _, lots in parts))
-            cost = sum(maker.price_micro * lots for maker, lots in parts)
-            net += cost if ratio > 0 else -cost
-        if len(fills) > MAX_FILLS_OF_A_STEP:
-            return None
-        return _Quote(net // units, units, tuple(fills), tuple(spends))
+            for maker, lots in parts:
+                fills.append(Fill(maker, instrument, maker.price_ticks, lots, buys))
+                legs.append(leg)
+                net_micro += maker.price_micro * (lots if ratio > 0 else -lots)
+        return _Quote(net_micro // units, units, tuple(fills), tuple(legs))
 
     def _meet_legs(self, quote: _Quote) -> None:
-        plan, taker = self._plan, self._taker
-        if any(fill.maker.account == taker.account for fill in quote.fills):
-            self._implied = False
-            if self._own is None or self._own.top() is None:
-                plan.stop = SELF_TRADE
-            return
-        if plan.fills + len(quote.fills) > MAX_FILLS:
-            plan.stop = FILL_BOUND
-            return
-        ruling = self._gate.propose(quote.fills, quote.units, None)
-        if ruling.outcome == FITS:
-            plan.take(Step(quote.fills, quote.units, quote.net_price_micro, None))
-            for cursor, parts in zip(self._legs, quote.spends, strict=True):
-                for lots in parts:
-                    cursor.spend(lots)
-        elif ruling.outcome in (MAKER_FAILS, MAKER_FEE):
-            assert ruling.maker is not None, "a ruling against a maker names it"
-            plan.dropped.append((ruling.maker, ruling))
-            self._drop(ruling.maker)
-        else:
-            plan.stop, plan.ruling = REFUSED, ruling
-
-    def _drop(self, maker: Order) -> None:
-        """Passes a maker that the gate refused. Only a leg's top order can be passed; one behind
-        it ends the implied side.
-        """
-        for cursor in self._legs:
-            top = cursor.top()
-            if top is not None and top[0] is maker:
-                cursor.skip()
-                return
-        self._implied = False
+        if self._takes(quote.fills, quote.units, quote.net_price_micro, None):
+            for leg, fill in zip(quote.legs, quote.fills, strict=True):
+                self._legs[leg].spend(fill.quantity_lots)

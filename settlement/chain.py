@@ -158,6 +158,11 @@ class Chain:
             self._vault = bytes(vault)
         return self._vault
 
+    @property
+    def operator(self) -> bytes:
+        """Who alone may post."""
+        return self._view("Settlement", "operator")
+
     # MEMBERS
 
     def open_account(self, key: bytes) -> int:

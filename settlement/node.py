@@ -8,8 +8,8 @@ sent it, under the same nonce (`may_replace`) or after a look at what it should 
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from eth_account import Account
 from web3 import HTTPProvider, Web3
@@ -23,8 +23,13 @@ TRANSACTION_GAS_LIMIT: Final = 16_777_216
 BLOCKS_PER_LOG_REQUEST: Final = 2_000
 """What public nodes answer at once."""
 REPLACEMENTS: Final = 8
-FIRST_POLL_S: Final = 0.02
+FIRST_POLL_S: Final = 0.005
 LAST_POLL_S: Final = 1.0
+RECEIPT_LAG_S: Final = 5.0
+"""By how much a node's receipts may lag behind its state."""
+
+
+Value = TypeVar("Value")
 
 
 class ChainUnavailable(Exception):
@@ -103,7 +108,7 @@ class Node:
 
     def chain_id(self) -> int:
         if self._chain_id is None:
-            self._chain_id = _integer(self.request("eth_chainId"))
+            self._chain_id = self._read(_integer, "eth_chainId")
         return self._chain_id
 
     def head(self) -> Head:
@@ -116,10 +121,10 @@ class Node:
 
     def nonce(self, sender: bytes, at: str = "latest") -> int:
         """Number of the sender's transactions; at "pending" with those not mined yet."""
-        return _integer(self.request("eth_getTransactionCount", _hex(sender), at))
+        return self._read(_integer, "eth_getTransactionCount", _hex(sender), at)
 
     def code(self, address: bytes) -> bytes:
-        return _bytes(self.request("eth_getCode", _hex(address), "latest"))
+        return self._read(_bytes, "eth_getCode", _hex(address), "latest")
 
     def call(
         self, to: bytes, data: bytes, sender: bytes | None = None, at: str = "latest"
@@ -128,7 +133,7 @@ class Node:
         fields = {"to": _hex(to), "data": _hex(data)}
         if sender is not None:
             fields["from"] = _hex(sender)
-        return _bytes(self.request("eth_call", fields, at))
+        return self._read(_bytes, "eth_call", fields, at)
 
     def logs(
         self, address: bytes, topics: Sequence[bytes], from_block: int, to_block: int
@@ -143,33 +148,25 @@ class Node:
                 "fromBlock": hex(first),
                 "toBlock": hex(last),
             }
-            found += [_log(entry) for entry in self.request("eth_getLogs", wanted)]
+            found += self._read(_logs, "eth_getLogs", wanted)
         return sorted(found, key=lambda log: (log.block, log.log_index))
 
     def transaction(self, transaction: bytes) -> Transaction:
         """A mined transaction, whole."""
-        got = self.request("eth_getTransactionByHash", _hex(transaction))
+        got = self._read(_transaction, "eth_getTransactionByHash", _hex(transaction))
         if got is None:
             raise ChainUnavailable(f"the node does not have transaction {_hex(transaction)}")
-        to = None if got["to"] is None else _bytes(got["to"])
-        return Transaction(_bytes(got["from"]), to, _bytes(got["input"]))
+        return got
 
     def receipt(self, transaction: bytes) -> Receipt | None:
         """None while it is not mined. Raises `Reverted` if it failed, with the reason."""
-        got = self.request("eth_getTransactionReceipt", _hex(transaction))
+        got = self._read(_outcome, "eth_getTransactionReceipt", _hex(transaction))
         if got is None:
             return None
-        block = _integer(got["blockNumber"])
-        if _integer(got["status"]) == 0:
-            raise Reverted(self._why(transaction, block), transaction)
-        created = got.get("contractAddress")
-        return Receipt(
-            transaction=transaction,
-            block=block,
-            gas_used=_integer(got["gasUsed"]),
-            created=None if created is None else _bytes(created),
-            logs=tuple(_log(entry) for entry in got["logs"]),
-        )
+        receipt, has_failed = got
+        if has_failed:
+            raise Reverted(self._why(transaction, receipt.block), transaction)
+        return receipt
 
     # SEND
 
@@ -183,8 +180,15 @@ class Node:
                      instead of queueing behind it: for a key that one sender alone uses.
         """
         sender = address_of(key)
-        gas = self._gas(sender, to, data)
-        nonce = self.nonce(sender, "latest" if may_replace else "pending")
+        mined, queued = self.nonce(sender), self.nonce(sender, "pending")
+        try:
+            gas = self._gas(sender, to, data, "pending")
+        except Reverted:
+            if not may_replace or mined == queued:
+                raise
+            # It may fail only because the one that waits, and that it replaces, is this very one.
+            gas = self._gas(sender, to, data, "latest")
+        nonce = mined if may_replace else queued
         base_fee, tip = self._fees()
         for _ in range(REPLACEMENTS):
             fields: dict[str, Any] = {
@@ -200,7 +204,7 @@ class Node:
             if to is not None:
                 fields["to"] = to
             signed = Account.sign_transaction(fields, key)
-            problem = self._submit(bytes(signed.raw_transaction))
+            problem = self.submit(bytes(signed.raw_transaction))
             if problem == "":
                 return self._mined(bytes(signed.hash), sender, nonce)
             if "underpriced" not in problem:
@@ -209,39 +213,40 @@ class Node:
             base_fee, tip = _quarter_more(base_fee), _quarter_more(tip)
         raise ChainUnavailable("an older transaction blocks the sender's next one")
 
-    def _submit(self, raw: bytes) -> str:
+    def submit(self, raw: bytes) -> str:
         """Empty if the node has the transaction now, or had it before; else its objection."""
         answer = self._ask("eth_sendRawTransaction", [_hex(raw)])
-        problem = str(cast("dict[str, Any]", answer.get("error", {})).get("message", "")).lower()
+        problem = _objection(answer["error"])[0].lower() if "error" in answer else ""
         return "" if "already" in problem or "known transaction" in problem else problem
 
     def _mined(self, transaction: bytes, sender: bytes, nonce: int) -> Receipt:
         deadline = time.monotonic() + self.mining_timeout_s
         pause_s = FIRST_POLL_S
+        is_taken = False
         while True:
             receipt = self.receipt(transaction)
             if receipt is not None:
                 return receipt
             if time.monotonic() > deadline:
-                raise ChainUnavailable(f"transaction {_hex(transaction)} is not mined yet")
-            if self.nonce(sender) > nonce and self.receipt(transaction) is None:
-                raise ChainUnavailable(f"another transaction took nonce {nonce} of the sender")
+                problem = "lost its nonce to another" if is_taken else "is not mined yet"
+                raise ChainUnavailable(f"transaction {_hex(transaction)} {problem}")
+            if not is_taken and self.nonce(sender) > nonce:
+                is_taken, deadline = True, min(deadline, time.monotonic() + RECEIPT_LAG_S)
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, LAST_POLL_S)
 
-    def _gas(self, sender: bytes, to: bytes | None, data: bytes) -> int:
+    def _gas(self, sender: bytes, to: bytes | None, data: bytes, after: str) -> int:
         """A tenth more than the simulation took: storage may be touched by others meanwhile."""
         fields = {"from": _hex(sender), "data": _hex(data)}
         if to is not None:
             fields["to"] = _hex(to)
-        estimate = _integer(self.request("eth_estimateGas", fields))
+        estimate = self._read(_integer, "eth_estimateGas", fields, after)
         return min(max(estimate, estimate * 11 // 10), TRANSACTION_GAS_LIMIT)
 
     def _fees(self) -> tuple[int, int]:
         """Base fee of the newest block and a tip, wei per gas."""
-        block = self.request("eth_getBlockByNumber", "latest", False)
-        tip = _integer(self.request("eth_maxPriorityFeePerGas"))
-        return _integer(block.get("baseFeePerGas", "0x0")), tip
+        base_fee = self._read(_base_fee, "eth_getBlockByNumber", "latest", False)
+        return base_fee, self._read(_integer, "eth_maxPriorityFeePerGas")
 
     def _why(self, transaction: bytes, block: int) -> Revert:
         """Runs a failed transaction again on the state before its block: the node keeps no reason.
@@ -266,13 +271,20 @@ class Node:
             if "result" not in answer:
                 raise ChainUnavailable(f"{method}: the node's answer has neither result nor error")
             return answer["result"]
-        error = cast("dict[str, Any]", answer["error"])
-        message, data = str(error.get("message", error)), error.get("data")
-        if isinstance(data, str) and data.startswith("0x") and len(data) >= 10:
-            raise Reverted(decode_revert(_bytes(data)))
+        message, data = _objection(answer["error"])
+        if len(data) >= 4:
+            raise Reverted(decode_revert(data))
         if "revert" in message.lower():
             raise Reverted(Revert("Error", {"reason": message}))
         raise ChainUnavailable(f"{method}: {message}")
+
+    def _read(self, reader: Callable[[Any], Value], method: str, *parameters: Any) -> Value:
+        """A request's result as `reader` understands it."""
+        result = self.request(method, *parameters)
+        try:
+            return reader(result)
+        except (KeyError, TypeError, ValueError, AttributeError) as problem:
+            raise ChainUnavailable(f"{method}: the node's answer cannot be read") from problem
 
     def _ask(self, method: str, parameters: list[Any]) -> Mapping[str, Any]:
         # What the connection throws is an OSError, what cannot be read a ValueError.
@@ -283,21 +295,72 @@ class Node:
         return cast("Mapping[str, Any]", answer)
 
     def _header(self, block: str) -> Head:
-        got = self.request("eth_getBlockByNumber", block, False)
+        got = self._read(_head, "eth_getBlockByNumber", block, False)
         if got is None:
             raise ChainUnavailable(f"the node does not have block {block}")
-        return Head(_integer(got["number"]), _integer(got["timestamp"]))
+        return got
 
 
-def _log(entry: Mapping[str, Any]) -> Log:
-    return Log(
-        address=_bytes(entry["address"]),
-        topics=tuple(_bytes(topic) for topic in entry["topics"]),
-        data=_bytes(entry["data"]),
-        block=_integer(entry["blockNumber"]),
-        transaction=_bytes(entry["transactionHash"]),
-        log_index=_integer(entry["logIndex"]),
+# WHAT A NODE ANSWERS
+
+
+def _objection(error: Any) -> tuple[str, bytes]:
+    """Message and data of a JSON-RPC error."""
+    if not isinstance(error, dict):
+        return str(error), b""
+    fields = cast("dict[str, Any]", error)
+    data = fields.get("data")
+    try:
+        raw = _bytes(data) if isinstance(data, str) else b""
+    except ValueError:
+        raw = b""
+    return str(fields.get("message", fields)), raw
+
+
+def _head(block: Any) -> Head | None:
+    if block is None:
+        return None
+    return Head(_integer(block["number"]), _integer(block["timestamp"]))
+
+
+def _base_fee(block: Any) -> int:
+    return _integer(block.get("baseFeePerGas", "0x0"))
+
+
+def _transaction(sent: Any) -> Transaction | None:
+    if sent is None:
+        return None
+    to = None if sent["to"] is None else _bytes(sent["to"])
+    return Transaction(_bytes(sent["from"]), to, _bytes(sent["input"]))
+
+
+def _outcome(receipt: Any) -> tuple[Receipt, bool] | None:
+    """A receipt, and whether its transaction failed."""
+    if receipt is None:
+        return None
+    created = receipt.get("contractAddress")
+    outcome = Receipt(
+        transaction=_bytes(receipt["transactionHash"]),
+        block=_integer(receipt["blockNumber"]),
+        gas_used=_integer(receipt["gasUsed"]),
+        created=None if created is None else _bytes(created),
+        logs=tuple(_logs(receipt["logs"])),
     )
+    return outcome, _integer(receipt["status"]) == 0
+
+
+def _logs(entries: Any) -> list[Log]:
+    return [
+        Log(
+            address=_bytes(entry["address"]),
+            topics=tuple(_bytes(topic) for topic in entry["topics"]),
+            data=_bytes(entry["data"]),
+            block=_integer(entry["blockNumber"]),
+            transaction=_bytes(entry["transactionHash"]),
+            log_index=_integer(entry["logIndex"]),
+        )
+        for entry in entries
+    ]
 
 
 def _quarter_more(fee: int) -> int:

@@ -353,8 +353,11 @@ class State:
 
     def root(self) -> bytes:
         """The state root. Hashes what changed since the last call."""
+        return state_root(self.accounts_root(), self.global_hash())
+
+    def accounts_root(self) -> bytes:
         self._write_accounts()
-        return state_root(self._accounts_tree.root(), self.global_hash())
+        return self._accounts_tree.root()
 
     def global_hash(self) -> bytes:
         return global_hash(

@@ -10,7 +10,6 @@ from scripts.build_contracts import Artifact
 from settlement.batch import CHUNK_BYTES, Batch, Header
 from settlement.chain import Chain, deploy, deploy_mock_usdc, mint_mock_usdc
 from settlement.contracts import Contract, call_data, contract_of, creation_code, load, results_of
-from settlement.keccak import keccak256
 from settlement.node import Node, Receipt
 
 OPERATOR, ALICE, BOB, CAROL, NOBODY = accounts()[:5]
@@ -106,26 +105,3 @@ def view(chain: Chain, function: str, *arguments: Any) -> tuple[Any, ...]:
     contract = load("Settlement")
     data = chain.node.call(chain.settlement, call_data(contract, function, *arguments))
     return results_of(contract, function, data)
-
-
-# TREE: docs/protocol.md, 5, read aloud
-
-
-def tree_root(leaves: dict[int, bytes], depth: int = 0) -> bytes:
-    if not leaves:
-        return bytes(32)
-    if len(leaves) == 1:
-        ((key, payload),) = leaves.items()
-        return keccak256(b"\x00" + key.to_bytes(4, "big") + payload)
-    left, right = ({k: v for k, v in leaves.items() if k >> depth & 1 == bit} for bit in (0, 1))
-    return keccak256(b"\x01" + tree_root(left, depth + 1) + tree_root(right, depth + 1))
-
-
-def tree_path(leaves: dict[int, bytes], key: int, depth: int = 0) -> list[bytes]:
-    """Siblings on the path of `key` from its end up, whether it is there or not."""
-    if len(leaves) < 2:
-        return []
-    bit = key >> depth & 1
-    same = {k: v for k, v in leaves.items() if k >> depth & 1 == bit}
-    other = {k: v for k, v in leaves.items() if k >> depth & 1 != bit}
-    return [*tree_path(same, key, depth + 1), tree_root(other, depth + 1)]

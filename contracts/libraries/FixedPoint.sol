@@ -51,7 +51,7 @@ library FixedPoint {
         }
     }
 
-    /// @notice e ** exponent in Q30, rounded down, for exponents in [-20, 20).
+    /// @notice e ** exponent in Q30, rounded down, for exponents in [-4, 4).
     function expQ30(int256 exponentQ62) internal pure returns (uint256) {
         unchecked {
             int256 whole = floorDiv(exponentQ62, LN2_Q62);

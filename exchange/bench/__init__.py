@@ -1,1 +1,17 @@
-"""`straddle bench`: how fast, in ratio to a peer or a limit measured in the same run."""
+"""`straddle bench`: how fast, in ratio to a peer or a limit measured in the same run.
+
+`signatures`  signed orders, beside coincurve alone    `engine`  the engine, memory, replay
+`settling`    batches and mark updates                 `flow`    the order flow they feed on
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from exchange.bench import engine, settling, signatures
+from exchange.bench.report import Row
+
+PARTS: Final[dict[str, Callable[[], Iterator[Row]]]] = {
+    "signatures": signatures.bench,
+    "engine": engine.bench,
+    "settling": settling.bench,
+}

@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from statistics import median
 
@@ -38,7 +38,7 @@ def _four(value: float) -> float:
 
 
 @contextmanager
-def quiet_memory() -> Iterator[None]:
+def quiet_memory() -> Generator[None]:
     """No garbage collection meanwhile: what lives before is frozen, as the exchange itself runs."""
     gc.collect()
     gc.freeze()

@@ -196,10 +196,10 @@ def _split_with_data(text: str) -> list[str]:
         pieces.append(piece)
         expected = None
         tag, _, value = piece.partition("=")
-        if tag.isdigit() and value.isascii() and value.isdigit() and len(value) < 9:
+        if tag.isascii() and tag.isdigit() and value.isascii() and value.isdigit():
             data_tag = DATA_LENGTHS.get(int(tag[:9]))
             if data_tag is not None:
-                expected = (f"{data_tag}=", int(value))
+                expected = (f"{data_tag}=", int(value[:9]))
         at = end + 1
     return pieces
 

@@ -7,6 +7,5 @@
 """
 
 from exchange.gateway_rpc.server import RpcGateway, RpcLimits
-from exchange.gateway_rpc.views import RpcVenue
 
-__all__ = ["RpcGateway", "RpcLimits", "RpcVenue"]
+__all__ = ["RpcGateway", "RpcLimits"]

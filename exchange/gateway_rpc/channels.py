@@ -10,7 +10,7 @@ Never: waits for a reader (`Subscriber.deliver` only queues).
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -21,13 +21,12 @@ from exchange.gateway_rpc.failures import INVALID_PARAMS, Failure, malformed, re
 from exchange.gateway_rpc.views import (
     Catalogue,
     Json,
-    RpcVenue,
     book_json,
     margin_json,
     order_json,
     position_json,
 )
-from exchange.venue import Legs
+from exchange.venue import Legs, Venue
 from matching.combos import canonical_legs
 from matching.rejects import UNKNOWN_INSTRUMENT, Reject
 
@@ -82,7 +81,7 @@ class _BookChannel(_Channel):
 class Channels:
     """All channels of the door. `start` and `stop` bracket its listening to the venue."""
 
-    def __init__(self, venue: RpcVenue, catalogue: Catalogue, book_interval_s: float) -> None:
+    def __init__(self, venue: Venue, catalogue: Catalogue, book_interval_s: float) -> None:
         self._venue = venue
         self._catalogue = catalogue
         self._book_interval_s = book_interval_s
@@ -93,12 +92,16 @@ class Channels:
         self._stale: dict[Legs, None] = {}
         self._flush: asyncio.TimerHandle | None = None
         self._recent: deque[Json] = deque(maxlen=TRADES_KEPT)
+        self._end_listening: Callable[[], None] | None = None
 
     def start(self) -> None:
         self._end_listening = self._venue.listen(self._take)
 
     def stop(self) -> None:
-        self._end_listening()
+        """Ends the listening, if it had begun."""
+        if self._end_listening is not None:
+            self._end_listening()
+            self._end_listening = None
         if self._flush is not None:
             self._flush.cancel()
 
@@ -137,13 +140,12 @@ class Channels:
     def unsubscribe(self, subscriber: Subscriber, names: Sequence[str]) -> list[str]:
         """The channels that the subscriber followed and no longer does."""
         followed = self._followed.get(subscriber, {})
-        left = [name for name in names if name in followed]
+        left = list(dict.fromkeys(name for name in names if name in followed))
         for name in left:
-            if name in followed:
-                del followed[name]
-                channel = self._channels[name]
-                del channel.subscribers[subscriber]
-                self._close_if_empty(channel)
+            del followed[name]
+            channel = self._channels[name]
+            del channel.subscribers[subscriber]
+            self._close_if_empty(channel)
         return left
 
     def drop(self, subscriber: Subscriber) -> None:

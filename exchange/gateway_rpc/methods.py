@@ -41,7 +41,6 @@ from exchange.gateway_rpc.requests import (
 from exchange.gateway_rpc.views import (
     Catalogue,
     Json,
-    RpcVenue,
     acknowledgement_json,
     book_json,
     domain_json,
@@ -53,7 +52,7 @@ from exchange.gateway_rpc.views import (
     status_json,
     withdrawal_json,
 )
-from exchange.venue import Verdict
+from exchange.venue import Venue, Verdict
 from matching.combos import canonical_legs
 from matching.rejects import UNKNOWN_INSTRUMENT, UNKNOWN_ORDER, Reject
 from settlement.signed_messages import NO_ORDER, check_order_fields
@@ -71,7 +70,7 @@ class _Method(NamedTuple):
 class Methods:
     """The methods of the door over one venue."""
 
-    def __init__(self, venue: RpcVenue, catalogue: Catalogue, channels: Channels) -> None:
+    def __init__(self, venue: Venue, catalogue: Catalogue, channels: Channels) -> None:
         self._venue = venue
         self._catalogue = catalogue
         self._channels = channels

@@ -44,6 +44,7 @@ class _IdAlone(Struct):
 
 _REQUEST: Final = msgspec.json.Decoder(Request)
 _ID_ALONE: Final = msgspec.json.Decoder(_IdAlone)
+_ANY: Final = msgspec.json.Decoder(Raw)
 _BATCH: Final = msgspec.json.Decoder(list[Raw])
 
 Decoded = TypeVar("Decoded")
@@ -69,13 +70,24 @@ def read_request(message: bytes | Raw) -> Request | tuple[Id, Failure]:
     try:
         request = _REQUEST.decode(message)
     except msgspec.ValidationError as error:
-        return _id_of(message), wrong_shape(INVALID_REQUEST, error)
+        # The decoder stops at the first wrong field; what follows may still be no JSON.
+        broken = _syntax_error(message)
+        return (None, broken) if broken else (_id_of(message), wrong_shape(INVALID_REQUEST, error))
     except (ValueError, RecursionError) as error:
         return None, not_json(error, len(memoryview(message)))
     if request.jsonrpc != "2.0":
         sentence = f'jsonrpc must be "2.0", not {request.jsonrpc[:20]!r}'
         return _id_of(message), malformed(INVALID_REQUEST, sentence, "$.jsonrpc")
     return request
+
+
+def _syntax_error(message: bytes | Raw) -> Failure | None:
+    try:
+        _ANY.decode(message)
+        bytes(memoryview(message)).decode()  # the decoder does not look into what it skips
+    except (ValueError, RecursionError) as error:
+        return not_json(error, len(memoryview(message)))
+    return None
 
 
 def _id_of(message: bytes | Raw) -> Id:

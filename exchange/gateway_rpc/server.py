@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import ClientPayloadError, WSCloseCode, WSMsgType, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from exchange.gateway_rpc.channels import Channels, Subscriber
 from exchange.gateway_rpc.failures import (
@@ -29,9 +30,22 @@ from exchange.gateway_rpc.failures import (
 )
 from exchange.gateway_rpc.methods import Methods
 from exchange.gateway_rpc.requests import Id, is_batch, read_request, split_batch
-from exchange.gateway_rpc.views import Catalogue, RpcVenue
+from exchange.gateway_rpc.views import Catalogue
+from exchange.venue import Venue
 
 _log: Final = logging.getLogger(__name__)
+
+
+class _OursOnly(logging.Filter):
+    """Keeps strangers' broken HTTP, which is answered with 400, out of the log of faults."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        fault = record.exc_info[1] if record.exc_info else None
+        return not isinstance(fault, HttpProcessingError)
+
+
+_http_log: Final = logging.getLogger(f"{__name__}.http")
+_http_log.addFilter(_OursOnly())
 
 
 class RpcLimits(NamedTuple):
@@ -55,7 +69,7 @@ class RpcGateway:
 
     def __init__(
         self,
-        venue: RpcVenue,
+        venue: Venue,
         host: str = "127.0.0.1",
         port: int = 0,
         limits: RpcLimits | None = None,
@@ -70,7 +84,13 @@ class RpcGateway:
         application = web.Application()
         application.router.add_post("/rpc", self._serve_http)
         application.router.add_get("/ws", self._serve_socket)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=2.0)
+        self._runner = web.AppRunner(
+            application,
+            logger=_http_log,
+            access_log=None,
+            shutdown_timeout=1.0,
+            lingering_time=1.0,
+        )
 
     @property
     def url(self) -> str:
@@ -146,6 +166,9 @@ class RpcGateway:
         except TimeoutError:
             failure = malformed(PARSE_ERROR, "the body did not come in time", "$")
             return _http(_failed(None, failure), status=408, close=True)
+        except (ConnectionError, ClientPayloadError, HttpProcessingError):
+            failure = malformed(PARSE_ERROR, "the body broke off", "$")
+            return _http(_failed(None, failure), status=400, close=True)
         if isinstance(body, Failure):
             return _http(_failed(None, body), status=413, close=True)
         answer = await self.begin(body, None)
@@ -177,7 +200,10 @@ class RpcGateway:
         )
         if not socket.can_prepare(request):
             return web.Response(status=426, text="WebSocket only; JSON-RPC over HTTP is at /rpc\n")
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionError:  # gone before the handshake was over
+            return web.Response(status=400)
         connection = _Connection(self, socket, request, limits)
         self._connections[connection] = None
         try:

@@ -6,7 +6,7 @@ sequences, counts and numbers are JSON integers; bytes are hexadecimal after 0x.
 Never: a float.
 """
 
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from exchange.gateway_rpc.failures import hexadecimal
 from exchange.symbols import cash_text, price_text, quantity_text
@@ -28,7 +28,6 @@ from exchange.venue import (
 )
 from matching.combos import COMBO_BASE
 from matching.instruments import CALL, FUTURE, MAX_LOTS, PERPETUAL, PUT
-from matching.rejects import Reject
 
 KINDS: Final = {PERPETUAL: "perpetual", FUTURE: "future", CALL: "call", PUT: "put"}
 SIDES: Final = ("buy", "sell")
@@ -36,22 +35,10 @@ SIDES: Final = ("buy", "sell")
 Json = dict[str, Any]
 
 
-class RpcVenue(Venue, Protocol):
-    """What this door asks beyond what every door does."""
-
-    def legs_of(self, book: int) -> Legs:
-        """Canonical legs of a book that an event names: an instrument, or COMBO_BASE + combo."""
-        ...
-
-    def counter_of(self, account: int) -> int | Reject:
-        """The counter that the account's next order must carry."""
-        ...
-
-
 class Catalogue:
     """Symbols and lot sizes by book and by instrument, asked of the venue once each."""
 
-    def __init__(self, venue: RpcVenue) -> None:
+    def __init__(self, venue: Venue) -> None:
         self._venue = venue
         self._lots: dict[int, int] = {}
 

@@ -8,8 +8,6 @@ Never: posts anything.
 
 from collections.abc import Callable
 
-from settlement.batch import cut, encode_batch, groups_that_fit
-
 from exchange import events
 from exchange.commands import AdvanceTime, ConfirmBatch, CutBatch, Genesis
 from exchange.handlers.refusal import refuse
@@ -17,6 +15,7 @@ from exchange.state import State
 from margin.fees import FeeSchedule
 from margin.parameters import SCAN_WIDTH_PERCENT
 from matching.rejects import BATCH_OUT_OF_ORDER, GENESIS, NOTHING_TO_CUT, Reject
+from settlement.batch import cut, encode_batch, groups_that_fit
 from settlement.genesis import genesis_body
 from settlement.ledger import Ledger
 

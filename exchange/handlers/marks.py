@@ -47,8 +47,9 @@ def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
     # EMIT
     epoch = marks.epochs[number]
     state.record(records.index_updated_record(number, command.index_micro, time_s))
-    for expiry, *mark in command.marks:
-        state.record(records.mark_updated_record(expiry, *mark, epoch))
+    for expiry, forward, a, b, rho, m, sigma in command.marks:
+        record = records.mark_updated_record(expiry, forward, a, b, rho, m, sigma, epoch)
+        state.record(record)
     _record_accruals(state, moved)
     emit(events.MarksUpdated(number, command.index_micro, epoch))
 
@@ -123,9 +124,9 @@ def settle_expiry(state: State, command: SettleExpiry, emit: Emit) -> None:
     expiry.settlement_micro = price
     state.settlements += 1
     state.portfolio.sweep(expiry.underlying.number)
-    # EMIT
-    _record_accruals(state, moved)
+    # EMIT: the price first, for the future's last accrual follows from it
     state.record(records.expiry_settled_record(expiry.number, price))
+    _record_accruals(state, moved)
     emit(events.ExpirySettled(expiry.number, price))
 
 

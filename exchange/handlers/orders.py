@@ -15,11 +15,11 @@ from exchange.commands import CancelAllOrders, CancelOrder, PlaceOrder
 from exchange.handlers.accounts import check_signer, settle_all, settle_position
 from exchange.handlers.refusal import refuse
 from exchange.state import State
-from margin.accounts import MAX_OPEN_ORDERS, MAX_POSITIONS, Account
+from margin.accounts import MAX_OPEN_ORDERS, Account
 from matching.book import Book, orders_of
 from matching.combos import COMBO_BASE, Combo
-from matching.gate import MAKER_FEE, TAKER_FEE, TAKER_LIMIT, Fill, Ruling
-from matching.instruments import MAX_LOTS, Instrument
+from matching.gate import MAKER_FEE, TAKER_FEE, TAKER_LIMIT, TAKER_POSITIONS, Fill, Ruling
+from matching.instruments import Instrument
 from matching.orders import BUY, FOK, GTC, POST_ONLY, SELL, Order
 from matching.plan import FILL_BOUND, REFUSED, SELF_TRADE, ComboPlanner, Plan, Step, plan_single
 from matching.rejects import (
@@ -231,20 +231,20 @@ def _check_plan(
 ) -> Reject | None:
     """Whether the plan, and the rest of the order in its book, can be accepted."""
     if signed.time_in_force == FOK and plan.filled_lots < signed.quantity_lots:
-        return _refusal(plan.ruling, placement.order, state) or Reject(
+        return _refusal(plan.ruling, placement.order) or Reject(
             CANNOT_FILL, signed.quantity_lots, plan.filled_lots
         )
     if plan.steps:
         return None
     if plan.stop == REFUSED:
-        return _refusal(plan.ruling, placement.order, state)
+        return _refusal(plan.ruling, placement.order)
     if not _will_rest(signed, plan):
         return None
     account = state.accounts[signed.account]
     if len(account.orders) >= MAX_OPEN_ORDERS and placement.replaced is None:
         return Reject(TOO_MANY_OPEN_ORDERS, len(account.orders), MAX_OPEN_ORDERS)
     ruling = state.portfolio.judge_rest(placement.order, placement.replaced)
-    return _refusal(ruling, placement.order, state)
+    return _refusal(ruling, placement.order)
 
 
 def _will_rest(signed: SignedOrder, plan: Plan) -> bool:
@@ -256,19 +256,14 @@ def _will_rest(signed: SignedOrder, plan: Plan) -> bool:
     )
 
 
-def _refusal(ruling: Ruling, order: Order, state: State) -> Reject | None:
+def _refusal(ruling: Ruling, order: Order) -> Reject | None:
     """A gate's ruling on the taker, as a numbered reject."""
-    if ruling.outcome == TAKER_FEE:
-        return Reject(FEE_TOO_HIGH, ruling.short_micro, order.max_fee_micro)
-    if ruling.outcome == TAKER_LIMIT:
-        account = state.accounts[order.account]
-        if len(account.positions) >= MAX_POSITIONS:
-            return Reject(TOO_MANY_POSITIONS, order.account, MAX_POSITIONS)
-        lots = order.remaining_lots * state.portfolio.lots_per_unit(order.book)
-        return Reject(TOO_MANY_LOTS, account.gross_lots + account.open_lots + lots, MAX_LOTS)
-    if ruling.outcome:
-        return Reject(MARGIN, ruling.short_micro, ruling.excess_micro)
-    return None
+    if not ruling.outcome:
+        return None
+    if ruling.outcome == TAKER_POSITIONS:
+        return Reject(TOO_MANY_POSITIONS, order.account, ruling.allowed)
+    codes = {TAKER_FEE: FEE_TOO_HIGH, TAKER_LIMIT: TOO_MANY_LOTS}
+    return Reject(codes.get(ruling.outcome, MARGIN), ruling.got, ruling.allowed)
 
 
 # COMMIT
@@ -279,7 +274,7 @@ def _accept(state: State, placement: _Placement, emit: Emit) -> None:
     order = placement.order
     state.next_order_id += 1
     state.used[order.hash] = order.expiry_s
-    _expire_later(state, order)
+    state.expiring.add(order.expiry_s, order.hash)
     if placement.is_new_combo and placement.combo is not None:
         combo = placement.combo
         emit(events.ComboCreated(combo.book, combo.legs, combo.tick_micro))
@@ -296,13 +291,6 @@ def _accept(state: State, placement: _Placement, emit: Emit) -> None:
     )
     if placement.replaced is not None:
         cancel(state, placement.replaced, events.CANCELLED_REPLACED, emit)
-
-
-def _expire_later(state: State, order: Order) -> None:
-    hashes = state.expiring.get(order.expiry_s)
-    if hashes is None:
-        hashes = state.expiring[order.expiry_s] = []
-    hashes.append(order.hash)
 
 
 def _commit(state: State, placement: _Placement, plan: Plan, emit: Emit) -> None:
@@ -566,15 +554,11 @@ def expire_due(state: State, emit: Emit) -> None:
     """Cancels resting orders whose expiry has come, and forgets hashes that can no longer be
     taken.
     """
-    now_s = state.time_s
-    expiring = state.expiring
-    while expiring and expiring.peekitem(0)[0] <= now_s:
-        _, hashes = expiring.popitem(0)
-        for order_hash in hashes:
-            order = state.orders.get(order_hash)
-            if order is not None:
-                cancel(state, order, events.CANCELLED_EXPIRED, emit)
-            del state.used[order_hash]
-            opened = state.opened.pop(order_hash, None)
-            if opened is not None:
-                state.record(records.order_forgotten_record(*opened))
+    for order_hash in state.expiring.due(state.time_s):
+        order = state.orders.get(order_hash)
+        if order is not None:
+            cancel(state, order, events.CANCELLED_EXPIRED, emit)
+        del state.used[order_hash]
+        opened = state.opened.pop(order_hash, None)
+        if opened is not None:
+            state.record(records.order_forgotten_record(*opened))

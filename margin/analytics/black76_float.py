@@ -98,12 +98,11 @@ def implied_volatility(
     is_call = np.asarray(kind) == CALL
     years, price = _floats(years), _floats(price)
     intrinsic = np.maximum(np.where(is_call, f - strike, strike - f), 0.0)
-    x, target = np.broadcast_arrays(
-        np.abs(np.log(f / strike)), (price - intrinsic) / np.sqrt(f * strike)
-    )
-    possible = (target > 0.0) & (target < np.exp(-0.5 * x)) & (years > 0.0)
-    x = np.broadcast_to(x, possible.shape)
-    target = np.where(possible, target, 0.5 * np.exp(-0.5 * x))
+    largest = np.where(is_call, f, strike)
+    possible = (price > intrinsic) & (price < largest) & (years > 0.0)
+    x = np.broadcast_to(np.abs(np.log(f / strike)), possible.shape)
+    outer = (price - intrinsic) / np.sqrt(f * strike)  # the out-of-the-money option's, by parity
+    target = np.where(possible, outer, 0.5 * np.exp(-0.5 * x))
     s = _solve(x, np.log(target))
     return np.where(possible, s / np.sqrt(np.where(possible, years, 1.0)), np.nan)
 

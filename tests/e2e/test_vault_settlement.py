@@ -31,10 +31,9 @@ from tests.local_chain import (
     exchange_on,
     next_batch,
     post,
-    tree_path,
-    tree_root,
     view,
 )
+from tests.model import tree
 
 pytest_plugins = ("tests.chain_fixtures", "tests.contracts_build")
 
@@ -306,7 +305,9 @@ Change = Callable[[Chain, Batch], Refused]
 
 
 def header_change(
-    error: str, values: Callable[[Chain, Header], tuple[Any, ...]], **fields: Any
+    error: str,
+    values: Callable[[Chain, Header], tuple[Any, ...]],
+    **fields: int | bytes | Callable[[int], int],
 ) -> Change:
     """Other header fields: values, or functions of the lawful value. `values` are the error's, of
     the lawful header.
@@ -475,6 +476,8 @@ def withdrawal(account: int, owner: bytes, asset: int, amount: int) -> bytes:
     return packed + amount.to_bytes(8, "big")
 
 
+NO_SIBLINGS: list[bytes] = []
+"""The path of a tree's only leaf."""
 LEAVES = {
     0: withdrawal(0, ALICE.address, 0, 300),
     1: withdrawal(1, BOB.address, 0, 20),
@@ -484,10 +487,14 @@ LEAVES = {
 }
 
 
+def path_of(leaves: dict[int, bytes], number: int) -> list[bytes]:
+    return list(tree.proof(leaves, number)[0])
+
+
 def with_withdrawals(chain: Chain, leaves: dict[int, bytes]) -> int:
     """Deposits 1,000 and posts a batch with withdrawals; its number."""
     chain.open_and_deposit(ALICE.key, 1_000)
-    post(chain, next_batch(chain, withdrawal_root=tree_root(leaves), withdrawn=628))
+    post(chain, next_batch(chain, withdrawal_root=tree.root(leaves), withdrawn=628))
     return chain.batch_count()
 
 
@@ -496,7 +503,7 @@ def test_a_deposit_comes_back_through_a_batch_to_its_owner_once(chain: Chain) ->
     batch = with_withdrawals(chain, LEAVES)
     assert chain.balance(ALICE.address) == before - 1_000
     # Carol calls, Alice is paid.
-    leaf = (0, 0, ALICE.address, 0, 300, tree_path(LEAVES, 0))
+    leaf = (0, 0, ALICE.address, 0, 300, path_of(LEAVES, 0))
     chain.claim(CAROL.key, batch, *leaf)
     assert chain.balance(ALICE.address) == before - 700
     assert chain.balance(chain.vault) == 700
@@ -505,18 +512,18 @@ def test_a_deposit_comes_back_through_a_batch_to_its_owner_once(chain: Chain) ->
     assert claim[:5] == (0, 0, ALICE.address, 0, 300)
     assert refusal(chain.claim, CAROL.key, batch, *leaf) == ("AlreadyClaimed", (0,))
     # The same amount for the same owner under another number is another withdrawal.
-    chain.claim(CAROL.key, batch, 3, 0, ALICE.address, 0, 300, tree_path(LEAVES, 3))
+    chain.claim(CAROL.key, batch, 3, 0, ALICE.address, 0, 300, path_of(LEAVES, 3))
     assert chain.balance(ALICE.address) == before - 400
 
 
 def test_a_withdrawal_that_a_later_batch_still_proves_is_not_paid_again(chain: Chain) -> None:
     with_withdrawals(chain, LEAVES)
-    chain.claim(CAROL.key, 1, 1, 1, BOB.address, 0, 20, tree_path(LEAVES, 1))
+    chain.claim(CAROL.key, 1, 1, 1, BOB.address, 0, 20, path_of(LEAVES, 1))
     more = {**LEAVES, 10: withdrawal(0, ALICE.address, 0, 2)}
-    post(chain, next_batch(chain, withdrawal_root=tree_root(more), withdrawn=630))
-    again = (2, 1, 1, BOB.address, 0, 20, tree_path(more, 1))
+    post(chain, next_batch(chain, withdrawal_root=tree.root(more), withdrawn=630))
+    again = (2, 1, 1, BOB.address, 0, 20, path_of(more, 1))
     assert refusal(chain.claim, CAROL.key, *again) == ("AlreadyClaimed", (1,))
-    chain.claim(CAROL.key, 2, 10, 0, ALICE.address, 0, 2, tree_path(more, 10))
+    chain.claim(CAROL.key, 2, 10, 0, ALICE.address, 0, 2, path_of(more, 10))
 
 
 @pytest.mark.parametrize(
@@ -529,10 +536,10 @@ def test_a_withdrawal_that_a_later_batch_still_proves_is_not_paid_again(chain: C
         {"asset": 1},
         {"amount": 301},
         {"amount": 299},
-        {"siblings": tree_path(LEAVES, 1)},
-        {"siblings": tree_path(LEAVES, 0)[:-1]},
-        {"siblings": [bytes(32), *tree_path(LEAVES, 0)]},
-        {"siblings": list(reversed(tree_path(LEAVES, 0)))},
+        {"siblings": path_of(LEAVES, 1)},
+        {"siblings": path_of(LEAVES, 0)[:-1]},
+        {"siblings": [bytes(32), *path_of(LEAVES, 0)]},
+        {"siblings": list(reversed(path_of(LEAVES, 0)))},
         {"siblings": []},
     ],
     ids="-".join,
@@ -541,17 +548,17 @@ def test_a_claim_with_anything_else_than_the_leaf_is_refused(
     chain: Chain, lie: dict[str, Any]
 ) -> None:
     batch = with_withdrawals(chain, LEAVES)
-    honest = {
+    honest: dict[str, Any] = {
         "batch": batch,
         "number": 0,
         "account": 0,
         "owner": ALICE.address,
         "asset": 0,
         "amount": 300,
-        "siblings": tree_path(LEAVES, 0),
+        "siblings": path_of(LEAVES, 0),
     }
     name, (expected, _) = refusal(lambda: chain.claim(CAROL.key, **{**honest, **lie}))
-    assert (name, expected) == ("WrongWithdrawalProof", tree_root(LEAVES))
+    assert (name, expected) == ("WrongWithdrawalProof", tree.root(LEAVES))
     chain.claim(CAROL.key, **honest)
 
 
@@ -562,7 +569,7 @@ def test_a_path_longer_than_a_key_is_refused(chain: Chain) -> None:
 
 
 def test_a_claim_against_a_batch_that_is_not_there_or_the_genesis_is_refused(chain: Chain) -> None:
-    leaf = (0, 0, ALICE.address, 0, 300, [])
+    leaf = (0, 0, ALICE.address, 0, 300, NO_SIBLINGS)
     assert refusal(chain.claim, CAROL.key, 1, *leaf) == ("UnknownBatch", (0, 1))
     name, (expected, _) = refusal(chain.claim, CAROL.key, 0, *leaf)
     assert (name, expected) == ("WrongWithdrawalProof", bytes(32))
@@ -576,7 +583,7 @@ def test_a_claim_waits_for_the_challenge_window_to_the_second(node: Node) -> Non
     batch = with_withdrawals(chain, {0: LEAVES[0]})
     at_s = chain.claimable_at_s(batch)
     assert at_s == node.head().time_s + window_s
-    leaf = (0, 0, ALICE.address, 0, 300, [])
+    leaf = (0, 0, ALICE.address, 0, 300, NO_SIBLINGS)
     node.request("evm_setNextBlockTimestamp", hex(at_s - 1))
     got = refusal(chain.claim, CAROL.key, batch, *leaf)
     assert got == ("ChallengeWindowOpen", (at_s, at_s - 1))
@@ -592,9 +599,9 @@ def test_a_token_that_calls_back_during_a_claim_cannot_claim_twice(
     chain = exchange_on(node, (token.address,))
     token.send(ALICE.key, "mint", ALICE.address, 2_000)
     batch = with_withdrawals(chain, LEAVES)
-    leaf = (batch, 3, 0, ALICE.address, 0, 300, tree_path(LEAVES, 3))
+    leaf = (batch, 3, 0, ALICE.address, 0, 300, path_of(LEAVES, 3))
     token.send(ALICE.key, "attack", chain.vault, call_data(load("Vault"), "claim", *leaf))
-    first = (batch, 0, 0, ALICE.address, 0, 300, tree_path(LEAVES, 0))
+    first = (batch, 0, 0, ALICE.address, 0, 300, path_of(LEAVES, 0))
     assert refusal(chain.claim, CAROL.key, *first)[0] == "ReentrancyGuardReentrantCall"
     assert chain.balance(chain.vault) == 1_000
 
@@ -603,8 +610,8 @@ def test_the_vault_pays_no_more_than_it_has(chain: Chain) -> None:
     """An operator who posts a withdrawal of what was never deposited does not get it from air."""
     chain.open_and_deposit(ALICE.key, 1_000)
     leaves = {0: withdrawal(0, BOB.address, 0, 1_001)}
-    post(chain, next_batch(chain, withdrawal_root=tree_root(leaves), withdrawn=1_000))
-    got = refusal(chain.claim, BOB.key, 1, 0, 0, BOB.address, 0, 1_001, [])
+    post(chain, next_batch(chain, withdrawal_root=tree.root(leaves), withdrawn=1_000))
+    got = refusal(chain.claim, BOB.key, 1, 0, 0, BOB.address, 0, 1_001, NO_SIBLINGS)
     assert got[0] == "ERC20InsufficientBalance"
     assert not chain.is_claimed(0)
 
@@ -614,7 +621,7 @@ def test_withdrawals_beyond_one_word_of_the_paid_list_are_told_apart(chain: Chai
     batch = with_withdrawals(chain, leaves)
     for number in leaves:
         assert not chain.is_claimed(number)
-        path = tree_path(leaves, number)
+        path = path_of(leaves, number)
         chain.claim(CAROL.key, batch, number, 0, ALICE.address, 0, 1, path)
         assert chain.is_claimed(number)
     assert not chain.is_claimed(0)

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -91,12 +91,7 @@ class JournalLife(RuleBasedStateMachine):
         self.home.cleanup()
 
 
-JournalLife.TestCase.settings = settings(
-    max_examples=60,
-    stateful_step_count=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+JournalLife.TestCase.settings = settings(stateful_step_count=25)
 TestJournalLife = JournalLife.TestCase
 
 
@@ -106,7 +101,6 @@ TestJournalLife = JournalLife.TestCase
     holes=st.lists(st.integers(0, 12), max_size=3),
     cut=st.integers(0, 4000),
 )
-@settings(max_examples=200, deadline=None)
 def test_sectors_lost_in_a_power_cut_never_cost_a_committed_entry_in_silence(
     payloads: list[bytes], committed: int, holes: list[int], cut: int
 ) -> None:
@@ -138,7 +132,6 @@ def test_sectors_lost_in_a_power_cut_never_cost_a_committed_entry_in_silence(
 
 
 @given(data=st.binary(max_size=400), good=st.lists(st.binary(max_size=20), max_size=3))
-@settings(max_examples=200, deadline=None)
 def test_random_bytes_behind_good_entries_never_become_an_entry(
     data: bytes, good: list[bytes]
 ) -> None:

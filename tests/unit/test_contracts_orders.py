@@ -1,5 +1,7 @@
 """Orders as the Settlement contract hashes and recovers them, against a wallet's library."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,9 +10,10 @@ from eth_account.messages import encode_typed_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from settlement.chain import Chain
-from settlement.node import Node, Reverted
-from tests.local_chain import ALICE, exchange_on, view
+from exchange.devnet import Devnet
+from settlement.chain import Chain, deploy_mock_usdc
+from settlement.node import Node, Reverted, created_address
+from tests.local_chain import ALICE, BOB, OPERATOR, exchange_on, view
 
 pytest_plugins = ("tests.chain_fixtures",)
 
@@ -35,9 +38,8 @@ ORDER_FIELDS = [
 
 def integers_of(kind: str) -> st.SearchStrategy[int]:
     bits = int(kind.removeprefix("u").removeprefix("int"))
-    low, high = (
-        (0, 2**bits - 1) if kind.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-    )
+    low = 0 if kind.startswith("u") else -(2 ** (bits - 1))
+    high = low + 2**bits - 1
     return st.one_of(st.integers(low, high), st.sampled_from((low, high)))
 
 
@@ -124,3 +126,51 @@ def test_a_signature_of_another_length_is_refused(
     cut = (signature + b"\x00")[:length]
     with pytest.raises(Reverted, match=rf"ECDSAInvalidSignatureLength\(length {length}\)"):
         view(settlement, "recoverOrderSigner", ORDER, cut)
+
+
+VECTORS = Path(__file__).parent.parent / "data" / "signing_vectors.json"
+"""Made by a wallet's library; `settlement/signed_messages.py` is held against them as well."""
+
+
+def test_the_contract_agrees_with_the_published_vectors(anvil_path: Path) -> None:
+    """They are signed for the contract that the first account of a new chain deploys first."""
+    del anvil_path
+    contract = created_address(OPERATOR.address, 0)
+    vectors: list[dict[str, Any]] = json.loads(VECTORS.read_text("utf8"))["vectors"]
+    orders = [vector for vector in vectors if vector["type"] == "Order"]
+    digests = 0
+    with Devnet() as devnet:
+        node = Node(devnet.url)
+        chain = exchange_on(node, (deploy_mock_usdc(node, BOB.key),))
+        assert chain.settlement == contract
+        for vector in orders:
+            order = order_of(vector["message"])
+            assert view(chain, "orderHash", order) == (bytes_of(vector["structHash"]),)
+            if vector["domain"] != domain_of(chain):
+                continue
+            digests += 1
+            assert view(chain, "orderDigest", order) == (bytes_of(vector["digest"]),)
+            signature, signer = bytes_of(vector["signature"]), bytes_of(vector["signer"])
+            assert view(chain, "recoverOrderSigner", order, signature) == (signer,)
+    assert digests > 0
+
+
+def domain_of(chain: Chain) -> dict[str, str]:
+    _, name, version, chain_id, contract, *_ = view(chain, "eip712Domain")
+    return {
+        "name": name,
+        "version": version,
+        "chainId": str(chain_id),
+        "verifyingContract": "0x" + contract.hex(),
+    }
+
+
+def order_of(message: dict[str, Any]) -> tuple[Any, ...]:
+    """An order of the vectors; integers of 64 bits stand there as text."""
+    plain = [int(message[field["name"]]) for field in ORDER_FIELDS[:-2]]
+    legs = [(leg["instrument"], leg["ratio"]) for leg in message["legs"]]
+    return (*plain, bytes_of(message["replaces"]), legs)
+
+
+def bytes_of(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))

@@ -157,9 +157,10 @@ def test_a_leaf_that_is_there_cannot_be_proved_absent_by_another_off_its_path():
 
 def test_an_inner_node_does_not_pass_for_a_leaf():
     tree = big_tree()
-    left, right = Tree((k, tree.get(k) or b"") for k in range(0, 280, 14)).root(), b""
-    right = Tree((k, tree.get(k) or b"") for k in range(7, 280, 14)).root()
+    left, right = tree.proof(1).siblings[-1], tree.proof(0).siblings[-1]
+    assert node(left, right) == tree.root()
     assert not proves_presence(tree.root(), 0, left + right, ())
+    assert not proves_presence(tree.root(), int.from_bytes(left[:4], "big"), left[4:] + right, ())
 
 
 def test_a_proof_with_siblings_of_another_length_or_too_many_proves_nothing():

@@ -1,0 +1,264 @@
+"""The command line: `straddle VERB`.
+
+Holds: what a verb prints on standard output is its result, JSON with `--json`; progress and
+errors go to standard error; exit status 0 is success, 1 a negative result (an audit that fails),
+2 what could not be done.
+Never: does the work itself; imports a verb's machinery before it is asked for.
+"""
+
+import asyncio
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import msgspec
+import typer
+from rich.console import Console
+
+app: Final = typer.Typer(
+    name="straddle",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help=(
+        "Straddle, the open hybrid options exchange: matched in memory, margined at every fill,"
+        " settled on chain, audited by anyone.\n\n"
+        "Try [bold]straddle demo[/bold] first."
+    ),
+)
+
+CANNOT: Final = 2
+DATA: Final = Path("straddle-data")
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+RpcOption = Annotated[
+    str | None, typer.Option(help="URL of the chain's node, e.g. http://127.0.0.1:8545.")
+]
+
+
+def main() -> None:
+    """Entry point of the `straddle` command."""
+    app()
+
+
+def _fail(text: str) -> NoReturn:
+    Console(stderr=True, highlight=False).print(f"[red]straddle:[/red] {text}", soft_wrap=True)
+    raise typer.Exit(CANNOT)
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("straddle-exchange"))
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    seconds: Annotated[
+        float, typer.Option(min=3, max=3_600, help="How long the takers trade.")
+    ] = 20,
+    as_json: JsonFlag = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Keep the exchange and its chain running afterwards.")
+    ] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Directory to make and leave. Default: straddle-data/demo-TIME."),
+    ] = None,
+    rpc_port: Annotated[int, typer.Option(min=0, max=65_535, help="0: a free one.")] = 0,
+    fix_port: Annotated[int, typer.Option(min=0, max=65_535, help="0: a free one.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the takers' choices.")] = 1,
+) -> None:
+    """Trade a real option chain on a local chain, settle it, and audit it.
+
+    Starts Anvil, deploys the contracts, funds makers and takers through the Vault, lists the 684
+    BTC options of 15 January 2026, quotes their real bids and asks over FIX, trades singles and
+    combos over WebSocket, settles batches, posts a forged one to see it caught, and audits
+    everything.
+    """
+    from exchange.demo.story import DemoFailed, Settings, play  # noqa: PLC0415
+    from exchange.demo.summary import print_table  # noqa: PLC0415
+    from exchange.demo.telling import Teller  # noqa: PLC0415
+    from exchange.devnet import AnvilMissing, DevnetFailed  # noqa: PLC0415
+    from exchange.gateway_fix.server import FixDoorError  # noqa: PLC0415
+    from exchange.host import Ports  # noqa: PLC0415
+    from settlement.node import ChainUnavailable  # noqa: PLC0415
+
+    directory = data or DATA / time.strftime("demo-%Y%m%d-%H%M%S")
+    if directory.exists():
+        _fail(f"{directory} exists; name a directory that does not, with --data")
+    settings = Settings(directory, seconds, Ports(rpc_port, fix_port), serve, seed)
+    try:
+        summary = asyncio.run(play(settings, Teller(quiet=as_json)))
+    except (
+        DemoFailed,
+        AnvilMissing,
+        DevnetFailed,
+        ChainUnavailable,
+        FixDoorError,
+        TimeoutError,
+        OSError,
+    ) as error:
+        _fail(f"the demo failed: {error or type(error).__name__}")
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    if as_json:
+        _print_json(summary)
+    else:
+        print_table(summary, f"straddle audit --data {directory}")
+    if summary.audit != "pass" or not summary.tampered_batch_caught:
+        raise typer.Exit(1)
+
+
+@app.command()
+def audit(
+    rpc: RpcOption = None,
+    settlement: Annotated[
+        str | None, typer.Option(help="Address of the Settlement contract, 0x and 40 hex digits.")
+    ] = None,
+    journal: Annotated[
+        Path | None, typer.Option(help="Directory of the published journal.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Directory of an exchange or a demo: stands for the other three. If its chain does"
+            " not run, it is started from what the demo left, for the time of the audit."
+        ),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check an exchange from its chain and its published journal alone.
+
+    Recovers every signature, replays every command through the same engine, rebuilds every root,
+    compares every posted byte, and checks conservation to the unit. Exit status 0: everything
+    agrees. 1: the first batch, record and account that diverge are named. 2: the audit could not
+    be done.
+    """
+    from exchange.auditing import AuditImpossible, AuditRequest, run_audit  # noqa: PLC0415
+
+    try:
+        request = AuditRequest.of(rpc, settlement, journal, data)
+        report = run_audit(request, show_progress=not as_json)
+    except AuditImpossible as error:
+        _fail(str(error))
+    if as_json:
+        _print_json(report)
+    else:
+        from exchange.auditing import print_report  # noqa: PLC0415
+
+        print_report(report)
+    if report.verdict != "pass":
+        raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    only: Annotated[
+        list[str] | None,
+        typer.Argument(help="Parts to run: signatures, engine, settling. Default: all."),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure the exchange in ratio to a peer or a limit, in the same run.
+
+    With --json one object a line: name, value, unit, peer, peer_value, ratio, better.
+    """
+    from exchange.bench import PARTS  # noqa: PLC0415
+
+    unknown = [part for part in only or [] if part not in PARTS]
+    if unknown:
+        _fail(f"no part {unknown[0]!r}; there are {', '.join(PARTS)}")
+    console = Console(highlight=False)
+    for part in only or list(PARTS):
+        for measured in PARTS[part]():
+            if as_json:
+                _print_json(measured)
+                sys.stdout.flush()
+            else:
+                console.print(
+                    f"[bold]{measured.name:<20}[/bold] {measured.value:>12,.4g} {measured.unit:<11}"
+                    f" {measured.ratio:>7.3g} x {measured.peer} ({measured.peer_value:,.4g})"
+                    f" [dim]{measured.better} is better. {measured.note}[/dim]",
+                    soft_wrap=True,
+                )
+
+
+@app.command()
+def deploy(
+    rpc: Annotated[str, typer.Option(help="URL of the chain's node.")],
+    data: Annotated[Path, typer.Option(help="Directory to make: the exchange will live there.")],
+    operator_key: Annotated[
+        Path, typer.Option(help="File with the operator's private key in hex; it pays for gas.")
+    ],
+    token: Annotated[
+        str | None,
+        typer.Option(help="ERC-20 of 6 decimals to settle in. Default: a new test token."),
+    ] = None,
+) -> None:
+    """Deploy the contracts of a new exchange and make its directory."""
+    from exchange.operating import OperatingError, deploy_exchange  # noqa: PLC0415
+
+    try:
+        site = deploy_exchange(rpc, data, operator_key, token)
+    except OperatingError as error:
+        _fail(str(error))
+    _print_json(site)
+
+
+@app.command()
+def serve(
+    data: Annotated[Path, typer.Option(help="Directory of the exchange.")],
+    rpc_port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="JSON-RPC and WebSocket.")
+    ] = 8_600,
+    fix_port: Annotated[int, typer.Option(min=0, max=65_535, help="FIX 4.4.")] = 8_601,
+) -> None:
+    """Run an exchange until Ctrl-C: replay its journal, open its doors, settle on its chain.
+
+    Its chain may be down, or go down meanwhile: trading goes on and settlement waits.
+    """
+    from exchange.operating import OperatingError, serve_exchange  # noqa: PLC0415
+
+    try:
+        asyncio.run(serve_exchange(data, rpc_port, fix_port))
+    except OperatingError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+@app.command()
+def chain(
+    data: Annotated[Path, typer.Option(help="Directory that a demo left.")],
+) -> None:
+    """Start the chain that a demo left, where it left it, until Ctrl-C."""
+    from exchange.operating import OperatingError, serve_chain  # noqa: PLC0415
+
+    try:
+        serve_chain(data)
+    except OperatingError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""What an operator does: deploy a new exchange, serve it, start a demo's chain again.
+
+Holds: what cannot be done is an OperatingError with the remedy.
+Never: prints a key.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from exchange.auditing import CHAIN_STATE
+from exchange.devnet import AnvilMissing, Devnet, DevnetFailed
+from exchange.founding import found, open_journal
+from exchange.gateway_fix.server import FixDoorError
+from exchange.home import Home, HomeError, Site
+from exchange.host import Host, Ports
+from exchange.journal import JournalError
+from exchange.service import JournalUnreadable
+from exchange.snapshot_chain import listing_commands, marks_at
+from settlement.node import ChainUnavailable, Reverted, address_of
+
+MARKS_EVERY_S = 5.0
+
+
+class OperatingError(Exception):
+    """It could not be done; the text says why and what would help."""
+
+
+def deploy_exchange(rpc: str, data: Path, operator_key: Path, token: str | None) -> Site:
+    """Deploys and writes the directory. Raises OperatingError."""
+    try:
+        key = bytes.fromhex(operator_key.read_text().strip().removeprefix("0x"))
+        erc20 = bytes.fromhex(token.removeprefix("0x")) if token else None
+    except (OSError, ValueError) as error:
+        raise OperatingError(f"key or token cannot be read: {error}") from None
+    if len(key) != 32 or (erc20 is not None and len(erc20) != 20):
+        raise OperatingError("a private key has 64 hexadecimal digits, an address 40")
+    try:
+        return found(Home(data), rpc, key, token=erc20)
+    except (ChainUnavailable, Reverted, HomeError) as error:
+        raise OperatingError(str(error)) from None
+
+
+async def serve_exchange(data: Path, rpc_port: int, fix_port: int) -> None:
+    """Runs until it is interrupted. Raises OperatingError."""
+    home = Home(data)
+    try:
+        host = Host(home, Ports(rpc_port, fix_port))
+    except (HomeError, JournalError, JournalUnreadable) as error:
+        raise OperatingError(str(error)) from None
+    state = host.exchange.state
+    sys.stderr.write(f"replayed {state.sequence:,} commands\n")
+    async with host:
+        try:
+            await open_journal(
+                host.exchange, host.site, address_of(home.operator_key()), listing_commands
+            )
+            await host.open_doors()
+        except (OSError, FixDoorError) as error:
+            raise OperatingError(f"a door cannot open: {error}; choose another port") from None
+        sys.stderr.write(
+            f"WebSocket {host.rpc.url}, FIX 127.0.0.1:{host.fix_port}, chain {host.site.rpc}\n"
+        )
+        stopped = asyncio.Event()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):
+                asyncio.get_running_loop().add_signal_handler(name, stopped.set)
+        await _until_stopped(host, stopped)
+
+
+async def _until_stopped(host: Host, stopped: asyncio.Event) -> None:
+    """Keeps the marks fresh until a signal, or until the sequencer fails."""
+    failed = asyncio.create_task(host.exchange.sequencer.failed.wait())
+    asked = asyncio.create_task(stopped.wait())
+    while not asked.done() and not failed.done():
+        await host.exchange.submit(lambda time_ns, _: marks_at(time_ns))
+        await asyncio.wait(
+            (asked, failed), timeout=MARKS_EVERY_S, return_when=asyncio.FIRST_COMPLETED
+        )
+    if failed.done():
+        raise OperatingError(f"the exchange stopped itself: {host.exchange.sequencer.failure}")
+    failed.cancel()
+
+
+def serve_chain(data: Path) -> None:
+    """Starts a demo's chain on its old port, until interrupted. Raises OperatingError."""
+    try:
+        site = Home(data).site()
+        state = data / CHAIN_STATE
+        if not state.exists():
+            raise OperatingError(f"{data} holds no chain that a demo left")
+        with Devnet(state_file=state, port=urlsplit(site.rpc).port or 0) as devnet:
+            sys.stderr.write(f"chain on {devnet.url}; Ctrl-C stops it\n")
+            signal.pause()
+    except (HomeError, AnvilMissing, DevnetFailed) as error:
+        raise OperatingError(str(error)) from None

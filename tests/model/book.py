@@ -1,0 +1,119 @@
+"""An order book written down as plainly as it is explained: slow twin of `matching/book.py`.
+
+Holds: one list of orders for each price and side, first come first. Nothing is remembered that
+could be added up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sortedcontainers import SortedDict
+
+from matching.book import Book, Level, orders_of
+from matching.orders import BUY, SELL, Order
+
+if TYPE_CHECKING:
+    Prices = SortedDict[int, list["SlowOrder"]]
+
+Contents = list[list[tuple[int, int, list[tuple[int, int]]]]]
+"""For bids and asks, best first: price, lots in all, and (order, lots left) of each order."""
+
+
+@dataclass
+class SlowOrder:
+    order_id: int
+    account: int
+    book: int
+    side: int
+    price_ticks: int
+    left: int
+
+
+class SlowBook:
+    def __init__(self, tick_micro: int) -> None:
+        self.tick_micro = tick_micro
+        self.sides: list[Prices] = [SortedDict(), SortedDict()]
+
+    def add(self, order: SlowOrder) -> None:
+        self.sides[order.side].setdefault(order.price_ticks, []).append(order)
+
+    def remove(self, order: SlowOrder) -> None:
+        orders = self.sides[order.side][order.price_ticks]
+        orders.remove(order)
+        if not orders:
+            del self.sides[order.side][order.price_ticks]
+
+    def reduce(self, order: SlowOrder, lots: int) -> None:
+        order.left -= lots
+        if order.left == 0:
+            self.remove(order)
+
+    def prices(self, side: int) -> list[int]:
+        """Best first."""
+        prices = list(self.sides[side])
+        return prices[::-1] if side == BUY else prices
+
+    def queue(self, side: int) -> list[SlowOrder]:
+        """All orders of a side in the order in which they would trade."""
+        return [order for price in self.prices(side) for order in self.sides[side][price]]
+
+    def contents(self) -> Contents:
+        return [
+            [
+                (
+                    price,
+                    sum(order.left for order in self.sides[side][price]),
+                    [(order.order_id, order.left) for order in self.sides[side][price]],
+                )
+                for price in self.prices(side)
+            ]
+            for side in (BUY, SELL)
+        ]
+
+
+# THE FAST BOOK, AS IT IS COMPARED
+
+
+def contents(book: Book) -> Contents:
+    """What a reader of the book sees."""
+    return [
+        [
+            (
+                level.key if side == BUY else -level.key,
+                level.quantity_lots,
+                [(order.order_id, order.remaining_lots) for order in orders_of(level)],
+            )
+            for level in book.levels(side)
+        ]
+        for side in (BUY, SELL)
+    ]
+
+
+def check_links(book: Book) -> None:
+    """What no reader sees: keys, counts and links agree with each other."""
+    for number, side in ((BUY, book.bids), (SELL, book.asks)):
+        assert side.keys == sorted(side.levels)
+        assert side.best() is (side.levels[side.keys[-1]] if side.keys else None)
+        for key, level in side.levels.items():
+            _check_level(number, key, level)
+
+
+def _check_level(side: int, key: int, level: Level) -> None:
+    forth = list(orders_of(level))
+    assert forth, "a level is never empty"
+    assert level.key == key
+    assert level.orders == len(forth)
+    assert level.quantity_lots == sum(order.remaining_lots for order in forth)
+    back: list[Order] = []
+    order = level.tail
+    while order is not None:
+        back.append(order)
+        order = order.previous
+    assert back[::-1] == forth
+    for order in forth:
+        assert order.level is level
+        assert order.side == side
+        assert order.remaining_lots > 0
+        assert (order.price_ticks if side == BUY else -order.price_ticks) == key

@@ -1,0 +1,254 @@
+"""A market of the real books and plans, without accounts or margin, that speaks as its slow twin
+does (`matching.py`): for tests that compare the two, or that tell a story about orders.
+
+Holds: what the engine does with a plan, as far as books go: it commits fills, cancels whom the gate
+refused, and rests what may rest.
+"""
+
+from collections.abc import Sequence
+
+from matching.book import Book
+from matching.combos import COMBO_BASE, Combo
+from matching.gate import Fill, Gate, Ruling
+from matching.instruments import Instrument
+from matching.leg_prices import split_net_price
+from matching.orders import FOK, GTC, Order
+from matching.plan import EXHAUSTED, ComboPlanner, Plan, plan_single
+from tests.model.book import Contents, SlowOrder, contents
+from tests.model.matching import (
+    Judge,
+    Outcome,
+    Script,
+    SlowCombo,
+    SlowMarket,
+    SlowStep,
+    Trade,
+)
+
+ALL_PASS = Script()
+
+
+class World:
+    """What is traded, and the marks. Combo i has the book COMBO_BASE + i."""
+
+    def __init__(
+        self,
+        instruments: Sequence[Instrument],
+        combos: Sequence[Sequence[tuple[int, int]]],
+        mark_ticks: Sequence[int],
+    ) -> None:
+        self.instruments = tuple(instruments)
+        self.mark_ticks = tuple(mark_ticks)
+        self.combos = tuple(
+            Combo(
+                COMBO_BASE + at,
+                [instruments[number] for number, _ in legs],
+                [ratio for _, ratio in legs],
+            )
+            for at, legs in enumerate(combos)
+        )
+        self.ticks_micro = {
+            instrument.number: instrument.tick_value_micro for instrument in instruments
+        } | {combo.book: combo.tick_micro for combo in self.combos}
+
+    def legs(self, book: int) -> tuple[tuple[int, int], ...]:
+        return ((book, 1),) if book < COMBO_BASE else self.combos[book - COMBO_BASE].legs
+
+    def leg_prices(self, combo: Combo, net_price_micro: int) -> list[int] | None:
+        return split_net_price(
+            net_price_micro,
+            combo.steps_micro,
+            [self.mark_ticks[instrument.number] for instrument in combo.instruments],
+            combo.lowest_ticks,
+            combo.highest_ticks,
+        )
+
+    def order(
+        self, order_id: int, account: int, book: int, side: int, price_ticks: int, lots: int
+    ) -> Order:
+        price_micro = price_ticks * self.ticks_micro[book]
+        return Order(order_id, b"", account, book, side, price_ticks, price_micro, lots, 0, 0)
+
+    def slow(self) -> SlowMarket:
+        combos = [
+            SlowCombo(combo.book, combo.legs, lambda net, combo=combo: self.leg_prices(combo, net))
+            for combo in self.combos
+        ]
+        return SlowMarket(self.ticks_micro, combos)
+
+
+class ScriptedGate(Gate):
+    """Asks the twin's judge, and checks that it is asked as the gate's contract says."""
+
+    def __init__(self, world: World, taker: Order, script: Script) -> None:
+        self.world = world
+        self.taker = taker
+        self.judge = Judge(script)
+
+    def begin(self, taker: Order, replaced: Order | None) -> None:
+        raise AssertionError("the engine begins a plan, matching does not")
+
+    def commit(self) -> None:
+        raise AssertionError("the engine commits a plan, matching does not")
+
+    def drop(self) -> None:
+        raise AssertionError("the engine drops a plan, matching does not")
+
+    def propose(self, fills: Sequence[Fill], units: int, maker_combo: Order | None) -> Ruling:
+        lots: dict[int, int] = {}
+        for fill in fills:
+            assert fill.quantity_lots > 0
+            if maker_combo is None:
+                assert fill.quantity_lots <= fill.maker.remaining_lots
+                assert fill.price_ticks == fill.maker.price_ticks
+            else:
+                assert fill.maker is maker_combo
+            number = fill.instrument.number
+            signed = fill.quantity_lots if fill.taker_buys else -fill.quantity_lots
+            lots[number] = lots.get(number, 0) + signed
+        legs = self.world.legs(self.taker.book)
+        assert lots == {number: units * ratio * self.taker.sign for number, ratio in legs}
+        assert maker_combo is None or 0 < units <= maker_combo.remaining_lots
+        outcome, blamed = self.judge.ask([as_trade(fill) for fill in fills])
+        maker = next((fill.maker for fill in fills if fill.maker.order_id == blamed), None)
+        return Ruling(outcome, maker)
+
+
+def as_trade(fill: Fill) -> Trade:
+    return Trade(
+        fill.maker.order_id,
+        fill.maker.account,
+        fill.instrument.number,
+        fill.price_ticks,
+        fill.quantity_lots,
+        fill.taker_buys,
+    )
+
+
+def as_outcome(plan: Plan) -> Outcome:
+    """A plan in the words of the twin."""
+    steps = [
+        SlowStep(
+            tuple(as_trade(fill) for fill in step.fills),
+            step.units,
+            step.net_price_micro,
+            None if step.maker_combo is None else step.maker_combo.order_id,
+        )
+        for step in plan.steps
+    ]
+    outcome = Outcome(
+        steps,
+        [(order.order_id, ruling.outcome) for order, ruling in plan.dropped],
+        plan.stop,
+        plan.ruling.outcome,
+    )
+    assert plan.filled_lots == outcome.filled
+    assert plan.fills + len(plan.dropped) == outcome.met
+    return outcome
+
+
+class FastMarket:
+    """Books, and the orders that live in them by number."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.books = {number: Book(number, tick) for number, tick in world.ticks_micro.items()}
+        self.live: dict[int, Order] = {}
+
+    def contents(self) -> dict[int, Contents]:
+        return {number: contents(book) for number, book in self.books.items()}
+
+    def cancel(self, order_id: int) -> None:
+        order = self.live.pop(order_id)
+        self.books[order.book].remove(order)
+
+    def plan(self, order: Order, replaced: Order | None, script: Script) -> Plan:
+        gate = ScriptedGate(self.world, order, script)
+        book = self.books[order.book]
+        if order.book < COMBO_BASE:
+            return plan_single(book, self.world.instruments[order.book], order, gate, replaced)
+        combo = self.world.combos[order.book - COMBO_BASE]
+        leg_books = [self.books[number] for number, _ in combo.legs]
+        marks = self.world.mark_ticks
+        return ComboPlanner(
+            combo, book, leg_books, order, gate, lambda leg: marks[leg.number], replaced
+        ).run()
+
+    def place(
+        self,
+        order: Order,
+        time_in_force: int = GTC,
+        replaced: int | None = None,
+        script: Script = ALL_PASS,
+    ) -> Outcome:
+        plan = self.plan(order, None if replaced is None else self.live[replaced], script)
+        outcome = as_outcome(plan)
+        if time_in_force == FOK and plan.filled_lots < order.remaining_lots:
+            return outcome
+        if replaced is not None:
+            self.cancel(replaced)
+        for step in plan.steps:
+            order.remaining_lots -= step.units
+            if step.maker_combo is not None:
+                self._reduce(step.maker_combo, step.units)
+            else:
+                for fill in step.fills:
+                    self._reduce(fill.maker, fill.quantity_lots)
+        for maker, _ in plan.dropped:
+            self.cancel(maker.order_id)
+        if order.remaining_lots and time_in_force == GTC and plan.stop == EXHAUSTED:
+            self.live[order.order_id] = order
+            self.books[order.book].add(order)
+        return outcome
+
+    def _reduce(self, maker: Order, lots: int) -> None:
+        self.books[maker.book].reduce(maker, lots)
+        if not maker.remaining_lots:
+            del self.live[maker.order_id]
+
+
+class BothMarkets:
+    """The fast market and its slow twin, kept in step."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.fast = FastMarket(world)
+        self.slow = world.slow()
+        self.next_order_id = 0
+
+    def place(
+        self,
+        account: int,
+        book: int,
+        side: int,
+        price_ticks: int,
+        lots: int,
+        *,
+        time_in_force: int = GTC,
+        replaced: int | None = None,
+        script: Script = ALL_PASS,
+    ) -> Outcome:
+        """Places an order in both, which must do the same."""
+        number = self.next_order_id
+        self.next_order_id += 1
+        order = self.world.order(number, account, book, side, price_ticks, lots)
+        before = self.fast.contents()
+        as_it_would_be = as_outcome(
+            self.fast.plan(order, None if replaced is None else self.fast.live[replaced], script)
+        )
+        assert self.fast.contents() == before, "a plan only reads the books"
+        outcome = self.fast.place(order, time_in_force, replaced, script)
+        assert outcome == as_it_would_be, "a plan can be made again"
+        twin = SlowOrder(number, account, book, side, price_ticks, lots)
+        assert outcome == self.slow.place(twin, time_in_force, replaced, script)
+        return outcome
+
+    def cancel(self, order_id: int) -> None:
+        self.fast.cancel(order_id)
+        self.slow.cancel(order_id)
+
+    def check(self) -> None:
+        """Every order of every book is the same in both."""
+        assert list(self.fast.live) == list(self.slow.live)
+        for number, seen in self.fast.contents().items():
+            assert seen == self.slow.books[number].contents()

@@ -1,0 +1,301 @@
+"""What an order does, found by looking at everything again before each step: slow twin of
+`matching/plan.py`, with the exchange around it that places, cancels and replaces.
+
+Holds: before each step it lists all that the taker could meet (the best resting order of its book
+and, for a combo, what the legs' books make together), takes the best, and asks the judge. It keeps
+what the plan has used up as a table by order, and whom it passes over as a list.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from matching.gate import FITS, MAKER_FAILS, MAKER_FEE, TAKER_FEE, TAKER_MARGIN
+from matching.orders import BUY, FOK, GTC, SELL
+from matching.plan import (
+    EXHAUSTED,
+    FILL_BOUND,
+    MAX_FILLS,
+    MAX_FILLS_OF_A_STEP,
+    REFUSED,
+    SELF_TRADE,
+)
+from tests.model.book import SlowBook, SlowOrder
+
+LegPrices = Callable[[int], Sequence[int] | None]
+"""Leg prices in ticks of a net price."""
+
+
+@dataclass(frozen=True)
+class Trade:
+    """One fill, by numbers."""
+
+    maker: int
+    account: int
+    instrument: int
+    price_ticks: int
+    lots: int
+    taker_buys: bool
+
+
+@dataclass(frozen=True)
+class SlowStep:
+    fills: tuple[Trade, ...]
+    units: int
+    net_price_micro: int
+    maker_combo: int | None
+
+
+@dataclass
+class Outcome:
+    steps: list[SlowStep] = field(default_factory=list[SlowStep])
+    dropped: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    """(order, why)."""
+    stop: int = EXHAUSTED
+    refusal: int = FITS
+
+    @property
+    def filled(self) -> int:
+        return sum(step.units for step in self.steps)
+
+    @property
+    def met(self) -> int:
+        return sum(len(step.fills) for step in self.steps) + len(self.dropped)
+
+
+@dataclass(frozen=True)
+class Script:
+    """By what rule a gate answers. Each rule that is not None can refuse."""
+
+    failing_accounts: frozenset[int] = frozenset()
+    failing_orders: frozenset[int] = frozenset()
+    dear_orders: frozenset[int] = frozenset()
+    """Makers that would pay more than their maximum fee."""
+    maker_lots: int | None = None
+    """What each account may trade as maker in one plan."""
+    taker_lots: int | None = None
+    taker_fills_fee: int | None = None
+    """A group of more fills than this costs the taker too much."""
+    one_order_of_an_account: bool = False
+    """An account fails with two orders in one group, where it would not with either."""
+
+
+class Judge:
+    """A gate's answers for one plan, by a script: accepted groups are remembered, refused ones
+    leave no trace.
+    """
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.taken = 0
+        self.traded: dict[int, int] = {}
+
+    def ask(self, group: Sequence[Trade]) -> tuple[int, int | None]:
+        """Outcome, and the order that it is about."""
+        script = self.script
+        for trade in group:
+            if trade.maker in script.dear_orders:
+                return MAKER_FEE, trade.maker
+        if script.taker_fills_fee is not None and len(group) > script.taker_fills_fee:
+            return TAKER_FEE, None
+        taken = self.taken + sum(trade.lots for trade in group)
+        if script.taker_lots is not None and taken > script.taker_lots:
+            return TAKER_MARGIN, None
+        traded = dict(self.traded)
+        seen: dict[int, int] = {}
+        for trade in group:
+            traded[trade.account] = traded.get(trade.account, 0) + trade.lots
+            several = seen.setdefault(trade.account, trade.maker) != trade.maker
+            if (
+                trade.account in script.failing_accounts
+                or trade.maker in script.failing_orders
+                or (script.maker_lots is not None and traded[trade.account] > script.maker_lots)
+                or (script.one_order_of_an_account and several)
+            ):
+                return MAKER_FAILS, trade.maker
+        self.taken, self.traded = taken, traded
+        return FITS, None
+
+
+@dataclass(frozen=True)
+class SlowCombo:
+    number: int
+    legs: tuple[tuple[int, int], ...]
+    leg_prices: LegPrices
+
+
+def match(
+    taker: SlowOrder,
+    books: dict[int, SlowBook],
+    combo: SlowCombo | None,
+    judge: Judge,
+    replaced: int | None,
+) -> Outcome:
+    """What an order would do in its book and, if it is a combo, in those of its legs."""
+    outcome = Outcome()
+    used: dict[int, int] = {}
+    gone = [replaced]
+    sign = 1 if taker.side == BUY else -1
+    limit = taker.price_ticks * books[taker.book].tick_micro
+    while outcome.filled < taker.left:
+        wanted = taker.left - outcome.filled
+
+        def queue(number: int, side: int) -> list[tuple[SlowOrder, int]]:
+            """Orders of a side that are still there, with what they have left."""
+            orders = books[number].queue(side)
+            left = [(order, order.left - used.get(order.order_id, 0)) for order in orders]
+            return [(order, lots) for order, lots in left if lots and order.order_id not in gone]
+
+        offers: list[SlowStep] = []
+        own = queue(taker.book, 1 - taker.side)
+        if combo is None:
+            if own:
+                offers.append(_single_step(taker, books, own[0], wanted))
+        else:
+            real = _real_step(taker, combo, books, own, wanted)
+            implied = _implied_step(taker, combo, books, queue, wanted)
+            offers += [step for step in (real, implied) if step]
+        if not offers:
+            return outcome
+        step = min(offers, key=lambda step: sign * step.net_price_micro)  # the first of equals
+        if sign * step.net_price_micro > sign * limit:
+            return outcome
+        if any(trade.account == taker.account for trade in step.fills):
+            outcome.stop = SELF_TRADE
+            return outcome
+        if outcome.met + len(step.fills) > MAX_FILLS:
+            outcome.stop = FILL_BOUND
+            return outcome
+        answer, blamed = judge.ask(step.fills)
+        if answer == FITS:
+            outcome.steps.append(step)
+            for trade in step.fills:
+                lots = step.units if step.maker_combo is not None else trade.lots
+                if step.maker_combo is None or trade is step.fills[0]:
+                    used[trade.maker] = used.get(trade.maker, 0) + lots
+        elif blamed is not None:
+            outcome.dropped.append((blamed, answer))
+            gone.append(blamed)
+        else:
+            outcome.stop, outcome.refusal = REFUSED, answer
+            return outcome
+    return outcome
+
+
+def _single_step(
+    taker: SlowOrder, books: dict[int, SlowBook], first: tuple[SlowOrder, int], wanted: int
+) -> SlowStep:
+    maker, left = first
+    lots = min(wanted, left)
+    trade = Trade(
+        maker.order_id, maker.account, taker.book, maker.price_ticks, lots, taker.side == BUY
+    )
+    return SlowStep((trade,), lots, maker.price_ticks * books[taker.book].tick_micro, None)
+
+
+def _real_step(
+    taker: SlowOrder,
+    combo: SlowCombo,
+    books: dict[int, SlowBook],
+    own: list[tuple[SlowOrder, int]],
+    wanted: int,
+) -> SlowStep | None:
+    """Against the best resting combo order whose net price leg prices can make."""
+    for maker, left in own:
+        net = maker.price_ticks * books[combo.number].tick_micro
+        prices = combo.leg_prices(net)
+        if prices is not None:
+            units = min(wanted, left)
+            trades = tuple(
+                Trade(
+                    maker.order_id,
+                    maker.account,
+                    instrument,
+                    price,
+                    units * abs(ratio),
+                    (taker.side == BUY) == (ratio > 0),
+                )
+                for (instrument, ratio), price in zip(combo.legs, prices, strict=True)
+            )
+            return SlowStep(trades, units, net, maker.order_id)
+    return None
+
+
+def _implied_step(
+    taker: SlowOrder,
+    combo: SlowCombo,
+    books: dict[int, SlowBook],
+    queue: Callable[[int, int], list[tuple[SlowOrder, int]]],
+    wanted: int,
+) -> SlowStep | None:
+    """Against the books of all legs: as many units as the first order of every leg holds, or one
+    unit by several orders of a leg.
+    """
+    lines: list[tuple[int, int, bool, list[tuple[SlowOrder, int]]]] = []
+    for instrument, ratio in combo.legs:
+        buys = (taker.side == BUY) == (ratio > 0)
+        lines.append((instrument, ratio, buys, queue(instrument, SELL if buys else BUY)))
+    if not all(orders for _, _, _, orders in lines):
+        return None
+    firsts = [orders[0][1] // abs(ratio) for _, ratio, _, orders in lines]
+    units = max(min(wanted, *firsts), 1)
+    trades: list[Trade] = []
+    paid = 0
+    for instrument, ratio, buys, orders in lines:
+        missing = units * abs(ratio)
+        for maker, left in orders:
+            lots = min(missing, left)
+            if lots:
+                trades.append(
+                    Trade(maker.order_id, maker.account, instrument, maker.price_ticks, lots, buys)
+                )
+                cost = lots * maker.price_ticks * books[instrument].tick_micro
+                paid += cost if ratio > 0 else -cost
+                missing -= lots
+        if missing:
+            return None
+    if len(trades) > MAX_FILLS_OF_A_STEP:
+        return None
+    assert paid % units == 0, "several units have one maker a leg"
+    return SlowStep(tuple(trades), units, paid // units, None)
+
+
+class SlowMarket:
+    """Books and the orders in them; what the engine does with a plan, as far as books go."""
+
+    def __init__(self, ticks_micro: dict[int, int], combos: Sequence[SlowCombo]) -> None:
+        self.books = {number: SlowBook(tick) for number, tick in ticks_micro.items()}
+        self.combos = {combo.number: combo for combo in combos}
+        self.live: dict[int, SlowOrder] = {}
+
+    def cancel(self, order_id: int) -> None:
+        order = self.live.pop(order_id)
+        self.books[order.book].remove(order)
+
+    def place(
+        self, order: SlowOrder, time_in_force: int, replaced: int | None, script: Script
+    ) -> Outcome:
+        combo = self.combos.get(order.book)
+        outcome = match(order, self.books, combo, Judge(script), replaced)
+        if time_in_force == FOK and outcome.filled < order.left:
+            return outcome
+        if replaced is not None:
+            self.cancel(replaced)
+        for step in outcome.steps:
+            order.left -= step.units
+            if step.maker_combo is not None:
+                self._reduce(step.maker_combo, step.units)
+            else:
+                for trade in step.fills:
+                    self._reduce(trade.maker, trade.lots)
+        for order_id, _ in outcome.dropped:
+            self.cancel(order_id)
+        if order.left and time_in_force == GTC and outcome.stop == EXHAUSTED:
+            self.live[order.order_id] = order
+            self.books[order.book].add(order)
+        return outcome
+
+    def _reduce(self, order_id: int, lots: int) -> None:
+        order = self.live[order_id]
+        self.books[order.book].reduce(order, lots)
+        if not order.left:
+            del self.live[order_id]

@@ -1,0 +1,140 @@
+"""From human terms to an order: combos made canonical mean what was written."""
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchange.drafting import BadTerms, Market, Markets, Terms
+from settlement.signed_messages import Order
+
+NAMES = ("BTC-27MAR26-90000-C", "BTC-27MAR26-100000-C", "BTC-27MAR26-110000-C", "BTC-PERPETUAL")
+INDEX_MICRO = 955_861_600
+MARKETS = Markets(
+    [Market(number, name, 1_000_000, 10_000, INDEX_MICRO) for number, name in enumerate(NAMES)],
+    taker_fee_e6=300,
+)
+
+
+def draft(**changed: Any) -> Order:
+    fields: dict[str, Any] = {
+        "symbol": NAMES[0],
+        "side": "buy",
+        "price": "1235",
+        "quantity": "0.25",
+    }
+    return MARKETS.draft(Terms(**(fields | changed)), 3, 7, 1_768_521_600, 11)
+
+
+def test_a_single_order() -> None:
+    order = draft()
+    assert (order.account, order.counter, order.salt) == (3, 7, 11)
+    assert (order.side, order.time_in_force, order.flags) == (0, 0, 0)
+    assert (order.limit_price_micro, order.quantity_lots) == (12_350_000, 25)
+    assert order.legs == ((0, 1),)
+    # Twice ceil(index x rate): 2 x 286,759 micro-USDC a lot.
+    assert order.max_fee_micro == 2 * 286_759
+
+
+@pytest.mark.parametrize(
+    ("symbol", "legs", "side", "price_micro", "lots"),
+    [
+        (f"+1 {NAMES[0]}, -1 {NAMES[1]}", ((0, 1), (1, -1)), 0, 4_200_000, 25),
+        (f"+1*{NAMES[0]},-1*{NAMES[1]}", ((0, 1), (1, -1)), 0, 4_200_000, 25),
+        (f"{NAMES[0]},-{NAMES[1]}", ((0, 1), (1, -1)), 0, 4_200_000, 25),
+        # Written the other way round, buying is selling the canonical spread at minus the price.
+        (f"-1 {NAMES[0]}, +1 {NAMES[1]}", ((0, 1), (1, -1)), 1, -4_200_000, 25),
+        (f"+1 {NAMES[1]}, -1 {NAMES[0]}", ((0, 1), (1, -1)), 1, -4_200_000, 25),
+        # A factor moves from the ratios to the quantity, and the price is spread over it.
+        (f"+2 {NAMES[0]}, -4 {NAMES[1]}", ((0, 1), (1, -2)), 0, 2_100_000, 50),
+        (f"-3 {NAMES[0]}, +3 {NAMES[2]}", ((0, 1), (2, -1)), 1, -1_400_000, 75),
+        # A leg written twice counts once, with both its ratios.
+        (f"{NAMES[0]}, {NAMES[1]}, {NAMES[0]}", ((0, 2), (1, 1)), 0, 4_200_000, 25),
+        (f"2 {NAMES[3]}", ((3, 1),), 0, 2_100_000, 50),
+    ],
+)
+def test_a_combo_is_made_canonical(
+    symbol: str, legs: Any, side: int, price_micro: int, lots: int
+) -> None:
+    order = draft(symbol=symbol, price="420")
+    assert (order.legs, order.side) == (legs, side)
+    assert (order.limit_price_micro, order.quantity_lots) == (price_micro, lots)
+    sold = draft(symbol=symbol, price="420", side="sell")
+    assert (sold.legs, sold.side, sold.limit_price_micro) == (legs, 1 - side, price_micro)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(NAMES), st.integers(-4, 4).filter(bool)), min_size=1, max_size=8
+    ),
+    st.sampled_from(("buy", "sell")),
+    st.integers(-5_000, 5_000),
+    st.integers(1, 50),
+)
+def test_what_is_drafted_moves_the_lots_and_the_cash_that_were_written(
+    legs: list[tuple[str, int]], side: str, price: int, lots: int
+) -> None:
+    symbol = ", ".join(f"{ratio:+d} {name}" for name, ratio in legs)
+    terms = Terms(symbol, side, str(price), f"{lots / 100:.2f}")
+    try:
+        order = MARKETS.draft(terms, 0, 0, 0, 0)
+    except BadTerms:
+        return
+    written: dict[int, int] = {}
+    direction = 1 if side == "buy" else -1
+    for name, ratio in legs:
+        number = NAMES.index(name)
+        written[number] = written.get(number, 0) + direction * ratio * lots
+    signed_units = order.quantity_lots * (1 if order.side == 0 else -1)
+    drafted = {number: ratio * signed_units for number, ratio in order.legs}
+    assert drafted == {number: moved for number, moved in written.items() if moved}
+    # Cash paid at the limit: price per unit of the underlying times the units of 0.01.
+    assert order.limit_price_micro * signed_units == direction * price * lots * 10_000
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"symbol": "BTC-1JAN99-1-C"}, "no instrument 'BTC-1JAN99-1-C'"),
+        ({"symbol": ""}, "no instrument"),
+        ({"symbol": f"{NAMES[0]},"}, "no instrument"),
+        ({"symbol": f"+1 {NAMES[0]}, -1 {NAMES[0]}"}, "cancel out"),
+        ({"symbol": f"0 {NAMES[0]}"}, "cancel out"),
+        ({"symbol": f"128 {NAMES[0]}, {NAMES[1]}", "price": "128"}, "ratio 128"),
+        ({"side": "hold"}, "use buy, sell"),
+        ({"time_in_force": "DAY"}, "use GTC, IOC, FOK"),
+        ({"price": "12.5.1"}, "not a decimal"),
+        ({"price": "NaN"}, "not a decimal"),
+        ({"price": "1e3"}, "not a decimal"),
+        ({"price": "0.00001"}, "steps of 0.0001"),
+        ({"price": "0"}, "limit price 0"),
+        ({"price": "-5"}, "limit price -50000"),
+        ({"symbol": f"2 {NAMES[0]}", "price": "0.0001"}, "does not divide over 2"),
+        ({"quantity": "0.001"}, "lots of 0.01"),
+        ({"quantity": "0"}, "quantity 0"),
+        ({"quantity": "-1"}, "quantity -100"),
+        ({"quantity": "1000000000"}, "1 to 16777215 lots"),
+        ({"max_fee": "-1"}, "maximum fee"),
+        ({"max_fee": "x"}, "maximum fee"),
+        ({"post_only": True, "time_in_force": "IOC"}, "post-only"),
+    ],
+)
+def test_terms_that_make_no_order_say_why(changed: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadTerms, match=says):
+        draft(**changed)
+
+
+def test_the_maximum_fee_covers_each_leg_and_may_be_said() -> None:
+    spread = f"+1 {NAMES[0]}, -2 {NAMES[1]}, +1 {NAMES[2]}"
+    assert draft(symbol=spread).max_fee_micro == 4 * 2 * 286_759
+    assert draft(max_fee="0.5").max_fee_micro == 5_000
+    without_index = Markets([Market(0, NAMES[0], 1_000_000, 10_000, None)], 300)
+    with pytest.raises(BadTerms, match="no index"):
+        without_index.draft(Terms(NAMES[0], "buy", "1", "1"), 0, 0, 0, 0)
+
+
+def test_the_default_fee_never_falls_below_what_a_taker_pays() -> None:
+    exact = Fraction(INDEX_MICRO * 300, 10**6)
+    assert draft().max_fee_micro >= 2 * exact
