@@ -119,6 +119,7 @@ def _sized(count: _Codec) -> _Codec:
 _U8, _U16, _U24, _U32 = _integer(1), _integer(2), _integer(3), _integer(4)
 _U40, _U48, _U64 = _integer(5), _integer(6), _integer(8)
 _I16, _I32, _I64 = _integer(2, True), _integer(4, True), _integer(8, True)
+_I128 = _integer(16, True)  # a reject repeats what it got, which may be any u64 or a sum of them
 _ADDRESS, _HASH, _SIGNATURE, _NAME = _fixed(20), _fixed(32), _fixed(65), _fixed(8)
 _SAMPLES = _group(*(_U40,) * commands.SETTLEMENT_SAMPLES)
 _MARKS = _counted(_U16, _group(_U16, _U40, _I32, _I32, _I32, _I32, _I32))
@@ -146,7 +147,7 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
 }
 
 _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
-    events.CommandRejected: (_U32, _HASH, _U16, _I64, _I64),
+    events.CommandRejected: (_U32, _HASH, _U16, _I128, _I128),
     events.OrderPlaced: (_U64, _HASH, _U32, _U32, _U8, _I64, _U32),
     events.OrderRested: (_U64, _HASH, _U32, _U32, _U8, _I64, _U32),
     events.OrderFilled: (

@@ -16,6 +16,7 @@ from exchange import commands
 from exchange.commands import Command
 from exchange.events import CommandRejected, Event
 from exchange.handlers import accounts, batches, listings, marks, orders
+from exchange.handlers.refusal import NO_ACCOUNT, NO_MESSAGE
 from exchange.state import State
 from matching.rejects import GENESIS
 
@@ -56,7 +57,7 @@ def apply(state: State, command: Command) -> tuple[Event, ...]:
     state.sequence += 1
     state.time_ns = command.time_ns
     if state.ledger is None and not isinstance(command, commands.Genesis):
-        return (CommandRejected(0, bytes(32), GENESIS, 0, 0),)
+        return (CommandRejected(NO_ACCOUNT, NO_MESSAGE, GENESIS, 0, 0),)
     if state.expiring.is_due(state.time_s):
         orders.expire_due(state, events.append)
     _HANDLERS[type(command)](state, command, events.append)

@@ -187,10 +187,6 @@ class Portfolio(Gate):
             worth += worst(risk.value, risk.order_loss)
         return worth
 
-    def free_micro(self, account: Account) -> int:
-        """What may be withdrawn: cash that is there and that initial margin does not need."""
-        return max(0, min(account.cash_micro, self.excess_micro(account)))
-
     def fresh_risk(self, account: Account, underlying: int) -> Risk:
         """The account's vectors with `order_loss` at the current marks (values are kept current
         by the sweep).

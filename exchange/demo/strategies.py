@@ -14,7 +14,6 @@ from typing import NamedTuple
 from margin.analytics.chain import Chain, OptionQuote
 from matching.instruments import CALL, PUT
 
-
 EXPIRIES = 4
 """Expiries that one taker trades: few enough for the positions that an account can hold."""
 

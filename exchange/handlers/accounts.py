@@ -138,11 +138,15 @@ def request_withdrawal(state: State, command: RequestWithdrawal, emit: Emit) -> 
 
 
 def free_micro(state: State, account: Account) -> int:
-    """What the account may withdraw, with all that has accrued taken as cash."""
+    """What the account may withdraw, with all that has accrued taken as cash; never more than the
+    Vault still holds for all, of which others may owe a part (cash below zero).
+    """
     accrued = sum(
         accrued_micro(state, state.instruments[number], account) for number in account.positions
     )
-    return max(0, min(account.cash_micro + accrued, state.portfolio.excess_micro(account)))
+    held = state.credited_micro - state.withdrawn_micro
+    excess = state.portfolio.excess_micro(account)
+    return max(0, min(account.cash_micro + accrued, excess, held))
 
 
 def accrued_micro(state: State, instrument: Instrument, account: Account) -> int:

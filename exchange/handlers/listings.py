@@ -36,6 +36,8 @@ Emit = Callable[[events.Event], None]
 
 MAX_INSTRUMENTS = 1 << 24
 MAX_TICK_VALUE_MICRO = 1 << 31
+MIN_TICK_VALUE_MICRO = 8
+"""So that a price below 2^34 micro-USDC is below 2^31 ticks, which a record holds (i32)."""
 
 
 def list_underlying(state: State, command: ListUnderlying, emit: Emit) -> None:
@@ -137,7 +139,7 @@ def _check_instrument(state: State, command: ListInstrument) -> Reject | None:
         strike == 0
     ):
         return Reject(SPEC_OUT_OF_BOUNDS, 5)
-    if not 0 < command.tick_value_micro < MAX_TICK_VALUE_MICRO:
+    if not MIN_TICK_VALUE_MICRO <= command.tick_value_micro < MAX_TICK_VALUE_MICRO:
         return Reject(SPEC_OUT_OF_BOUNDS, 6)
     return None
 

@@ -31,6 +31,11 @@ from settlement import records
 
 Emit = Callable[[events.Event], None]
 
+EPOCHS = 1 << 24
+"""A record counts epochs round (docs/protocol.md, 4: u24)."""
+MAX_ACCRUAL_MICRO = MAX_VALUE_MICRO // 2
+"""Where funding may bring an accrual, so that with any mark and move it stays below 2^34."""
+
 
 def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
     # CHECK
@@ -46,9 +51,10 @@ def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
     state.portfolio.sweep(number)
     # EMIT
     epoch = marks.epochs[number]
+    round_epoch = epoch % EPOCHS
     state.record(records.index_updated_record(number, command.index_micro, time_s))
     for expiry, forward, a, b, rho, m, sigma in command.marks:
-        record = records.mark_updated_record(expiry, forward, a, b, rho, m, sigma, epoch)
+        record = records.mark_updated_record(expiry, forward, a, b, rho, m, sigma, round_epoch)
         state.record(record)
     _record_accruals(state, moved)
     emit(events.MarksUpdated(number, command.index_micro, epoch))
@@ -87,8 +93,8 @@ def accrue_funding(state: State, command: AccrueFunding, emit: Emit) -> None:
         reject = Reject(UNKNOWN_INSTRUMENT, number, len(state.instruments))
     elif state.instruments[number].kind != PERPETUAL:
         reject = Reject(NOT_LINEAR, number)
-    elif abs(command.rate_micro) >= MAX_VALUE_MICRO:
-        reject = Reject(AMOUNT_OUT_OF_RANGE, command.rate_micro, MAX_VALUE_MICRO - 1)
+    elif abs(state.marks.accrual_micro[number] - command.rate_micro) > MAX_ACCRUAL_MICRO:
+        reject = Reject(AMOUNT_OUT_OF_RANGE, command.rate_micro, MAX_ACCRUAL_MICRO)
     if reject is not None:
         refuse(emit, reject)
         return

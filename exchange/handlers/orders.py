@@ -79,8 +79,8 @@ def place_order(state: State, command: PlaceOrder, emit: Emit) -> None:
     if isinstance(placement, Reject):
         refuse(emit, placement, signed.account, command.order_hash)
         return
-    # MARGIN and MATCH: plan
-    plan = _plan(state, placement)
+    # MARGIN and MATCH: plan; a post-only order takes nothing, from its legs' books neither
+    plan = Plan() if signed.flags & POST_ONLY else _plan(state, placement)
     reject = _check_plan(state, signed, placement, plan)
     if reject is not None:
         state.portfolio.drop()

@@ -108,6 +108,15 @@ def test_a_batch_takes_the_place_of_a_cheaper_transaction_that_is_stuck(manual: 
     assert node.nonce(OPERATOR.address) == nonce + 1
 
 
+def test_a_batch_is_taken_after_the_chain_slept(chain: Chain) -> None:
+    """No block for a day: it is not the newest block's time that counts, but the next one's."""
+    chain.node.request("evm_increaseTime", 86_400)
+    batch = next_batch(chain)
+    later_s = batch.header.time_s + 86_400
+    post(chain, batch._replace(header=batch.header._replace(time_s=later_s)))
+    assert chain.batch_count() == 1
+
+
 def test_a_members_transaction_queues_behind_one_that_waits(manual: Devnet) -> None:
     """It may be from another wallet of the same person: nothing is replaced behind their back."""
     node = Node(manual.url)

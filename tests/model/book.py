@@ -4,18 +4,12 @@ Holds: one list of orders for each price and side, first come first. Nothing is 
 could be added up.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sortedcontainers import SortedDict
 
 from matching.book import Book, Level, orders_of
 from matching.orders import BUY, SELL, Order
-
-if TYPE_CHECKING:
-    Prices = SortedDict[int, list["SlowOrder"]]
 
 Contents = list[list[tuple[int, int, list[tuple[int, int]]]]]
 """For bids and asks, best first: price, lots in all, and (order, lots left) of each order."""
@@ -34,7 +28,7 @@ class SlowOrder:
 class SlowBook:
     def __init__(self, tick_micro: int) -> None:
         self.tick_micro = tick_micro
-        self.sides: list[Prices] = [SortedDict(), SortedDict()]
+        self.sides: list[dict[int, list[SlowOrder]]] = [SortedDict(), SortedDict()]
 
     def add(self, order: SlowOrder) -> None:
         self.sides[order.side].setdefault(order.price_ticks, []).append(order)
