@@ -1,0 +1,13 @@
+"""The exchange: the service around the engine, and the engine itself.
+
+commands, events, codec    what can happen, what happened, their bytes
+state, engine, handlers    apply(state, command) -> events
+invariants                 what must hold after every command
+journal, sequencer         every command durable before it is applied
+service, venue, views      the exchange as its doors see it; read_model: histories
+gateway_rpc, gateway_fix   the doors; client, wallet, drafting: a trader's side of one
+settler, host, home        the chain's side, the whole process, the directory it lives in
+founding, operating        a new exchange, a running one
+audit, auditing            is it all one story?
+demo, bench, cli           what a newcomer sees
+"""

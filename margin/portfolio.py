@@ -475,7 +475,7 @@ def position_values(rows: list[int], numbers: list[int], lots: list[int], values
     """Scenario values of many portfolios: int64[portfolios, 119]. Portfolio i holds lots[k] of
     instrument numbers[k] for rows[i] <= k < rows[i + 1].
     """
-    matrix = csr_array(
+    matrix: Any = csr_array(  # scipy's arrays carry no element types
         (
             np.array(lots, dtype=np.int64),
             np.array(numbers, dtype=np.int64),
@@ -483,8 +483,7 @@ def position_values(rows: list[int], numbers: list[int], lots: list[int], values
         ),
         shape=(len(rows) - 1, len(values)),
     )
-    product: Any = matrix @ values  # scipy has no types for this
-    return product
+    return matrix @ values
 
 
 def _against(number: int, fills: Sequence[Fill]) -> Ruling:

@@ -13,7 +13,7 @@ from math import gcd
 from operator import mul
 from typing import Final
 
-MAX_SMALLEST: Final = 4_096
+MAX_SMALLEST: Final = 1_024
 """The work grows with the smallest step over the gcd of all steps: at most 127 where the legs'
 ticks are equal. Beyond this bound (ticks with hardly a common factor) the answer is None.
 """

@@ -107,9 +107,7 @@ class Layout:
             return False
         self._records += [PADDING_RECORD] * padding
         self._records += group
-        at_chunk_end = not len(self._records) % CHUNK_RECORDS
-        had_other = self._has_other and not needs_chunk
-        self._has_other = not at_chunk_end and (had_other or not is_mark)
+        self._has_other = not is_mark or (self._has_other and not needs_chunk)
         return True
 
     def closed(self, time_s: int) -> list[bytes]:

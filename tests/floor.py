@@ -123,13 +123,15 @@ class Floor:
             self.events.append(encode_event(event))
             assert decode_event(self.events[-1]) == event
         if self.watched:
-            assert check(self.state) == [], f"after {command}"
+            broken = check(self.state)
+            assert not broken, f"after {command}: {broken}"
             refused = any(isinstance(event, CommandRejected) for event in events)
             if refused:
                 assert len(events) == 1, "a refused command has one event"
                 assert state_hash(self.state) == before, f"a trace of the refused {command}"
             if not isinstance(command, MOVES_MARKS):
-                assert margin_kept(excesses, self.state) == [], f"after {command}"
+                broken = margin_kept(excesses, self.state)
+                assert not broken, f"after {command}: {broken}"
         return events
 
     def excesses(self) -> dict[int, int]:
@@ -258,23 +260,29 @@ class Floor:
 
     def submit(self, order: Order, signer: bytes | None = None) -> tuple[Event, ...]:
         signer = owner_of(order.account) if signer is None else signer
-        return self.send(
-            c.PlaceOrder(self.time_ns, order, order_hash(order), signer, NO_SIGNATURE)
-        )
+        return self.send(c.PlaceOrder(self.time_ns, order, order_hash(order), signer, NO_SIGNATURE))
 
     def buy(
-        self, account: int, price: int, lots: int, legs: int | Sequence[tuple[int, int]], **more: object
+        self,
+        account: int,
+        price: int,
+        lots: int,
+        legs: int | Sequence[tuple[int, int]],
+        **more: object,
     ) -> tuple[Event, ...]:
         return self.submit(self.sign(account, BUY, price, lots, legs, **more))  # type: ignore
 
     def sell(
-        self, account: int, price: int, lots: int, legs: int | Sequence[tuple[int, int]], **more: object
+        self,
+        account: int,
+        price: int,
+        lots: int,
+        legs: int | Sequence[tuple[int, int]],
+        **more: object,
     ) -> tuple[Event, ...]:
         return self.submit(self.sign(account, SELL, price, lots, legs, **more))  # type: ignore
 
-    def cancel(
-        self, account: int, hash_: bytes, signer: bytes | None = None
-    ) -> tuple[Event, ...]:
+    def cancel(self, account: int, hash_: bytes, signer: bytes | None = None) -> tuple[Event, ...]:
         signer = owner_of(account) if signer is None else signer
         return self.send(c.CancelOrder(self.time_ns, account, hash_, signer, NO_SIGNATURE))
 
@@ -322,7 +330,9 @@ class Floor:
         return max(price // tick, 1) * tick
 
 
-def open_floor(accounts: int = 3, cash_micro: int = 50_000_000_000, *, watched: bool = True) -> Floor:
+def open_floor(
+    accounts: int = 3, cash_micro: int = 50_000_000_000, *, watched: bool = True
+) -> Floor:
     """BTC and ETH with the instruments named above, marked, and accounts with cash."""
     floor = Floor(watched=watched)
     floor.genesis()

@@ -39,6 +39,7 @@ MAX_BACKLOG_BYTES: Final = 4 << 20
 """Output that a session may leave unread."""
 
 _TICK_S: Final = 0.25
+_LINGER_S: Final = 5
 _CHUNK_BYTES: Final = 1 << 16
 _COMP_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 
@@ -142,7 +143,9 @@ class FixServer:
         except (TimeoutError, ConnectionError) as error:
             _log.info("a connection ended: %s", error or "timed out")
         finally:
-            writer.transport.abort() if writer.is_closing() else writer.close()
+            # What is still in the socket's buffer may leave, for a while.
+            writer.close()
+            asyncio.get_running_loop().call_later(_LINGER_S, writer.transport.abort)
 
 
 async def _first_message(reader: asyncio.StreamReader) -> tuple[Message, bytes] | None:
@@ -279,6 +282,7 @@ class Line:
                     writer.write(data)
                     await writer.drain()
                 if self._is_ending:
+                    writer.close()  # Whoever waits for bytes is told that none will come.
                     return
         except ConnectionError:
             self._is_ending = True
@@ -303,9 +307,6 @@ class Line:
         """Time passed."""
         if self._writer is not None and not self._is_ending:
             self._take(self._session.tick(self._clock()))
-            if self._is_ending:
-                # Whoever waits for bytes is told that none will come.
-                asyncio.get_running_loop().call_later(1, self._writer.close)
         self._flush()
 
     async def finish(self) -> None:

@@ -75,7 +75,7 @@ class Walk:
         self._data = data
         self.size = len(data)
         self.sequence = sequence
-        self.chain_hash = chain_hash
+        self.chain_hash: bytes = chain_hash
         self.offset = 0
         self.broken: Break | None = None
 

@@ -63,7 +63,7 @@ class Journal:
         self._frames: list[bytes] = []
         self._frames_bytes = 0
         self._sequence = 0
-        self._chain_hash = GENESIS_CHAIN_HASH
+        self._chain_hash: bytes = GENESIS_CHAIN_HASH
         self._durable_sequence = 0
         self._durable_chain_hash = GENESIS_CHAIN_HASH
         self._failure: str | None = None

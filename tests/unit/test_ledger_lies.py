@@ -316,6 +316,7 @@ LIES = [
     Lie("a correlation above one", rule.MARK_OUT_OF_BOUNDS, None, marked(rho=(1 << 30) + 1)),
     Lie("a smile without width", rule.MARK_OUT_OF_BOUNDS, None, marked(sigma=0)),
     Lie("an older epoch", rule.EPOCH_FELL, None, marked(epoch=8), (marked(epoch=9),)),
+    Lie("an epoch half round", rule.EPOCH_FELL, None, marked(epoch=1 + (1 << 23))),
     Lie("an accrual of nothing", rule.UNKNOWN_INSTRUMENT, None, accrual_updated_record(77, 0, 1)),
     Lie("an option accrues", rule.NOT_LINEAR, None, accrual_updated_record(CALL, 1, 1)),
     Lie(

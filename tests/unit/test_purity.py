@@ -20,6 +20,7 @@ CORE: Final = (
     "exchange/__init__.py",
     "exchange/engine.py",
     "exchange/state.py",
+    "exchange/expiry_schedule.py",
     "exchange/handlers/**/*.py",
     "exchange/commands.py",
     "exchange/events.py",

@@ -155,6 +155,12 @@ def test_a_leaf_that_is_there_cannot_be_proved_absent_by_another_off_its_path():
         assert not proves_absence(tree.root(), 21, tree.proof(other)) or other == 21
 
 
+def test_a_leaf_that_an_operator_put_off_its_path_proves_no_absence():
+    """Under a root that no tree has: 1 stands left, where keys with a zero bit belong."""
+    misplaced = node(leaf_hash(1, b"a"), leaf_hash(3, b"b"))
+    assert not proves_absence(misplaced, 0, Proof((leaf_hash(3, b"b"),), (1, b"a")))
+
+
 def test_an_inner_node_does_not_pass_for_a_leaf():
     tree = big_tree()
     left, right = tree.proof(1).siblings[-1], tree.proof(0).siblings[-1]
