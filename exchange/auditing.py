@@ -6,9 +6,11 @@ fail.
 Never: judges (`audit.py` does).
 """
 
-from collections.abc import Generator, Iterator
+import shutil
+from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,13 +19,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from exchange.audit import AuditReport, OnChain, audit, read_chain
+from exchange.audit import AuditReport, audit_published
 from exchange.devnet import AnvilMissing, Devnet, DevnetFailed
 from exchange.home import Home, HomeError
-from exchange.journal import Entry, JournalDamaged, JournalError, read_journal
+from exchange.journal import JournalDamaged, JournalError, read_journal
+from exchange.journal.frames import HEAD_BYTES
 from exchange.symbols import cash_text
 from settlement.chain import BatchUnreadable, Chain
-from settlement.node import ChainUnavailable, Node
+from settlement.node import ChainUnavailable, Node, Reverted
 
 CHAIN_STATE = "chain.json"
 
@@ -73,44 +76,54 @@ class AuditRequest(NamedTuple):
 
 def run_audit(request: AuditRequest, *, show_progress: bool) -> AuditReport:
     """Reads the chain, audits the journal. Raises AuditImpossible."""
+    address = "0x" + request.settlement.hex()
     try:
         with _running_chain(request) as rpc:
-            on_chain = read_chain(Chain(Node(rpc), request.settlement))
+            chain = Chain(Node(rpc), request.settlement)
+            return _audit_with_progress(request.journal, chain, show_progress)
     except ChainUnavailable as error:
-        raise AuditImpossible(f"the chain at {request.rpc} does not answer: {error}") from None
+        raise AuditImpossible(f"the chain at {request.rpc} cannot be read: {error}") from None
+    except Reverted as error:
+        raise AuditImpossible(f"{address} is no Settlement contract: {error}") from None
     except BatchUnreadable as error:
         return _fail_early(f"{error}", error.number)
-    except (AnvilMissing, DevnetFailed) as error:
-        raise AuditImpossible(str(error)) from None
-    try:
-        return _audit_with_progress(request.journal, on_chain, show_progress)
     except JournalDamaged as error:
         return _fail_early(f"the journal is damaged: {error}", None)
-    except JournalError as error:
+    except (AnvilMissing, DevnetFailed, JournalError) as error:
         raise AuditImpossible(str(error)) from None
 
 
 @contextmanager
 def _running_chain(request: AuditRequest) -> Generator[str]:
-    """The chain's URL; a demo's chain that was stopped is started from its state."""
-    if request.chain_state is None or _answers(request.rpc):
+    """The chain's URL. A demo's chain that was stopped is started from a copy of its state: an
+    audit changes nothing.
+    """
+    if request.chain_state is None or _stands_at(request.rpc, request.settlement):
         yield request.rpc
         return
-    with Devnet(state_file=request.chain_state) as devnet:
-        yield devnet.url
+    with TemporaryDirectory(prefix="straddle-audit-") as scratch:
+        state = Path(scratch) / CHAIN_STATE
+        try:
+            shutil.copyfile(request.chain_state, state)
+        except OSError as error:
+            raise AuditImpossible(
+                f"{request.chain_state} cannot be read: {error.strerror}"
+            ) from None
+        with Devnet(state_file=state) as devnet:
+            yield devnet.url
 
 
-def _answers(rpc: str) -> bool:
+def _stands_at(rpc: str, settlement: bytes) -> bool:
+    """Whether the contract's own chain answers there; another demo's may have the port now."""
     if urlsplit(rpc).hostname not in ("127.0.0.1", "localhost"):
         return True
     try:
-        Node(rpc, timeout_s=2.0).chain_id()
+        return Node(rpc, timeout_s=2.0).code(settlement) != b""
     except ChainUnavailable:
         return False
-    return True
 
 
-def _audit_with_progress(directory: Path, on_chain: OnChain, show: bool) -> AuditReport:
+def _audit_with_progress(directory: Path, chain: Chain, show: bool) -> AuditReport:
     total = sum(path.stat().st_size for path in directory.glob("segment-*.journal"))
     bar = Progress(
         TextColumn("auditing"),
@@ -123,13 +136,11 @@ def _audit_with_progress(directory: Path, on_chain: OnChain, show: bool) -> Audi
     with bar if show else nullcontext():
         task = bar.add_task("audit", total=total, size=f"{total / 1e6:.1f} MB")
 
-        def entries() -> Iterator[Entry]:
-            for count, entry in enumerate(read_journal(directory)):
-                yield entry
-                if count % 256 == 0:
-                    bar.refresh()
-
-        report = audit(on_chain, entries(), lambda size: bar.advance(task, size + 48))
+        report = audit_published(
+            chain,
+            lambda: read_journal(directory),
+            lambda size: bar.advance(task, size + HEAD_BYTES),
+        )
         bar.update(task, completed=total)
     return report
 

@@ -16,17 +16,18 @@ from typing import Annotated, Final, NoReturn
 import msgspec
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 app: Final = typer.Typer(
     name="straddle",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help=(
         "Straddle, the open hybrid options exchange: matched in memory, margined at every fill,"
         " settled on chain, audited by anyone.\n\n"
-        "Try [bold]straddle demo[/bold] first."
+        "Try `straddle demo` first."
     ),
 )
 
@@ -45,7 +46,10 @@ def main() -> None:
 
 
 def _fail(text: str) -> NoReturn:
-    Console(stderr=True, highlight=False).print(f"[red]straddle:[/red] {text}", soft_wrap=True)
+    told = " ".join(text.split())
+    Console(stderr=True, highlight=False).print(
+        f"[red]straddle:[/red] {escape(told)}", soft_wrap=True
+    )
     raise typer.Exit(CANNOT)
 
 
@@ -69,7 +73,7 @@ def _root(
     pass
 
 
-@app.command()
+@app.command(epilog="Example: `straddle demo --seconds 20 --json`")
 def demo(
     seconds: Annotated[
         float, typer.Option(min=3, max=3_600, help="How long the takers trade.")
@@ -127,7 +131,13 @@ def demo(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(
+    epilog=(
+        "Examples: `straddle audit --data straddle-data/demo-20261120-120000`, or with nothing but"
+        " what is public: `straddle audit --rpc http://127.0.0.1:8545 --settlement 0x..."
+        " --journal DIR --json`"
+    )
+)
 def audit(
     rpc: RpcOption = None,
     settlement: Annotated[
@@ -169,7 +179,7 @@ def audit(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog="Example: `straddle bench signatures --json`")
 def bench(
     only: Annotated[
         list[str] | None,
@@ -201,7 +211,12 @@ def bench(
                 )
 
 
-@app.command()
+@app.command(
+    epilog=(
+        "Example: `straddle deploy --rpc http://127.0.0.1:8545 --data my-exchange"
+        " --operator-key operator.key`"
+    )
+)
 def deploy(
     rpc: Annotated[str, typer.Option(help="URL of the chain's node.")],
     data: Annotated[Path, typer.Option(help="Directory to make: the exchange will live there.")],
@@ -223,7 +238,7 @@ def deploy(
     _print_json(site)
 
 
-@app.command()
+@app.command(epilog="Example: `straddle serve --data my-exchange`")
 def serve(
     data: Annotated[Path, typer.Option(help="Directory of the exchange.")],
     rpc_port: Annotated[
@@ -245,7 +260,7 @@ def serve(
         raise typer.Exit(0) from None
 
 
-@app.command()
+@app.command(epilog="Example: `straddle chain --data straddle-data/demo-20261120-120000`")
 def chain(
     data: Annotated[Path, typer.Option(help="Directory that a demo left.")],
 ) -> None:

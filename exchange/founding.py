@@ -43,6 +43,7 @@ def found(
     deployed. Raises ChainUnavailable, HomeError.
     """
     terms = terms or Terms()
+    home.prepare()  # before anything is paid for
     node = Node(rpc)
     operator = address_of(operator_key)
     token = token or deploy_mock_usdc(node, operator_key)

@@ -66,15 +66,25 @@ class Home:
     def fix(self) -> Path:
         return self.directory / "fix"
 
-    def create(self, site: Site, operator_key: bytes) -> None:
-        """Writes site and key into a directory that holds no exchange yet."""
-        path = self.directory / "exchange.json"
-        if path.exists():
+    def prepare(self) -> None:
+        """Makes the directory, if it is not there; it may hold no exchange. Raises HomeError."""
+        if (self.directory / "exchange.json").exists():
             raise HomeError(f"{self.directory} holds an exchange already; choose another directory")
-        self.directory.mkdir(parents=True, exist_ok=True)
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HomeError(f"{self.directory} cannot be made: {error.strerror}") from None
+        if not os.access(self.directory, os.W_OK):
+            raise HomeError(f"{self.directory} cannot be written to")
+
+    def create(self, site: Site, operator_key: bytes) -> None:
+        """Writes site and key into a directory that holds no exchange yet. Raises HomeError."""
+        self.prepare()
+        path = self.directory / "exchange.json"
         key_path = self.directory / "operator.key"
         descriptor = os.open(key_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
+            os.fchmod(descriptor, 0o600)  # it may have been there, open to others
             file.write(operator_key.hex() + "\n")
         path.write_bytes(msgspec.json.format(msgspec.json.encode(site)) + b"\n")
 

@@ -18,6 +18,7 @@ from exchange.gateway_fix.server import FixDoorError
 from exchange.home import Home, HomeError, Site
 from exchange.host import Host, Ports
 from exchange.journal import JournalError
+from exchange.sequencer import SequencerStopped
 from exchange.service import JournalUnreadable
 from exchange.snapshot_chain import listing_commands, marks_at
 from settlement.node import ChainUnavailable, Reverted, address_of
@@ -51,38 +52,47 @@ async def serve_exchange(data: Path, rpc_port: int, fix_port: int) -> None:
         host = Host(home, Ports(rpc_port, fix_port))
     except (HomeError, JournalError, JournalUnreadable) as error:
         raise OperatingError(str(error)) from None
-    state = host.exchange.state
-    sys.stderr.write(f"replayed {state.sequence:,} commands\n")
-    async with host:
-        try:
-            await open_journal(
-                host.exchange, host.site, address_of(home.operator_key()), listing_commands
-            )
-            await host.open_doors()
-        except (OSError, FixDoorError) as error:
-            raise OperatingError(f"a door cannot open: {error}; choose another port") from None
-        sys.stderr.write(
-            f"WebSocket {host.rpc.url}, FIX 127.0.0.1:{host.fix_port}, chain {host.site.rpc}\n"
-        )
-        stopped = asyncio.Event()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError):
-                asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-        await _until_stopped(host, stopped)
+    sys.stderr.write(f"replayed {host.exchange.state.sequence:,} commands\n")
+    sequencer = host.exchange.sequencer
+    try:
+        async with host:
+            await _serve(host, address_of(home.operator_key()))
+    except (JournalError, SequencerStopped) as error:
+        raise OperatingError(
+            f"the exchange stopped itself: {sequencer.failure or error}"
+        ) from error
+
+
+async def _serve(host: Host, operator: bytes) -> None:
+    """From the first command to the signal that ends it."""
+    await open_journal(host.exchange, host.site, operator, listing_commands)
+    try:
+        await host.open_doors()
+    except (OSError, FixDoorError) as error:
+        raise OperatingError(f"a door cannot open: {error}; choose another port") from None
+    sys.stderr.write(
+        f"WebSocket {host.rpc.url}, FIX 127.0.0.1:{host.fix_port}, chain {host.site.rpc}\n"
+    )
+    stopped = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(name, stopped.set)
+    await _until_stopped(host, stopped)
 
 
 async def _until_stopped(host: Host, stopped: asyncio.Event) -> None:
-    """Keeps the marks fresh until a signal, or until the sequencer fails."""
+    """Keeps the marks fresh until a signal; raises SequencerStopped where the sequencer fails."""
     failed = asyncio.create_task(host.exchange.sequencer.failed.wait())
     asked = asyncio.create_task(stopped.wait())
-    while not asked.done() and not failed.done():
-        await host.exchange.submit(lambda time_ns, _: marks_at(time_ns))
-        await asyncio.wait(
-            (asked, failed), timeout=MARKS_EVERY_S, return_when=asyncio.FIRST_COMPLETED
-        )
-    if failed.done():
-        raise OperatingError(f"the exchange stopped itself: {host.exchange.sequencer.failure}")
-    failed.cancel()
+    try:
+        while not asked.done() and not failed.done():
+            await host.exchange.submit(lambda time_ns, _: marks_at(time_ns))
+            await asyncio.wait(
+                (asked, failed), timeout=MARKS_EVERY_S, return_when=asyncio.FIRST_COMPLETED
+            )
+    finally:
+        asked.cancel()
+        failed.cancel()
 
 
 def serve_chain(data: Path) -> None:

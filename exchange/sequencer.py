@@ -15,7 +15,7 @@ from exchange.codec import encode_command
 from exchange.commands import Command
 from exchange.engine import apply
 from exchange.events import Event
-from exchange.journal import Journal, JournalError
+from exchange.journal import Journal
 from exchange.state import State
 
 MAX_WAITING: Final = 10_000
@@ -92,10 +92,10 @@ class Sequencer:
     async def run(self) -> None:
         """Serves until `stop`, or until something breaks that must not go on."""
         running = True
-        group: list[_Pending] = []
+        drafts: list[_Draft | None] = []
         try:
             while running:
-                drafts: list[_Draft | None] = [await self._waiting.get()]
+                drafts = [await self._waiting.get()]
                 while not self._waiting.empty() and len(drafts) < MAX_GROUP:
                     drafts.append(self._waiting.get_nowait())
                 running = None not in drafts
@@ -105,16 +105,9 @@ class Sequencer:
                     await asyncio.to_thread(self._journal.write, taken)
                     for pending in group:
                         self._apply(pending)
-            self._end("the exchange was stopped", group)
-        except (
-            JournalError,
-            AssertionError,
-            ArithmeticError,
-            LookupError,
-            TypeError,
-            ValueError,
-        ) as error:
-            self._end(f"{type(error).__name__}: {error}", group)
+            self._end("the exchange was stopped", drafts)
+        except BaseException as error:  # nobody may be left waiting, whatever it was
+            self._end(f"{type(error).__name__}: {error}", drafts)
             self.failed.set()
             raise
 
@@ -131,14 +124,12 @@ class Sequencer:
         if not pending.answer.done():
             pending.answer.set_result(applied)
 
-    def _end(self, why: str, group: list[_Pending]) -> None:
-        """Tells everyone who still waits."""
+    def _end(self, why: str, taken: list[_Draft | None]) -> None:
+        """Tells everyone who still waits, those of the group that was under way too."""
         self.failure = why
-        answers = [pending.answer for pending in group]
+        drafts = list(taken)
         while not self._waiting.empty():
-            draft = self._waiting.get_nowait()
-            if draft is not None:
-                answers.append(draft.answer)
-        for answer in answers:
-            if not answer.done():
-                answer.set_exception(SequencerStopped(why))
+            drafts.append(self._waiting.get_nowait())
+        for draft in drafts:
+            if draft is not None and not draft.answer.done():
+                draft.answer.set_exception(SequencerStopped(why))

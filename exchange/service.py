@@ -82,11 +82,11 @@ class Exchange:
         self._listeners: dict[int, Listener] = {}
         self._next_listener = 0
         self._separator = b""
-        for entry in journal.read():
-            command = decode_command(entry.payload)
-            if isinstance(command, Reject):
-                raise JournalUnreadable(f"sequence {entry.sequence}: {command.message}")
-            self._learn(entry.sequence, command.time_ns, apply(self.state, command))
+        try:
+            self._replay()
+        except BaseException:
+            journal.close()
+            raise
         self.sequencer = Sequencer(self.state, journal, clock, self._on_applied)
         self._task: asyncio.Task[None] | None = None
 
@@ -103,6 +103,16 @@ class Exchange:
         be opened or is damaged, JournalUnreadable where it is not ours.
         """
         return cls(Journal.open(directory, fsync=fsync), operator, clock)
+
+    def _replay(self) -> None:
+        for entry in self.journal.read():
+            command = decode_command(entry.payload)
+            if isinstance(command, Reject):
+                raise JournalUnreadable(
+                    f"the journal {self.journal.directory} cannot be replayed: entry"
+                    f" {entry.sequence}: {command.message}"
+                )
+            self._learn(entry.sequence, command.time_ns, apply(self.state, command))
 
     # RUNNING
 

@@ -9,6 +9,7 @@ Never: touches the state; gives up; posts a batch before the ones before it.
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -26,9 +27,10 @@ from exchange.sequencer import Applied, Build
 from exchange.state import State
 from settlement.batch import Batch, decode_batch
 from settlement.chain import ACCOUNT_OPENED, DEPOSITED, Chain, InboxEntry
-from settlement.node import ChainUnavailable
+from settlement.node import ChainUnavailable, Reverted
 
 _LONGEST_WAIT_S: Final = 10.0
+_log = logging.getLogger(__name__)
 
 _Value = TypeVar("_Value")
 
@@ -80,15 +82,19 @@ class Settler:
             group.create_task(self._cut_batches())
 
     async def _repeat(self, step: Callable[[], Awaitable[None]]) -> None:
-        """A step every poll; after the chain failed to answer, at growing intervals."""
+        """A step every poll; after the chain failed to answer, or refused, at growing
+        intervals.
+        """
         wait_s = self._pace.poll_seconds
         while True:
             try:
                 await step()
                 self.is_up = True
                 wait_s = self._pace.poll_seconds
-            except ChainUnavailable as error:
-                self.is_up = False
+            except (ChainUnavailable, Reverted) as error:
+                self.is_up = isinstance(error, Reverted)
+                if str(error) != self.last_error:
+                    _log.warning("settlement waits: %s", error)
                 self.last_error = str(error)
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
             await asyncio.sleep(wait_s)

@@ -22,13 +22,14 @@ def call_micro(forward_micro: int, strike_micro: int, k_q30: int, deviation_q30:
     """Price of a call in micro-USDC per lot, rounded to nearest; `deviation_q30` >= 1.
 
     Forward and strike below 2^34 and |k| below 8, so that k x 2^30 and a price x 2^29 fit 63 bits.
+    Rounding may bring a price below its intrinsic value, never above the forward: N is at most 1.
     """
     d1 = (-k_q30 << 30) // deviation_q30 + (deviation_q30 >> 1)
     d2 = d1 - deviation_q30
     n1 = normal_q29(max(_LOWEST, min(d1, LIMIT_Q30)))
     n2 = normal_q29(max(_LOWEST, min(d2, LIMIT_Q30)))
     price = (forward_micro * n1 - strike_micro * n2 + HALF_Q29) >> 29
-    return min(max(price, forward_micro - strike_micro, 0), forward_micro)
+    return max(price, forward_micro - strike_micro, 0)
 
 
 def option_micro(

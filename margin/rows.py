@@ -96,7 +96,6 @@ def _call_values(
     headroom = forwards - strikes[:, None]
     np.maximum(calls, headroom, out=calls)
     np.maximum(calls, 0, out=calls)
-    np.minimum(calls, forwards, out=calls)
     return calls, headroom
 
 

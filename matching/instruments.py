@@ -161,8 +161,8 @@ def civil_from_days(days: int) -> tuple[int, int, int]:
 
 
 def decimal_text(numerator: int, denominator: int) -> str:
-    """An exact decimal of a ratio whose denominator divides a power of ten times the numerator;
-    no trailing zeros.
+    """A ratio as a decimal without trailing zeros: exact where it has at most 19 decimals (lots
+    that divide 1e16 see to that), cut there where it has more.
     """
     sign = "-" if numerator < 0 else ""
     whole, rest = divmod(abs(numerator), denominator)

@@ -128,7 +128,8 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     NOT_YOUR_ORDER: ("not your order", "the order belongs to account {allowed}, not {got}"),
     PRICE_OUT_OF_RANGE: (
         "price out of range",
-        "limit price {got} micro-USDC; its size must not pass {allowed}",
+        "limit price {got} micro-USDC; its size must not pass {allowed}, and of a single "
+        "instrument it is above 0",
     ),
     PRICE_OFF_TICK: (
         "price off tick",
@@ -208,7 +209,7 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     ),
     SIGNATURE_HIGH_S: (
         "signature high s",
-        "s lies in the upper half of the order; negate it and flip v",
+        "s lies in the upper half of the curve's order; negate it and flip v",
     ),
     SIGNATURE_WRONG_V: ("signature wrong v", "v is {got}; use 27 or 28"),
     SIGNATURE_ZERO: ("signature zero", "r or s is zero; sign the digest"),

@@ -256,8 +256,19 @@ def first_difference(ours: bytes, theirs: bytes) -> Divergence | None:
             account = account_of(their)
             if account is None:
                 account = account_of(our)
-            return Divergence(_differs("record", their, our), at // CHUNK_RECORDS, at, account)
+            return Divergence(_records_differ(their, our), at // CHUNK_RECORDS, at, account)
     return None
+
+
+def _records_differ(posted: bytes, due: bytes) -> str:
+    """The first field that differs, where both are records of one kind; else their bytes."""
+    got, expected = decode(posted), decode(due)
+    if type(got) is type(expected) and not isinstance(got, Malformed):
+        for name, value in expected._asdict().items():
+            other = getattr(got, name)
+            if other != value:
+                return _differs(f"{name} of {type(got).__name__}", other, value)
+    return _differs("record", posted, due)
 
 
 def account_of(record: bytes) -> int | None:
@@ -271,7 +282,7 @@ def account_of(record: bytes) -> int | None:
 
 def _differs(what: str, posted: bytes | int, due: bytes | int) -> str:
     got, expected = (v.hex() if isinstance(v, bytes) else v for v in (posted, due))
-    return f"{what} is {got}; it follows {expected}"
+    return f"{what} is {got}; {expected} follows"
 
 
 # BYTES

@@ -94,6 +94,7 @@ class Floor:
         self.state = State()
         self.time_ns = START_S * NS
         self.journal: list[bytes] = []
+        self.accepted: list[Command] = []
         self.events: list[bytes] = []
         self.watched = watched
         self._salt = 0
@@ -122,6 +123,8 @@ class Floor:
         for event in events:
             self.events.append(encode_event(event))
             assert decode_event(self.events[-1]) == event
+        if was_accepted(events):
+            self.accepted.append(command)
         if self.watched:
             broken = check(self.state)
             assert not broken, f"after {command}: {broken}"

@@ -28,7 +28,6 @@ library Black76 {
             int256 n2 = d2 > -Normal.LIMIT_Q30 ? Normal.normalQ29(nodes, d2) : int256(0);
             price = (forward * n1 - strike * n2 + (1 << 28)) >> 29;
             if (price < least) return least;
-            if (price > forward) return forward;
         }
     }
 

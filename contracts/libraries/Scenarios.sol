@@ -92,8 +92,9 @@ library Scenarios {
         unchecked {
             option.k = FixedPoint.lnQ30(strikeMicro) - expiry.lnForward;
             option.same = Svi.deviationQ30(option.k, expiry.mark);
-            option.up = _atLeastOne((option.same * expiry.up) >> 30);
-            option.down = _atLeastOne((option.same * expiry.down) >> 30);
+            option.up = (option.same * expiry.up) >> 30;
+            option.down = (option.same * expiry.down) >> 30;
+            if (option.down < 1) option.down = 1;
         }
     }
 
@@ -225,9 +226,5 @@ library Scenarios {
         unchecked {
             return scenario < FIRST_TAIL ? scenario / 3 : scenario - FIRST_TAIL + MOVES_COUNT;
         }
-    }
-
-    function _atLeastOne(int256 deviation) private pure returns (int256) {
-        return deviation < 1 ? int256(1) : deviation;
     }
 }

@@ -9,7 +9,7 @@ Never: touches the exchange.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from exchange.audit import AuditReport, OnChain, audit, read_chain
+from exchange.audit import AuditReport, audit_published, read_chain
 from exchange.home import Home
 from exchange.journal import read_journal
 from settlement.batch import CHUNK_RECORDS, Batch, cut, verify_batch
@@ -85,10 +85,9 @@ def _chunks(records: Sequence[bytes]) -> list[list[bytes]]:
     return [chunk for chunk in kept if chunk]
 
 
-def audit_home(chain: Chain, home: Home) -> tuple[AuditReport, OnChain]:
+def audit_home(chain: Chain, home: Home) -> AuditReport:
     """An audit from nothing but the chain and the published journal."""
-    on_chain = read_chain(chain)
-    return audit(on_chain, read_journal(home.journal)), on_chain
+    return audit_published(chain, lambda: read_journal(home.journal))
 
 
 def post_a_lie(
@@ -105,7 +104,7 @@ def post_a_lie(
     before = chain.node.request("evm_snapshot")
     try:
         chain.post_batch(key, *lie)
-        report, _ = audit_home(chain, home)
+        report = audit_home(chain, home)
     finally:
         chain.node.request("evm_revert", before)
     return Caught(honest.header.number, record, report)

@@ -282,7 +282,7 @@ async def _confirmed(stage: Stage) -> None:
 async def _audit(stage: Stage, teller: Teller) -> AuditReport:
     with teller.step("audit") as step:
         await _confirmed(stage)
-        report, _ = await asyncio.to_thread(audit_home, stage.chain, Home(stage.directory))
+        report = await asyncio.to_thread(audit_home, stage.chain, Home(stage.directory))
         step.say(
             f"{report.verdict}: {report.signatures:,} signatures, {report.batches} batches checked"
             + (f"; {report.reason}" if report.reason else "")

@@ -156,7 +156,7 @@ class Framer:
     def _pass_over(self, count: int, why: str) -> Garbled:
         """Drops a garbled message, or only its first byte where nobody knows how long it is."""
         del self._buffer[:count]
-        self._at_boundary = count > 1
+        self._at_boundary = True
         self._is_noted = True
         return Garbled(why)
 

@@ -94,6 +94,7 @@ class FixServer:
                 store = FileStore(path, fsync=fsync)
             self._lines[counterparty.comp_id, comp_id] = Line(self, config, store)
         self._server: asyncio.Server | None = None
+        self._is_stopped = False
         self._ticker: asyncio.Task[None] | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 9878) -> int:
@@ -110,6 +111,9 @@ class FixServer:
 
     async def stop(self) -> None:
         """Takes no more messages, answers those that were taken, and says goodbye."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
         if self._server is not None:
             self._server.close()
         if self._ticker is not None:

@@ -3,8 +3,8 @@
 The raw SVI of docs/margin.md, 1.2 is described by its least variance v and the slopes L and R of
 its wings (Gatheral & Jacquier 2014, arXiv:1204.0646, section 3): b = (L + R) / 2, rho = (R - L) /
 (R + L), a = v - sigma sqrt(L R). Then the bounds that rule out static arbitrage at the edges are a
-box: v >= 0, and 0 < L, R < 2, which is Lee's (2004) bound on the slope of total variance,
-b (1 + |rho|) <= 2. (The 4 that is sometimes seen bounds SSVI's theta phi, which is 2 b.)
+box: v >= 0, and 0 < L, R within Lee's (2004) bound on the slope of total variance, b (1 + |rho|)
+<= 2. (The 4 that is sometimes seen bounds SSVI's theta phi (1 + |rho|), and theta phi is 2 b.)
 
 Holds: a fitted mark is within the bounds of the door but for strikes too far for any smile
 (`svi.check_marks` has the last word); the same quotes give the same fit on one machine.
@@ -26,8 +26,11 @@ from matching.instruments import CALL
 Floats = NDArray[np.float64]
 
 _Q30: Final = float(1 << 30)
-_STEEPEST: Final = 1.999
-_WIDEST: Final = 1.9
+_STEEPEST: Final = 1.25
+_WIDEST: Final = 1.55
+"""Times the slope below 2, so that a = v - sigma sqrt(L R) fits i32."""
+_FARTHEST: Final = 1.9
+"""Largest |m| and least variance, for the same reason."""
 _PRIOR_WEIGHT: Final = 0.02
 """Pull towards an ordinary smile, in half-spreads: nothing where quotes speak, all where none do.
 Without it a short expiry's quotes are met as well by hyperbolas whose vertex is far outside."""
@@ -115,8 +118,8 @@ def fit_smile(observed: Observed, years: float) -> Smile:
     typical = min(float(np.sqrt(at_the_money)), 1.0)
     scale = np.array([at_the_money, 0.3 * typical, 0.3 * typical, typical, typical])
     ordinary = np.array([0.8 * at_the_money, 0.3 * typical, 0.3 * typical, 0.0, typical])
-    low = [0.0, 1e-9, 1e-9, max(float(k.min()) - typical, -_WIDEST), 1e-5]
-    high = [_WIDEST, _STEEPEST, _STEEPEST, min(float(k.max()) + typical, _WIDEST), _WIDEST]
+    low = [0.0, 1e-9, 1e-9, max(float(k.min()) - typical, -_FARTHEST), 1e-5]
+    high = [_FARTHEST, _STEEPEST, _STEEPEST, min(float(k.max()) + typical, _FARTHEST), _WIDEST]
     pull = np.diag(_PRIOR_WEIGHT / scale)[1:]
 
     def residuals(x: Floats) -> Floats:

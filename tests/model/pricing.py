@@ -191,6 +191,8 @@ SMILES: dict[str, tuple[int, Smile, int]] = {
     "a year": (1_003_027_000, smile_q30(-0.137, 0.263, -0.167, 0.1, 1.3), 29_664_482),
     "no variance": (955_915_600, (0, 0, 0, 0, 1), 7 * DAY),
     "a kink": (955_915_600, smile_q30(0.0, 0.01, 1.0, 0.0, 2.0**-30), 7 * DAY),
+    "below nothing": (955_915_600, (-118_953_637, 2_067_069_494, -731_888_017, 0, 84_447_698), DAY),
+    "nothing, at large": (((1 << 34) - 1) // 6, (0, 0, 0, 0, 1), 7 * DAY),
     "almost too wide": (955_915_600, smile_q30(1.999, 0.25, 0.0, 0.0, 1.0), 7 * DAY),
     "largest forward": (((1 << 34) - 1) // 6, SLOPING, DAY),
     "smallest forward": (1, SLOPING, DAY),
@@ -221,7 +223,7 @@ def vectors() -> dict[str, Any]:
         "deviation_q30": [
             {"k": k, "mark": [forward, *smile], "deviation": deviation_q30(k, smile)}
             for forward, smile, _ in SMILES.values()
-            for k in (-6 * ONE, -ONE, -1, 0, 1, ONE // 10, 6 * ONE)
+            for k in (-6 * ONE, -ONE, -1, 0, 1, ONE // 10, 6 * ONE, 78_667_958)
         ],
         "call_micro": [
             {"forward": f, "strike": x, "k": k, "deviation": s, "price": call_micro(f, x, k, s)}

@@ -112,28 +112,30 @@ def test_price_and_quantity_follow_the_canonical_form(
     assert exposure(legs, sign * units) == exposure(written, quantity)
 
 
-@given(separate_legs.filter(lambda legs: len(legs) > 1), tick_values)
+@given(
+    separate_legs.filter(lambda legs: len(legs) > 1),
+    st.lists(st.sampled_from([2_500, 5_000, 10_000]), min_size=MAX_LEGS, max_size=MAX_LEGS),
+)
 def test_the_tick_is_the_finest_that_whole_leg_ticks_make(
     written: Written, ticks: list[int]
 ) -> None:
     """Every net of whole leg ticks is a multiple of it, and perpetuals can make it itself."""
     legs, _, _ = canonical_legs(written)
-    shared = ticks[0]
     instruments = [
-        Instrument(number, PERPETUAL, BTC, None, 0, shared) for number in range(len(legs))
+        Instrument(number, PERPETUAL, BTC, None, 0, tick)
+        for number, tick in enumerate(ticks[: len(legs)])
     ]
     combo = Combo(1 << 24, instruments, [ratio for _, ratio in legs])
     assert all(step % combo.tick_micro == 0 for step in combo.steps_micro)
-    highest = 1 << 20
-    legs_of = len(instruments)
     prices = split_net_price(
         combo.tick_micro,
         combo.steps_micro,
-        [0] * legs_of,
-        [-highest] * legs_of,
-        [highest] * legs_of,
+        [0] * len(legs),
+        combo.lowest_ticks,
+        combo.highest_ticks,
     )
     assert prices is not None
+    assert sum(map(int.__mul__, prices, combo.steps_micro)) == combo.tick_micro
 
 
 @given(

@@ -75,12 +75,13 @@ accounts = st.integers(0, ACCOUNTS - 1)
 sides = st.integers(BUY, SELL)
 lots = st.one_of(st.integers(1, 12), st.integers(1, 12), st.integers(1, 600))
 lives = st.sampled_from((1, 60, 3_600, 3_600, 86_400, 30 * DAY_S))
+max_fees = st.sampled_from((HUGE_FEE, HUGE_FEE, HUGE_FEE, HUGE_FEE, 300_000, 0))
 recent = st.integers(0, 11)
 terms = st.builds(
     Terms,
     st.sampled_from((GTC, GTC, GTC, IOC, FOK)),
     st.sampled_from((False, False, True)),
-    st.sampled_from((HUGE_FEE, HUGE_FEE, HUGE_FEE, HUGE_FEE, 300_000, 0)),
+    max_fees,
     lives,
     st.one_of(st.none(), st.none(), st.none(), recent),
 )
@@ -145,9 +146,18 @@ class Life(RuleBasedStateMachine):
         permille=st.integers(1, 30),
         lots=lots,
         life_s=lives,
+        max_fee=max_fees,
     )
-    def quote(self, account: int, legs: Legs, permille: int, lots: int, life_s: int) -> None:
-        terms = Terms(life_s=life_s)
+    def quote(
+        self,
+        account: int,
+        legs: Legs,
+        permille: int,
+        lots: int,
+        life_s: int,
+        max_fee: int = HUGE_FEE,
+    ) -> None:
+        terms = Terms(life_s=life_s, max_fee_micro=max_fee)
         self.place(account, BUY, self.net_price(legs, -permille), lots, legs, terms)
         self.place(account, SELL, self.net_price(legs, permille), lots, legs, terms)
 
@@ -247,13 +257,20 @@ class Life(RuleBasedStateMachine):
     def pass_time(self, seconds: int) -> None:
         self.floor.advance(seconds)
 
-    @rule(expiry=st.integers(0, 3), percent=st.integers(70, 140), ahead=st.integers(0, 4))
-    def settle(self, expiry: int, percent: int, ahead: int) -> None:
-        """Now and then the expiry comes before it is settled."""
+    @rule(
+        expiry=st.integers(0, 3),
+        percent=st.integers(70, 140),
+        ahead=st.integers(0, 3),
+        touched=accounts,
+    )
+    def settle(self, expiry: int, percent: int, ahead: int, touched: int) -> None:
+        """Now and then the expiry comes before it is settled, and someone takes what it pays."""
         if not ahead and self.floor.time_s < MARCH:
             self.floor.advance(MARCH - self.floor.time_s)
         index = ETH_INDEX if expiry == 2 else BTC_INDEX
         self.floor.settle(expiry, *(index * (percent + k % 3) // 100 for k in range(30)))
+        if not ahead:
+            self.floor.withdraw(touched, 1)
 
     # BATCHES
 

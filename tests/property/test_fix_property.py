@@ -102,6 +102,13 @@ def hear(parts: list[bytes]) -> tuple[list[Event], bytes, tuple[int, int, State]
     return events, said, (store.next_incoming, store.next_outgoing, session.state)
 
 
+def fresh(said: bytes) -> list[bytes]:
+    """What was said for the first time. (What is said again is made as the socket takes it: two
+    requests that meet are answered by one range.)
+    """
+    return [part for part in said.split(b"8=FIX") if b"\x0143=Y\x01" not in part]
+
+
 def numbers(events: list[Event]) -> list[int]:
     return [event.sequence for event in events if isinstance(event, Application)]
 
@@ -133,8 +140,7 @@ def test_a_session_does_not_depend_on_how_the_bytes_come(data: bytes, places: li
         again, said_again, end_again = hear(parts)
         assert told(again) == told(events)
         assert end_again == end
-        # What is sent again is made as the socket takes it, so it may stand elsewhere.
-        assert sorted(said_again.split(b"8=FIX")) == sorted(said.split(b"8=FIX"))
+        assert fresh(said_again) == fresh(said)
 
 
 @given(conversations)

@@ -75,8 +75,7 @@ def test_days_of_any_year_follow_each_other(days: int) -> None:
 @given(st.integers(0, int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())))
 def test_an_expiry_is_named_by_its_day_in_utc(time_s: int) -> None:
     moment = datetime.fromtimestamp(time_s, UTC)
-    months = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
-    expected = f"{moment.day}{months[moment.month - 1]}{moment.year % 100:02}"
+    expected = f"{moment.day}{moment:%b%y}".upper()
     assert expiry_date(time_s) == expected
 
 

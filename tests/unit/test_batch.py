@@ -271,7 +271,7 @@ def test_a_batch_verifies_on_a_ledger_that_stands_where_it_began_and_brings_it_t
 def test_a_header_that_counts_otherwise_is_named(name: str):
     batch = made(small_exchange(), single(20))
     count = getattr(batch.header, name)
-    expected = Divergence(f"{name} is {count + 1}; it follows {count}")
+    expected = Divergence(f"{name} is {count + 1}; {count} follows")
     assert lying(batch, **{name: count + 1}) == expected
 
 

@@ -80,6 +80,13 @@ def test_a_length_that_is_no_number_is_garbled(length: bytes) -> None:
     assert good(b"8=FIX.4.4\x019=" + length + b"\x0135=0\x0110=000\x01" + data) == [data]
 
 
+def test_a_length_that_ends_within_a_field_is_wrong() -> None:
+    body = b"35=0\x0158=x"
+    data = b"8=FIX.4.4\x019=%d\x01" % len(body) + body
+    data += b"10=%03d\x01" % (sum(data) % 256)
+    assert good(data) == []
+
+
 def test_an_oversized_message_is_not_waited_for() -> None:
     data = message("0", 2)
     lie = b"8=FIX.4.4\x019=%d\x01" % (MAX_BODY_BYTES + 1)

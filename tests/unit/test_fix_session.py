@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from exchange.gateway_fix import session as session_module
 from exchange.gateway_fix.session import (
     GAP_PATIENCE_S,
     MAX_GAP_ASKINGS,
@@ -276,6 +277,38 @@ def test_a_gap_that_stays_open_is_asked_for_again_but_not_for_ever() -> None:
     assert "message 2 did not come" in asked[-1][58]
 
 
+def test_a_gap_of_one_connection_is_asked_for_anew_on_the_next() -> None:
+    door = logged_on()
+    door.tell("D", 4, *ORDER)
+    door.reconnect()
+    logon, ask = door.tell("A", 5, *LOGON)
+    assert (logon.kind, ask.kind, ask[7]) == ("A", "2", "2")
+    door.tell("4", 2, (123, "Y"), (36, 5), **dup())
+    # What waited on the old connection was to be sent again, and was not.
+    assert (door.delivered, door.store.next_incoming) == ([], 6)
+
+
+def test_what_waits_behind_a_gap_is_bounded_and_lost_messages_come_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session_module, "MAX_QUEUED", 2)
+    door = logged_on()
+    for number in (3, 4, 5, 6):
+        door.tell("D", number, *ORDER)
+    door.tell("D", 2, *ORDER, **dup())
+    assert door.delivered == [2, 3, 4]
+    for number in (3, 4, 5, 6):
+        door.tell("D", number, *ORDER, **dup())
+    assert door.delivered == [2, 3, 4, 5, 6]
+    # A reset leaves nothing waiting that takes the room of others.
+    door.tell("D", 8, *ORDER)
+    door.tell("D", 9, *ORDER)
+    door.tell("4", 0, (36, 20))
+    door.tell("D", 21, *ORDER)
+    door.tell("D", 20, *ORDER, **dup())
+    assert door.delivered[-2:] == [20, 21]
+
+
 def test_a_message_behind_a_gap_may_be_a_gap_fill_or_a_test_request() -> None:
     door = logged_on()
     door.tell("1", 3, (112, "first"))
@@ -422,6 +455,20 @@ def test_reports_are_sent_again_and_the_rest_is_gap_filled(
         assert one.kind == "8" or one[123] == "Y"
     (beat,) = door.tell("1", 5, (112, "x"))
     assert beat.number == 7
+
+
+def test_two_requests_that_meet_are_answered_by_one_range() -> None:
+    door = door_that_sent()
+    door.session.receive(message("2", 4, (7, 2), (16, 2)), NOW_NS)
+    said = door.tell("2", 5, (7, 5), (16, 5))
+    assert summary(said) == [(2, "two"), (3, "three"), (4, "to 5"), (5, "five")]
+
+
+def test_a_reset_ends_what_was_being_sent_again() -> None:
+    door = door_that_sent()
+    door.session.receive(message("2", 4, (7, 1), (16, 0)), NOW_NS)
+    said = door.tell("A", 1, *LOGON, (141, "Y"))
+    assert [one.kind for one in said] == ["A"]
 
 
 @pytest.mark.parametrize(("begin", "end"), [(0, 0), (7, 0), (100, 200), (5, 2)])

@@ -100,6 +100,20 @@ def test_a_file_cut_at_any_byte_is_a_store_of_some_time_before(tmp_path: Path) -
     assert (outgoing[0], outgoing[-1]) == (1, 6)
 
 
+def test_nothing_of_a_write_that_was_cut_off_stays_behind(tmp_path: Path) -> None:
+    path = tmp_path / "a.fix"
+    store = FileStore(path)
+    store.sent(b"whole")
+    store.sent(b"cut off" * 100)
+    store.flush()
+    path.write_bytes(path.read_bytes()[:-1])
+    store = FileStore(path)
+    store.note(b"k", b"v")
+    store.flush()
+    again = FileStore(path)
+    assert (again.next_outgoing, again.notes()) == (2, {b"k": b"v"})
+
+
 def test_a_damaged_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "a.fix"
     store = FileStore(path)
@@ -141,12 +155,13 @@ def test_dead_bytes_are_cleared_away(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = tmp_path / "a.fix"
     store = FileStore(path)
     fill(store)
+    store.sent(None)
     for number in range(1_000):
         store.note(b"order", b"%04d" % number)
         store.flush()
     assert path.stat().st_size < 2_000
     again = FileStore(path)
-    assert (again.next_outgoing, again.next_incoming) == (6, 9)
+    assert (again.next_outgoing, again.next_incoming) == (7, 9)
     assert list(again.messages(1, 5)) == [(2, b"two"), (3, b"three"), (5, b"five")]
     assert again.notes() == {b"order": b"0999", b"other": b"new"}
 

@@ -10,7 +10,7 @@ import pytest
 
 from margin import parameters
 from margin.fixed_point import ONE_Q30, ln_q30
-from margin.normal import LIMIT_Q30, normal_q29
+from margin.normal import LIMIT_Q30, normal_q29, normal_q29_array
 from margin.rows import price_expiry, price_linear
 from margin.scenarios import (
     BASE_SCENARIO,
@@ -160,6 +160,11 @@ def test_prices_keep_the_order_in_which_options_come() -> None:
         assert rows[i, 0] == scenario_profit_micro(*option, 0)
 
 
+def test_between_the_nodes_of_the_normal_table_array_and_scalar_are_one() -> None:
+    xs = range(-LIMIT_Q30, LIMIT_Q30, 400_009)
+    assert normal_q29_array(np.array(xs, dtype=np.int64)).tolist() == [normal_q29(x) for x in xs]
+
+
 def test_the_ends_of_the_normal_table_are_none_and_all() -> None:
     """Solidity leaves the table out beyond them."""
     assert normal_q29(-LIMIT_Q30) == 0
@@ -202,12 +207,14 @@ def test_the_door_asks_every_listed_strike() -> None:
 
 
 def test_least_variance_is_compared_exactly() -> None:
-    """b sigma sqrt(1 - rho^2) = 0.5 x 0.5 x 0.8 = 0.2: a may be -0.2 to the last unit, no less."""
+    """a may be -b sigma sqrt(1 - rho^2) to the last unit, no less."""
     half = ONE_Q30 // 2
-    rho = 3 * ONE_Q30 // 5
-    exact = MARK._replace(b=half, sigma=half, rho=rho, a=-ONE_Q30 // 5 + 1)
-    assert check_marks(0, exact) is None
-    assert check_marks(0, exact._replace(a=exact.a - 2)) is not None
+    level = MARK._replace(b=half, sigma=half, rho=0, a=-ONE_Q30 // 4)
+    assert check_marks(0, level) is None
+    assert check_marks(0, level._replace(a=level.a - 1)) is not None
+    tilted = level._replace(rho=3 * ONE_Q30 // 5, a=-ONE_Q30 // 5 + 1)  # 0.5 x 0.5 x 0.8 = 0.2
+    assert check_marks(0, tilted) is None
+    assert check_marks(0, tilted._replace(a=tilted.a - 2)) is not None
 
 
 def test_an_index_has_the_bounds_of_a_forward() -> None:

@@ -294,6 +294,13 @@ def test_whatever_is_observed_a_mark_comes_out_that_the_door_can_judge(
     assert max(smile.left_slope, smile.right_slope) <= 2  # Lee: b (1 + |rho|) <= 2
 
 
+@given(*[st.floats(1e-6, 1.25)] * 2, st.floats(-1.9, 1.9), st.floats(1e-5, 1.55))
+def test_a_smile_that_touches_no_variance_is_rounded_to_the_lawful_side(
+    left: float, right: float, m: float, sigma: float
+) -> None:
+    assert check_marks(0, Smile(0.0, left, right, m, sigma).rounded(955_861_600)) is None
+
+
 def test_one_volatility_makes_a_smile_through_it() -> None:
     one = Observed(np.array([0.05]), np.array([0.6]), np.array([0.01]))
     smile = fit_smile(one, 0.1)

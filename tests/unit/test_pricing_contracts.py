@@ -9,6 +9,7 @@ import pytest
 from margin import normal_table
 from margin.analytics.chain import load_chain
 from margin.analytics.svi_fit import fit_expiry
+from margin.normal import LIMIT_Q30, normal_q29
 from margin.scenarios import LN_MOVE_Q30, MOVE_PERCENT, MOVES_PERCENT
 from scripts.build_contracts import Artifact
 from settlement.contracts import call_data, results_of
@@ -62,6 +63,11 @@ def test_functions_of_one_number_are_the_vectors(
 ) -> None:
     arguments, expected = zip(*VECTOR_SETS[name], strict=True)
     assert tuple(harness.call(function, arguments)) == expected
+
+
+def test_between_the_nodes_of_the_normal_table_both_languages_are_one(harness: Deployed) -> None:
+    xs = list(range(-LIMIT_Q30, LIMIT_Q30, 4_000_037))
+    assert list(harness.call("normals", xs)) == [normal_q29(x) for x in xs]
 
 
 def test_shocks_smiles_and_calls_are_the_vectors(harness: Deployed) -> None:

@@ -1,0 +1,268 @@
+"""Portfolio margin by the book, one scenario and one lot at a time: slow twin of `margin/marks.py`
+and `margin/portfolio.py`.
+
+Holds: every figure is computed anew from the commands that were accepted, by the scalar functions
+of `margin/scenarios.py`, in Python's integers; open orders are margined by trying every subset of
+them as filled.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, combinations
+from typing import NamedTuple
+
+from exchange import commands as c
+from exchange.commands import Command
+from margin.fixed_point import ln_q30
+from margin.scenarios import (
+    BASE_SCENARIO,
+    SCENARIO_COUNT,
+    damped_micro,
+    moved_micro,
+    scenario_profit_micro,
+    scenario_value_micro,
+)
+from margin.svi import ExpiryMark
+from matching.instruments import CALL, FUTURE, PERPETUAL
+
+Values = list[int]
+
+
+@dataclass
+class Listed:
+    """An instrument and what became of it."""
+
+    kind: int
+    underlying: int
+    expiry: int
+    strike_micro: int
+    tick_value_micro: int
+    carry_micro: int | None = None
+    accrual_micro: int = 0
+    mark: tuple[ExpiryMark, int] | None = None
+    """The last mark of its expiry since it was listed, and the seconds that were left."""
+    settlement_micro: int | None = None
+    values: Values | None = None
+    """Computed once for each mark: pricing by the scalar functions is slow."""
+
+    @property
+    def is_linear(self) -> bool:
+        return self.kind in (PERPETUAL, FUTURE)
+
+    def is_marked(self) -> bool:
+        return self.carry_micro is not None if self.is_linear else self.mark is not None
+
+    def bring_to(self, mark_micro: int) -> None:
+        """Mark to market: the accrual follows the mark from the first one on."""
+        if self.carry_micro is not None:
+            self.accrual_micro += mark_micro - self.carry_micro
+        self.carry_micro = mark_micro
+        self.values = None
+
+    def payoff_micro(self) -> int:
+        if self.settlement_micro is None or self.is_linear:
+            return 0
+        gain = self.settlement_micro - self.strike_micro
+        return max(gain if self.kind == CALL else -gain, 0)
+
+
+@dataclass
+class PlainMarks:
+    """What accepted commands say of every instrument."""
+
+    instruments: list[Listed] = field(default_factory=list)
+    expiry_times_s: list[int] = field(default_factory=list)
+    expiry_underlyings: list[int] = field(default_factory=list)
+    index_micro: dict[int, int] = field(default_factory=dict)
+
+    def take(self, command: Command) -> None:
+        """Learns from an accepted command."""
+        time_s = command.time_ns // 10**9
+        match command:
+            case c.ListExpiry():
+                self.expiry_times_s.append(command.expiry_time_s)
+                self.expiry_underlyings.append(command.underlying)
+            case c.ListInstrument():
+                self.instruments.append(
+                    Listed(
+                        command.kind,
+                        command.underlying,
+                        command.expiry,
+                        command.strike_micro,
+                        command.tick_value_micro,
+                    )
+                )
+            case c.UpdateMarks():
+                self._update(command, time_s)
+            case c.AccrueFunding():
+                self.instruments[command.instrument].accrual_micro -= command.rate_micro
+                self.instruments[command.instrument].values = None
+            case c.SettleExpiry():
+                self._settle(command)
+            case _:
+                pass
+
+    def _update(self, command: c.UpdateMarks, time_s: int) -> None:
+        self.index_micro[command.underlying] = command.index_micro
+        marks = {expiry: ExpiryMark(*mark) for expiry, *mark in command.marks}
+        for listed in self.instruments:
+            if listed.kind == PERPETUAL and listed.underlying == command.underlying:
+                listed.bring_to(command.index_micro)
+            elif listed.expiry in marks and listed.kind != PERPETUAL:
+                mark = marks[listed.expiry]
+                if listed.kind == FUTURE:
+                    listed.bring_to(mark.forward_micro)
+                listed.mark = mark, self.expiry_times_s[listed.expiry] - time_s
+                listed.values = None
+
+    def _settle(self, command: c.SettleExpiry) -> None:
+        mean, rest = divmod(sum(command.samples_micro), len(command.samples_micro))
+        settlement_micro = mean + (2 * rest >= len(command.samples_micro))
+        for listed in self.instruments:
+            if listed.expiry == command.expiry and listed.kind != PERPETUAL:
+                if listed.is_linear:
+                    listed.bring_to(settlement_micro)
+                listed.settlement_micro = settlement_micro
+                listed.values = None
+
+    def values(self, number: int) -> Values:
+        """What one long lot is worth in each scenario, accrual included."""
+        listed = self.instruments[number]
+        if listed.values is None:
+            listed.values = list(_values(listed))
+        return listed.values
+
+    def mark_micro(self, number: int) -> int:
+        listed = self.instruments[number]
+        if listed.is_linear:
+            return listed.carry_micro or 0
+        return self.values(number)[BASE_SCENARIO]
+
+    def offset_micro(self, number: int) -> int:
+        """What a price holds that `values` does not."""
+        listed = self.instruments[number]
+        return (listed.carry_micro or 0) - listed.accrual_micro if listed.is_linear else 0
+
+
+def _values(listed: Listed) -> Iterator[int]:
+    for scenario in range(SCENARIO_COUNT):
+        if listed.settlement_micro is not None:
+            yield listed.accrual_micro + listed.payoff_micro()
+        elif listed.is_linear:
+            mark = listed.carry_micro
+            gain = 0 if mark is None else moved_micro(mark, scenario) - mark
+            yield listed.accrual_micro + damped_micro(gain, scenario)
+        elif listed.mark is None:
+            yield 0
+        else:
+            mark, seconds = listed.mark
+            option = (listed.kind, listed.strike_micro, ln_q30(listed.strike_micro), mark, seconds)
+            yield scenario_value_micro(*option, BASE_SCENARIO) + scenario_profit_micro(
+                *option, scenario
+            )
+
+
+class Held(NamedTuple):
+    """A position: signed lots and the accrual per lot that cash has had."""
+
+    lots: int
+    accrual_seen_micro: int
+
+
+class Open(NamedTuple):
+    """An open order: the most that one lot or unit costs in fees is `fee_micro`."""
+
+    legs: tuple[tuple[int, int], ...]
+    sign: int
+    price_micro: int
+    lots: int
+    fee_micro: int
+
+    def gross_lots(self) -> int:
+        return self.lots * sum(abs(ratio) for _, ratio in self.legs)
+
+
+def worth(marks: PlainMarks, cash_micro: int, held: Mapping[int, Held], scenario: int) -> int:
+    """Cash and positions in one scenario, all underlyings moving alike."""
+    return cash_micro + sum(
+        position.lots * (marks.values(number)[scenario] - position.accrual_seen_micro)
+        for number, position in held.items()
+    )
+
+
+def gain_if_filled(marks: PlainMarks, order: Open, scenario: int) -> int:
+    """What an order brings in a scenario if all that is left of it fills at its price."""
+    value = sum(
+        ratio * (marks.values(number)[scenario] + marks.offset_micro(number))
+        for number, ratio in order.legs
+    )
+    return order.lots * (order.sign * (value - order.price_micro) - order.fee_micro)
+
+
+def excess_micro(
+    marks: PlainMarks, cash_micro: int, held: Mapping[int, Held], orders: Sequence[Open]
+) -> int:
+    """Initial-margin excess: on each underlying alone, the worst scenario of the worst subset of
+    the open orders; half a micro-USDC for each lot, rounded up.
+    """
+    lots = sum(abs(position.lots) for position in held.values())
+    lots += sum(order.gross_lots() for order in orders)
+    total = cash_micro - -(-lots // 2)
+    total -= sum(position.lots * position.accrual_seen_micro for position in held.values())
+    for underlying in sorted({listed.underlying for listed in marks.instruments}):
+        total += min(
+            sum(
+                position.lots * marks.values(number)[scenario]
+                for number, position in held.items()
+                if marks.instruments[number].underlying == underlying
+            )
+            + sum(
+                min(gain_if_filled(marks, order, scenario), 0)
+                for order in orders
+                if marks.instruments[order.legs[0][0]].underlying == underlying
+            )
+            for scenario in range(SCENARIO_COUNT)
+        )
+    return total
+
+
+def excess_by_subsets(
+    marks: PlainMarks, cash_micro: int, held: Mapping[int, Held], orders: Sequence[Open]
+) -> int:
+    """The same for one underlying, by its meaning: the least that the account can be worth after
+    any of its orders have filled, in any scenario.
+    """
+    lots = sum(abs(position.lots) for position in held.values())
+    lots += sum(order.gross_lots() for order in orders)
+    return (
+        min(
+            worth(marks, cash_micro, held, scenario)
+            + sum(gain_if_filled(marks, order, scenario) for order in filled)
+            for filled in subsets(orders)
+            for scenario in range(SCENARIO_COUNT)
+        )
+        - (lots + 1) // 2
+    )
+
+
+def subsets(orders: Sequence[Open]) -> Iterable[tuple[Open, ...]]:
+    return chain.from_iterable(combinations(orders, size) for size in range(len(orders) + 1))
+
+
+def equity_micro(marks: PlainMarks, cash_micro: int, held: Mapping[int, Held]) -> int:
+    """Cash and positions at the marks."""
+    return worth(marks, cash_micro, held, BASE_SCENARIO)
+
+
+def maintenance_micro(marks: PlainMarks, held: Mapping[int, Held]) -> int:
+    """80% of what the positions alone lose in the worst scenario of each underlying, rounded up."""
+    loss = -(-sum(abs(position.lots) for position in held.values()) // 2)
+    for underlying in sorted({listed.underlying for listed in marks.instruments}):
+        rows = [
+            (position.lots, marks.values(number))
+            for number, position in held.items()
+            if marks.instruments[number].underlying == underlying
+        ]
+        worths = [sum(lots * values[s] for lots, values in rows) for s in range(SCENARIO_COUNT)]
+        loss += worths[BASE_SCENARIO] - min(worths)
+    return -(-loss * 80 // 100)
