@@ -326,9 +326,10 @@ class _Auditor:
         different = first_difference(ours.records, posted.batch.records)
         if different is not None:
             raise _fault_of(number, different)
-        for chunk, (our_root, root) in enumerate(
-            zip(ours.chunk_roots, posted.batch.chunk_roots, strict=True)
-        ):
+        roots = posted.batch.chunk_roots
+        if len(roots) != len(ours.chunk_roots):
+            raise Fault(f"{len(roots)} roots for {len(ours.chunk_roots)} chunks", number)
+        for chunk, (our_root, root) in enumerate(zip(ours.chunk_roots, roots, strict=True)):
             if our_root != root:
                 raise Fault(f"the root of chunk {chunk} is not what its records make", number)
         for name, our_value, value in zip(

@@ -8,13 +8,19 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from exchange.commands import Command, Genesis
+from exchange.events import CommandRejected
 from exchange.home import Home, Site
 from exchange.service import Exchange
 from margin.fees import FeeSchedule
 from margin.parameters import SCAN_WIDTH_PERCENT
+from matching.rejects import Reject
 from settlement.chain import deploy, deploy_mock_usdc
 from settlement.genesis import genesis_body, genesis_root
 from settlement.node import Node, address_of
+
+
+class ListingRefused(Exception):
+    """What was to be listed is not in order; the text says what."""
 
 
 class Terms(NamedTuple):
@@ -80,7 +86,10 @@ async def open_journal(
     listing: Callable[[int], Iterable[Command]],
     terms: Terms | None = None,
 ) -> None:
-    """Writes Genesis and the listings into an empty journal; does nothing where there is one."""
+    """Writes Genesis and the listings into an empty journal; does nothing where there is one.
+
+    `listing` gives the commands as of a time. Raises ListingRefused.
+    """
     if exchange.state.ledger is not None:
         return
     fees = (terms or Terms()).fees
@@ -89,8 +98,14 @@ async def open_journal(
             time_ns, site.chain_id, site.settlement_address, operator, *fees, SCAN_WIDTH_PERCENT
         )
     )
-    for command in listing(0):
-        await exchange.submit(lambda time_ns, _, command=command: _timed(command, time_ns))
+    for command in listing(exchange.state.time_ns):
+        applied = await exchange.submit(
+            lambda time_ns, _, command=command: _timed(command, time_ns)
+        )
+        refused = [event for event in applied.events if isinstance(event, CommandRejected)]
+        if refused:
+            sentence = Reject(refused[0].code, refused[0].got, refused[0].allowed).message
+            raise ListingRefused(f"{type(command).__name__}: {sentence}")
 
 
 def _timed(command: Command, time_ns: int) -> Command:

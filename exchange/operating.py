@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 
 from exchange.auditing import CHAIN_STATE
 from exchange.devnet import AnvilMissing, Devnet, DevnetFailed
-from exchange.founding import found, open_journal
+from exchange.founding import ListingRefused, found, open_journal
 from exchange.gateway_fix.server import FixDoorError
 from exchange.home import Home, HomeError, Site
 from exchange.host import Host, Ports
 from exchange.journal import JournalError
 from exchange.sequencer import SequencerStopped
 from exchange.service import JournalUnreadable
-from exchange.snapshot_chain import listing_commands, marks_at
+from exchange.snapshot_chain import NANOSECONDS, listing_commands, marks_at, settlement_of
 from settlement.node import ChainUnavailable, Reverted, address_of
 
 MARKS_EVERY_S = 5.0
@@ -65,9 +65,11 @@ async def serve_exchange(data: Path, rpc_port: int, fix_port: int) -> None:
 
 async def _serve(host: Host, operator: bytes) -> None:
     """From the first command to the signal that ends it."""
-    await open_journal(host.exchange, host.site, operator, listing_commands)
     try:
+        await open_journal(host.exchange, host.site, operator, listing_commands)
         await host.open_doors()
+    except ListingRefused as error:
+        raise OperatingError(f"the journal cannot begin: {error}") from None
     except (OSError, FixDoorError) as error:
         raise OperatingError(f"a door cannot open: {error}; choose another port") from None
     sys.stderr.write(
@@ -86,13 +88,26 @@ async def _until_stopped(host: Host, stopped: asyncio.Event) -> None:
     asked = asyncio.create_task(stopped.wait())
     try:
         while not asked.done() and not failed.done():
-            await host.exchange.submit(lambda time_ns, _: marks_at(time_ns))
+            await _refresh(host)
             await asyncio.wait(
                 (asked, failed), timeout=MARKS_EVERY_S, return_when=asyncio.FIRST_COMPLETED
             )
     finally:
         asked.cancel()
         failed.cancel()
+
+
+async def _refresh(host: Host) -> None:
+    """Settles the expiries whose time has come, and marks the others."""
+    exchange = host.exchange
+    now_s = host.site.clock()() // NANOSECONDS
+    for expiry in exchange.state.expiries:
+        if expiry.settlement_micro is None and expiry.expiry_time_s <= now_s:
+            await exchange.submit(
+                lambda time_ns, _, number=expiry.number: settlement_of(time_ns, number)
+            )
+    settled = [e.number for e in exchange.state.expiries if e.settlement_micro is not None]
+    await exchange.submit(lambda time_ns, _: marks_at(time_ns, 0, settled))
 
 
 def serve_chain(data: Path) -> None:

@@ -5,10 +5,18 @@ refits nothing, it moves forwards and index by the same factor.
 Never: trades.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import lru_cache
 
-from exchange.commands import Command, ListExpiry, ListInstrument, ListUnderlying, UpdateMarks
+from exchange.commands import (
+    SETTLEMENT_SAMPLES,
+    Command,
+    ListExpiry,
+    ListInstrument,
+    ListUnderlying,
+    SettleExpiry,
+    UpdateMarks,
+)
 from margin.analytics.chain import MICRO_PER_LOT, Chain, OptionQuote, load_chain
 from margin.analytics.svi_fit import fit_chain
 from margin.svi import ExpiryMark
@@ -18,6 +26,8 @@ BTC_NAME = b"BTC\0\0\0\0\0"
 BTC_LOT_E8 = 1_000_000
 """One lot is 0.01 BTC."""
 NANOSECONDS = 1_000_000_000
+_HOUR_S = 3_600
+_WEEK_S = 7 * 86_400
 
 
 @lru_cache(maxsize=1)
@@ -33,11 +43,20 @@ def fitted_marks() -> tuple[ExpiryMark, ...]:
     return tuple(marks[expiry.expiry_time_s] for expiry in snapshot().expiries)
 
 
+def shift_s(time_ns: int) -> int:
+    """Whole weeks, in seconds, by which the chain is listed later than it was, so that none of its
+    expiries has passed: 0 within an hour of the snapshot.
+    """
+    late_s = time_ns // NANOSECONDS - snapshot().time_s - _HOUR_S
+    return max(0, -(-late_s // _WEEK_S)) * _WEEK_S
+
+
 def listing_commands(time_ns: int) -> Iterator[Command]:
-    """Lists the underlying, the expiries and all options of the snapshot."""
+    """Lists the underlying, the expiries and all options of the snapshot, as of `time_ns`."""
+    later_s = shift_s(time_ns)
     yield ListUnderlying(time_ns, BTC, BTC_NAME, BTC_LOT_E8)
     for number, expiry in enumerate(snapshot().expiries):
-        yield ListExpiry(time_ns, number, BTC, expiry.expiry_time_s)
+        yield ListExpiry(time_ns, number, BTC, expiry.expiry_time_s + later_s)
     for number, (expiry, option) in enumerate(options_by_number()):
         yield ListInstrument(
             time_ns, number, option.kind, BTC, expiry, option.strike_micro, MICRO_PER_LOT
@@ -51,8 +70,10 @@ def options_by_number() -> Iterator[tuple[int, OptionQuote]]:
             yield number, option
 
 
-def marks_at(time_ns: int, move_e6: int = 0) -> UpdateMarks:
-    """The snapshot's marks with index and forwards moved by `move_e6` millionths."""
+def marks_at(time_ns: int, move_e6: int = 0, settled: Container[int] = ()) -> UpdateMarks:
+    """The snapshot's marks with index and forwards moved by `move_e6` millionths, of all expiries
+    but the `settled` ones.
+    """
     factor = 1_000_000 + move_e6
     return UpdateMarks(
         time_ns,
@@ -61,5 +82,11 @@ def marks_at(time_ns: int, move_e6: int = 0) -> UpdateMarks:
         tuple(
             (number, mark.forward_micro * factor // 1_000_000, *mark[1:])
             for number, mark in enumerate(fitted_marks())
+            if number not in settled
         ),
     )
+
+
+def settlement_of(time_ns: int, expiry: int) -> SettleExpiry:
+    """Settles an expiry at the snapshot's index, which is what each of its samples was."""
+    return SettleExpiry(time_ns, expiry, (snapshot().index_micro,) * SETTLEMENT_SAMPLES)

@@ -88,7 +88,7 @@ def owner_of(account: int) -> bytes:
 
 
 class Floor:
-    """An engine and what its sequencer would remember. `watched` floors check after each command."""
+    """An engine and what its sequencer would remember. A `watched` floor checks each command."""
 
     def __init__(self, *, watched: bool = True) -> None:
         self.state = State()
@@ -334,10 +334,14 @@ class Floor:
 
 
 def open_floor(
-    accounts: int = 3, cash_micro: int = 50_000_000_000, *, watched: bool = True
+    accounts: int = 3,
+    cash_micro: int = 50_000_000_000,
+    *,
+    watched: bool = True,
+    floor: Floor | None = None,
 ) -> Floor:
     """BTC and ETH with the instruments named above, marked, and accounts with cash."""
-    floor = Floor(watched=watched)
+    floor = floor or Floor(watched=watched)
     floor.genesis()
     floor.list_underlying(b"BTC", 1_000_000)
     floor.list_underlying(b"ETH", 10_000_000)

@@ -8,7 +8,7 @@ Never: raises on bytes from outside, or knows what a message means.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, KeysView
 from typing import Final, NamedTuple
 
 from exchange.gateway_fix.tags import (
@@ -37,7 +37,7 @@ DATA_LENGTHS: Final[dict[int, int]] = {
 }  # fmt: skip
 """A field of raw bytes, by the field before it that gives its length; it may hold any byte."""
 
-_DATA_LENGTH_MARKS: Final = tuple(b"\x01%d=" % tag for tag in DATA_LENGTHS)
+_USUAL_TAGS: Final = {str(tag): tag for tag in (*range(1, 957), *range(20001, 20014))}
 
 
 class Garbled(NamedTuple):
@@ -62,6 +62,10 @@ class Message:
     def get(self, tag: int) -> str | None:
         """The first value of a tag."""
         return self._by_tag.get(tag)
+
+    def has_any(self, tags: KeysView[int]) -> bool:
+        """Whether one of the tags is there."""
+        return not tags.isdisjoint(self._by_tag)
 
     def text(self, tag: int) -> str:
         """The first value of a tag; empty where there is none."""
@@ -163,19 +167,27 @@ class Framer:
 
 def parse(frame: bytes) -> Message:
     """The fields of a frame. A piece without `tag=` becomes `bad_field`, never an error."""
-    if any(mark in frame for mark in _DATA_LENGTH_MARKS):
-        pieces = _split_with_data(frame.decode("latin-1"))
-    else:
-        pieces = frame.decode("latin-1").split("\x01")
-        pieces.pop()
+    text = frame.decode("latin-1")
+    pieces = text.split("\x01")
+    pieces.pop()
+    message = _read(pieces)
+    if message.has_any(DATA_LENGTHS.keys()):
+        return _read(_split_with_data(text))
+    return message
+
+
+def _read(pieces: list[str]) -> Message:
     fields: list[Field] = []
     bad_field: str | None = None
     for piece in pieces:
-        tag, equals, value = piece.partition("=")
-        if equals and _TAG.fullmatch(tag):
-            fields.append((int(tag), value))
+        name, equals, value = piece.partition("=")
+        tag = _USUAL_TAGS.get(name)
+        if tag is not None and equals:
+            fields.append((tag, value))
+        elif equals and _TAG.fullmatch(name):
+            fields.append((int(name), value))
         elif bad_field is None:
-            bad_field = tag
+            bad_field = name
     return Message(fields, bad_field)
 
 

@@ -304,9 +304,12 @@ async def test_fills_that_came_while_a_maker_was_away_are_sent_when_asked_for(
     await maker.say("D", *order_body(an_order(0, SELL), "quote"))
     assert (await maker.hear("8")).number == 2
     maker.vanish()
+    line = house.door._lines["MAKER", "STRADDLE"]
+    await until(lambda: not line.is_connected)
     await taker.say("D", *order_body(an_order(1, BUY, 1_300, 20), "lift"))
     await taker.hear("8")
     await taker.hear("8")
+    assert line._session.output.waiting_bytes == 0
 
     async def come_back() -> Received:
         while True:
@@ -378,6 +381,24 @@ async def test_an_order_whose_verdict_was_lost_in_a_crash_is_asked_for_and_not_d
         task.cancel()
 
 
+async def test_numbers_that_began_anew_are_not_held_back_by_older_messages(
+    house: House, tmp_path: Path
+) -> None:
+    maker = await house.peer()
+    house.venue.delay_s = 3_600
+    await maker.say("D", *order_body(an_order(0, SELL), "quote"))
+    await maker.say("A", *LOGON, (141, "Y"), number=1)
+    await maker.hear("A")
+    for _ in range(4):
+        await maker.say("1", (112, "x"))
+        await maker.hear("0")
+    copy = tmp_path / "copy.fix"
+    copy.write_bytes((tmp_path / "STRADDLE-MAKER.fix").read_bytes())
+    assert FileStore(copy).next_incoming == 6
+    for task in list(house.door._lines["MAKER", "STRADDLE"]._in_flight):
+        task.cancel()
+
+
 # Bounds ----------------------------------------------------------------------------------------
 
 
@@ -407,6 +428,22 @@ async def test_a_counterparty_that_does_not_read_is_dropped_and_finds_all_again(
     assert told == [f"q{salt}" for salt in range(len(told))]
     await taker.say("1", (112, "x"))
     await taker.hear("0")
+
+
+async def test_a_flood_waits_in_the_senders_socket_not_in_memory(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "MAX_IN_FLIGHT", 8)
+    monkeypatch.setattr(server_module, "_CHUNK_BYTES", 1_024)  # about two orders
+    house.venue.delay_s = 3_600
+    maker = await house.peer()
+    for salt in range(40):
+        await maker.say("D", *order_body(an_order(0, SELL, salt=salt), f"q{salt}"))
+    await until(lambda: len(house.venue.received) >= 8)
+    await asyncio.sleep(0.05)
+    assert len(house.venue.received) <= 8 + 2
+    for task in list(house.door._lines["MAKER", "STRADDLE"]._in_flight):
+        task.cancel()
 
 
 async def test_a_port_in_use_is_said_so(house: House) -> None:

@@ -75,6 +75,10 @@ class PlainMarks:
     expiry_underlyings: list[int] = field(default_factory=list)
     index_micro: dict[int, int] = field(default_factory=dict)
 
+    def __deepcopy__(self, memo: object) -> "PlainMarks":
+        """Shared by copies of an exchange: what is tried out moves no mark."""
+        return self
+
     def take(self, command: Command) -> None:
         """Learns from an accepted command."""
         time_s = command.time_ns // 10**9

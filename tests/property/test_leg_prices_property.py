@@ -121,6 +121,27 @@ def test_options_that_are_all_bought_are_the_money_changing_problem(
         legs.check(net, prices)
 
 
+@given(
+    sizes=st.lists(
+        st.sampled_from([6, 10, 12, 14, 15, 18, 20, 21, 28, 30, 35, 42, 70, 105, 127]),
+        min_size=3,
+        max_size=5,
+        unique=True,
+    ),
+    mark=st.integers(0, 9),
+)
+@example([6, 10, 15, 31], 3)
+def test_small_nets_of_ratios_that_share_factors_in_pairs(sizes: list[int], mark: int) -> None:
+    """Where the sums that can be made have gaps, all of them."""
+    count = len(sizes)
+    legs = Legs(sizes, [mark] * count, [0] * count, [1 << 20] * count)
+    made = coins(sizes, 300)
+    for net in range(300):
+        prices = legs.split(net)
+        assert (prices is not None) == bool(made >> net & 1), net
+        assert prices is None or legs.net(prices) == net
+
+
 wide = st.lists(
     st.integers(1, MAX_RATIO) | st.integers(-MAX_RATIO, -1), min_size=2, max_size=MAX_LEGS
 )

@@ -95,7 +95,7 @@ def open_book(book: Book, cash_micro: int = RICH) -> Floor:
 
 
 def price_of(floor: Floor, order: Resting) -> int:
-    """Whole USDC, and so on every tick; a bid far below and an offer far above, so that all rest."""
+    """On every tick; a bid far below the marks and an offer far above, so that all rest."""
     net = sum(ratio * floor.near(number) for number, ratio in order.legs)
     away = sum(abs(ratio) * floor.near(number) for number, ratio in order.legs)
     away = away * order.percent // 100 * (1 if order.side == SELL else -1)

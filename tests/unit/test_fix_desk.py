@@ -435,6 +435,19 @@ async def test_a_combo_is_reported_as_a_whole_and_leg_by_leg(trader: Trader) -> 
     assert (first[17], second[17], first[12]) == ("T1T", "T2T", "2")
 
 
+async def test_the_next_trade_of_a_combo_reports_its_own_legs_alone(trader: Trader) -> None:
+    order = await trader.rests(t55=SPREAD, t44="-10")
+    ours = order_hash(order)
+    for combo in (77, 78):
+        trader.venue.happen(
+            filled(NOBODY, ours, 12_000_000, 5, (9, -1), trade=combo + 100, combo=combo),
+            events.ComboFilled(
+                combo, 1 << 24, -200_000, 5, 1, 1, NOBODY, 8, 0, 0, ours, 7, 50 - 5 * (combo - 76)
+            ),
+        )
+    assert [told[17] for told in trader.told] == ["C77M", "T177M", "C78M", "T178M"]
+
+
 async def test_a_mirrored_combo_is_reported_as_its_owner_wrote_it(trader: Trader) -> None:
     await trader.say("D", terms(t55=MIRROR, t44="-10"))
     order = trader.venue.placed[0][0]
@@ -593,6 +606,17 @@ async def test_of_two_cancels_the_one_that_was_taken_is_named(trader: Trader) ->
     await trader.say("F", cancel_terms("c2"))
     await trader.verdict(Reject(WRONG_SIGNER, 7))
     await trader.verdict(None, cancelled(order))
+    assert [(told.kind, told[11]) for told in trader.told] == [("9", "c1"), ("8", "c2")]
+
+
+async def test_of_two_cancels_in_one_group_too(trader: Trader) -> None:
+    """Both commands are applied before either caller hears of it."""
+    order = await trader.rests()
+    await trader.say("F", cancel_terms("c1"))
+    await trader.say("F", cancel_terms("c2"))
+    trader.venue.happen(cancelled(order))
+    await trader.verdict(Reject(WRONG_SIGNER, 7))
+    await trader.verdict(None)
     assert [(told.kind, told[11]) for told in trader.told] == [("9", "c1"), ("8", "c2")]
 
 
