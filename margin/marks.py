@@ -48,6 +48,7 @@ class Marks:
         "accrual_micro",
         "carry_micro",
         "epochs",
+        "expiry_marks",
         "index_micro",
         "is_marked",
         "mark_time_s",
@@ -64,6 +65,7 @@ class Marks:
         self.index_micro: dict[int, int] = {}
         self.mark_time_s: dict[int, int] = {}
         self.epochs: dict[int, int] = {}
+        self.expiry_marks: dict[int, ExpiryMark] = {}
         self._chains: dict[int, _Chain] = {}
         self._futures: dict[int, Instrument] = {}
         self._perpetuals: dict[int, Instrument] = {}
@@ -110,6 +112,7 @@ class Marks:
         """Reprices the options of an expiry and marks its future; gives the futures whose
         accrual moved.
         """
+        self.expiry_marks[expiry.number] = mark
         chain = self._chains.get(expiry.number)
         if chain:
             prices, rows = price_expiry(

@@ -128,8 +128,8 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     NOT_YOUR_ORDER: ("not your order", "the order belongs to account {allowed}, not {got}"),
     PRICE_OUT_OF_RANGE: (
         "price out of range",
-        "limit price {got} micro-USDC; a single instrument's is 1 to {allowed}, a net price at most that in size, and of a single "
-        "instrument it is above 0",
+        "limit price {got} micro-USDC; a single instrument's is 1 to {allowed}, a net price at "
+        "most that in size",
     ),
     PRICE_OFF_TICK: (
         "price off tick",

@@ -1,6 +1,6 @@
 """Draws docs/pictures/demo.svg: runs `straddle demo` in a terminal and keeps what it showed.
 
-    python scripts/picture_demo.py [SECONDS]
+python scripts/picture_demo.py [SECONDS]
 """
 
 import os

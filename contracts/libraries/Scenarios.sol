@@ -14,7 +14,6 @@ library Scenarios {
     uint256 internal constant COUNT = 119;
     uint256 internal constant MOVES_COUNT = 37;
     uint256 internal constant FIRST_TAIL = 111;
-    uint256 internal constant BASE = 55;
 
     uint256 private constant _VOL_UP_PERCENT = 50;
     uint256 private constant _VOL_DOWN_PERCENT = 30;

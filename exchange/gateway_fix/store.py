@@ -18,6 +18,8 @@ from struct import Struct
 from typing import Final, Protocol
 from zlib import crc32
 
+from exchange.journal.disk import Disk
+
 KEPT_MESSAGES: Final = 100_000
 _DEAD_BYTES: Final = 64 << 20
 
@@ -247,6 +249,8 @@ class FileStore:
         if self._fsync:
             os.fsync(self._descriptor)
         beside.rename(self._path)
+        if self._fsync:
+            Disk().sync_directory(self._path.parent)
         os.close(old)
         self._measure()
 

@@ -59,9 +59,8 @@ def cut_batch(state: State, command: CutBatch, emit: Emit) -> None:
         time_s=state.time_s,
     )
     state.batches_cut = number
-    written = sum(len(group) for group in state.groups[:count])
     del state.groups[:count]
-    emit(events.BatchCut(number, batch.header.new_root, written, encode_batch(batch)))
+    emit(events.BatchCut(number, batch.header.new_root, count, encode_batch(batch)))
 
 
 def confirm_batch(state: State, command: ConfirmBatch, emit: Emit) -> None:

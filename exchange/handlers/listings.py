@@ -11,6 +11,8 @@ from exchange import events
 from exchange.commands import ListExpiry, ListInstrument, ListUnderlying
 from exchange.handlers.refusal import refuse
 from exchange.state import State
+from margin.fixed_point import ln_q30
+from margin.svi import check_marks
 from matching.book import Book
 from matching.instruments import (
     CALL,
@@ -141,6 +143,9 @@ def _check_instrument(state: State, command: ListInstrument) -> Reject | None:
         return Reject(SPEC_OUT_OF_BOUNDS, 5)
     if not MIN_TICK_VALUE_MICRO <= command.tick_value_micro < MAX_TICK_VALUE_MICRO:
         return Reject(SPEC_OUT_OF_BOUNDS, 6)
+    mark = state.marks.expiry_marks.get(command.expiry)
+    if mark is not None and command.kind >= CALL:  # later marks are checked against every strike
+        return check_marks(command.expiry, mark, [ln_q30(strike)])
     return None
 
 

@@ -5,7 +5,7 @@ per volatility point; theta what a day takes, or the rest of the life where that
 never more than the price; rho per percentage point. Volatilities are fractions (0.70 is 70%);
 prices are in the unit of forward and strike. Everything takes numbers or arrays and broadcasts.
 
-Holds: no warning and no exception for any finite input; an implied volatility that does not exist
+Holds: no exception for any positive forward and strike; an implied volatility that does not exist
 is nan.
 Never: is imported by the engine's side.
 """

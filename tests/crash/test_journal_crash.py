@@ -21,6 +21,13 @@ def lay_down(directory: Path, data: bytes, segment: int = 1) -> Path:
     return path
 
 
+def put(path: Path, offset: int, byte: int) -> None:
+    """One byte in its place. (Writing whole files would have the file system sync each.)"""
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(bytes((byte,)))
+
+
 def test_a_last_group_cut_at_any_byte_recovers_to_its_last_whole_entry(tmp_path: Path) -> None:
     everything = COMMITTED + LAST_GROUP
     data, offsets = journal_bytes(everything), frame_offsets(everything)
@@ -47,18 +54,16 @@ def test_a_last_group_cut_at_any_byte_recovers_to_its_last_whole_entry(tmp_path:
 
 def test_every_flipped_bit_of_a_journal_is_noticed(tmp_path: Path) -> None:
     """Even in the last entry: it is whole, so no crash can have made it wrong."""
-    payloads = [b"genesis", b"order one", b"", b"order two", b"the end"]
+    payloads = [b"genesis", b"", b"an order", b"end"]
     data, offsets = journal_bytes(payloads), frame_offsets(payloads)
-    split = offsets[3]  # entries 1 to 3 in the first segment, 4 and 5 in the second
+    split = offsets[2]  # entries 1 and 2 in the first segment, 3 and 4 in the second
+    parts = [lay_down(tmp_path, data[:split], 1), lay_down(tmp_path, data[split:], 2)]
     for bit in range(len(data) * 8):
         flipped = bytearray(data)
         flipped[bit // 8] ^= 1 << bit % 8
-        parts = [
-            lay_down(tmp_path, bytes(flipped[:split]), 1),
-            lay_down(tmp_path, bytes(flipped[split:]), 2),
-        ]
         sequence = sum(offset <= bit // 8 for offset in offsets)
-        segment, start = (parts[0], 0) if sequence <= 3 else (parts[1], split)
+        segment, start = (parts[0], 0) if sequence <= 2 else (parts[1], split)
+        put(segment, bit // 8 - start, flipped[bit // 8])
         with pytest.raises(JournalDamaged) as caught:
             list(read_journal(tmp_path))
         assert caught.value.segment == segment
@@ -66,9 +71,11 @@ def test_every_flipped_bit_of_a_journal_is_noticed(tmp_path: Path) -> None:
             offsets[sequence - 1] - start,
             sequence,
         )
-        with pytest.raises(JournalDamaged):
-            Journal.open(tmp_path, fsync=False)
-        assert b"".join(part.read_bytes() for part in parts) == bytes(flipped)
+        if bit % 8 == 0:
+            with pytest.raises(JournalDamaged):
+                Journal.open(tmp_path, fsync=False)
+            assert b"".join(part.read_bytes() for part in parts) == bytes(flipped)
+        put(segment, bit // 8 - start, data[bit // 8])
 
 
 def test_a_second_process_is_refused_and_told_who_holds_the_journal(tmp_path: Path) -> None:
