@@ -199,15 +199,10 @@ def encode_command(command: Command) -> bytes:
     kind = type(command)
     head = _HEAD.pack(VERSION, kind.TYPE, command.time_ns)
     if isinstance(command, PlaceOrder):
-        return b"".join(
-            (
-                head,
-                encode_order(command.order),
-                command.order_hash,
-                command.signer,
-                command.signature,
-            )
-        )
+        order_hash, signer, signature = command.order_hash, command.signer, command.signature
+        if len(order_hash) != 32 or len(signer) != 20 or len(signature) != 65:
+            raise ValueError("an order's hash has 32 bytes, its signer 20, its signature 65")
+        return b"".join((head, encode_order(command.order), order_hash, signer, signature))
     fields = kind.__struct_fields__[1:]
     codecs = _COMMANDS[kind]
     return head + b"".join(

@@ -36,7 +36,7 @@ CANCEL_REASONS: Final[dict[int, str]] = {
     CANCELLED_SELF_TRADE: "it would trade with its own account",
     CANCELLED_SETTLED: "its instrument was settled",
     CANCELLED_FEE: "the next fill would cost more than its maximum fee",
-    CANCELLED_LIMIT: "the most fills of one command were reached",
+    CANCELLED_LIMIT: "it met the most orders that one command may",
 }
 
 

@@ -111,13 +111,17 @@ async def _refresh(host: Host) -> None:
 
 
 def serve_chain(data: Path) -> None:
-    """Starts a demo's chain on its old port, until interrupted. Raises OperatingError."""
+    """Starts a demo's chain on its old port, at the exchange's time, until interrupted. Raises
+    OperatingError.
+    """
     try:
         site = Home(data).site()
         state = data / CHAIN_STATE
         if not state.exists():
             raise OperatingError(f"{data} holds no chain that a demo left")
-        with Devnet(state_file=state, port=urlsplit(site.rpc).port or 0) as devnet:
+        now_s = site.clock()() // NANOSECONDS
+        port = urlsplit(site.rpc).port or 0
+        with Devnet(state_file=state, port=port, start_time_s=now_s) as devnet:
             sys.stderr.write(f"chain on {devnet.url}; Ctrl-C stops it\n")
             signal.pause()
     except (HomeError, AnvilMissing, DevnetFailed) as error:

@@ -92,9 +92,9 @@ class Settler:
                 self.is_up = True
                 wait_s = self._pace.poll_seconds
             except (ChainUnavailable, Reverted) as error:
-                self.is_up = isinstance(error, Reverted)
-                if str(error) != self.last_error:
+                if self.is_up:  # once, not at every attempt
                     _log.warning("settlement waits: %s", error)
+                self.is_up = isinstance(error, Reverted)
                 self.last_error = str(error)
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
             await asyncio.sleep(wait_s)

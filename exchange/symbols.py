@@ -25,8 +25,8 @@ Legs = tuple[tuple[int, int], ...]
 
 _E8: Final = 10**8
 _MICRO: Final = 10**6
-_DECIMAL: Final = re.compile(r"([+-]?)(\d{1,15})(?:\.(\d{1,12}))?")
-_LEG: Final = re.compile(r"([+-]?\d{1,3})\*(.+)")
+_DECIMAL: Final = re.compile(r"([+-]?)(\d{1,15})(?:\.(\d{1,12}))?", re.ASCII)
+_LEG: Final = re.compile(r"([+-]?\d{1,3})\*(.+)", re.ASCII)
 
 
 def resolve_symbol(text: str, numbers: Mapping[str, int]) -> Legs | Reject:

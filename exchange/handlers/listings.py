@@ -39,6 +39,8 @@ Emit = Callable[[events.Event], None]
 MAX_INSTRUMENTS = 1 << 24
 MAX_TICK_VALUE_MICRO = 1 << 31
 MIN_TICK_VALUE_MICRO = 8
+LOTS_PER_10E6_UNITS = 10**14
+"""A lot divides 10^6 units of the underlying, so that prices and quantities have exact decimals."""
 """So that a price below 2^34 micro-USDC is below 2^31 ticks, which a record holds (i32)."""
 
 
@@ -49,7 +51,7 @@ def list_underlying(state: State, command: ListUnderlying, emit: Emit) -> None:
     name = command.name.rstrip(b"\0")
     if reject is None and not (name.isalnum() and name.isascii() and name == name.upper()):
         reject = Reject(SPEC_OUT_OF_BOUNDS, 2)
-    if reject is None and not 0 < command.lot_e8 <= 10**16:
+    if reject is None and (command.lot_e8 == 0 or LOTS_PER_10E6_UNITS % command.lot_e8):
         reject = Reject(SPEC_OUT_OF_BOUNDS, 3)
     if reject is not None:
         refuse(emit, reject)

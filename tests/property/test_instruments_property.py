@@ -151,7 +151,6 @@ def test_only_plain_decimals_are_numbers(text: str, lot_e8: int) -> None:
             assert plain
 
 
-@pytest.mark.xfail(strict=True, reason="exchange/symbols.py reads digits of other scripts")
 @pytest.mark.parametrize("text", ["\u0661\u0662", "1\u0662", "\uff11", "1.\u0665"])
 def test_digits_of_other_scripts_are_no_numbers(text: str) -> None:
     assert parse_price(text, 10**6) is None

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from small_venue import DOMAIN, SYMBOLS, SmallVenue
 from websockets.asyncio.server import ServerConnection, serve
 
 from exchange.client import BadAcknowledgement, Client, ConnectionLost, Refused
@@ -18,6 +17,7 @@ from exchange.wallet import SigningDomain, Wallet
 from matching import rejects
 from settlement.signed_messages import Acknowledgement as SignedAcknowledgement
 from settlement.signed_messages import Order, struct_hash
+from tests.unit.small_venue import DOMAIN, SYMBOLS, SmallVenue
 
 ALICE, BOB, MALLORY = (Wallet(bytes((i,)) * 32) for i in (1, 2, 3))
 SPREAD = f"+1 {SYMBOLS[0]}, -1 {SYMBOLS[1]}"

@@ -9,7 +9,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from small_venue import DOMAIN, SYMBOLS, SmallVenue
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -28,6 +27,7 @@ from settlement.signed_messages import (
     signing_digest,
     struct_hash,
 )
+from tests.unit.small_venue import DOMAIN, SYMBOLS, SmallVenue
 
 ALICE, BOB, MALLORY = (Wallet(bytes((i,)) * 32) for i in (1, 2, 3))
 Json = dict[str, Any]

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_venue import DOMAIN, SYMBOLS, SmallVenue
 
 from exchange.gateway_rpc import RpcGateway
 from exchange.venue import StatusView
 from exchange.wallet import Wallet, message_json
 from settlement.signed_messages import Cancel, CancelAll, Message, Order, Withdraw
+from tests.unit.small_venue import DOMAIN, SYMBOLS, SmallVenue
 
 ALICE = Wallet(b"\x01" * 32)
 ORDER = Order(0, 0, 0, 0, 0, 12_350_000, 25, 600_000, 1_768_521_600, 1, bytes(32), ((0, 1),))

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_venue import SmallVenue
 
 from exchange.gateway_rpc import RpcGateway
 from exchange.gateway_rpc.channels import BOOK_DEPTH
 from exchange.gateway_rpc.failures import Failure
 from exchange.gateway_rpc.requests import MAX_BATCH, SignedOrder, decoder, read_params
 from exchange.wallet import Wallet
+from tests.unit.small_venue import SmallVenue
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rpc.md").read_text()
 ALICE = Wallet(b"\x01" * 32)

@@ -1,0 +1,175 @@
+"""The bytes of commands and events from their layouts as they are written for people: slow twin of
+`exchange/codec.py`. Commands' layouts are read from docs/protocol.md, 3; events' stand below.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
+
+EVENTS: Final = {
+    "CommandRejected": "0x01 account u32, message_hash 32, code u16, got i128, allowed i128",
+    "OrderPlaced": "0x02 order_id u64, order_hash 32, account u32, book u32, side u8,"
+    " limit_price_micro i64, quantity_lots u32",
+    "OrderRested": "0x03 order_id u64, order_hash 32, account u32, book u32, side u8,"
+    " price_micro i64, remaining_lots u32",
+    "OrderFilled": "0x04 trade u64, instrument u24, price_ticks i32, price_micro i64,"
+    " quantity_lots u24, taker_buys u8, taker_order_id u64, taker_order_hash 32, taker u32,"
+    " taker_fee_micro i64, taker_left_lots i32, maker_order_id u64, maker_order_hash 32, maker u32,"
+    " maker_fee_micro i64, maker_left_lots i32, combo_trade u64",
+    "ComboFilled": "0x05 combo_trade u64, book u32, net_price_micro i64, units u24, taker_buys u8,"
+    " taker_order_id u64, taker_order_hash 32, taker u32, taker_left_units i32,"
+    " maker_order_id u64, maker_order_hash 32, maker u32, maker_left_units i32",
+    "OrderCancelled": "0x06 order_id u64, order_hash 32, account u32, book u32, side u8,"
+    " remaining_lots u32, reason u8",
+    "ComboCreated": "0x07 book u32, [u8] (instrument u32, ratio i16), tick_micro i64",
+    "AccountOpened": "0x10 account u32, owner 20",
+    "DepositCredited": "0x11 account u32, asset u8, amount_micro u64, cash_micro i64",
+    "KeyRegistered": "0x12 account u32, key 20, valid_until_s u48",
+    "WithdrawalRequested": "0x13 account u32, asset u8, amount_micro u64, number u32,"
+    " cash_micro i64",
+    "CounterRaised": "0x14 account u32, counter u32",
+    "ClaimRecorded": "0x15 number u32, amount_micro u64",
+    "PositionSettled": "0x16 account u32, instrument u24, amount_micro i64, closed u8",
+    "ExchangeOpened": "0x20 chain_id u64, settlement 20, state_root 32",
+    "UnderlyingListed": "0x21 underlying u8, name 8, lot_e8 u64",
+    "ExpiryListed": "0x22 expiry u16, underlying u8, expiry_time_s u48",
+    "InstrumentListed": "0x23 instrument u24, [u16] symbol",
+    "MarksUpdated": "0x24 underlying u8, index_micro u40, epoch u32",
+    "FundingAccrued": "0x25 instrument u24, rate_micro i64, accrual_micro i64",
+    "ExpirySettled": "0x26 expiry u16, settlement_micro u40",
+    "BatchCut": "0x30 number u64, state_root 32, groups u32, [u32] data",
+    "BatchConfirmed": "0x31 number u64, block u64, transaction 32",
+    "TimeAdvanced": "0x32 time_ns u64",
+}
+
+CALLED_OTHERWISE: Final = {"CancelAll": "CancelAllOrders"}
+"""Commands whose class bears another name than the page gives them."""
+
+
+class Integer(NamedTuple):
+    bits: int
+    is_signed: bool
+
+    def range(self) -> tuple[int, int]:
+        low = -(1 << self.bits - 1) if self.is_signed else 0
+        return low, low + (1 << self.bits) - 1
+
+
+class Bytes(NamedTuple):
+    size: int
+
+
+class Counted(NamedTuple):
+    """A count, then so many groups; a count of bytes where there is no group."""
+
+    count: Integer
+    group: "tuple[Field, ...]"
+
+
+class Repeated(NamedTuple):
+    times: int
+    item: Integer
+
+
+class Struct(NamedTuple):
+    """A value with attributes: the order in a PlaceOrder."""
+
+    names: tuple[str, ...]
+    fields: "tuple[Field, ...]"
+
+
+Field = Integer | Bytes | Counted | Repeated | Struct
+
+
+class Layout(NamedTuple):
+    type: int
+    fields: tuple[Field, ...]
+
+
+def command_layouts() -> dict[str, Layout]:
+    """By class name, from the page."""
+    section = PAGE.read_text("utf8").partition("## 3. Commands")[2].partition("\n## ")[0]
+    order = re.search(r"order = (.*?)\.\n", section, re.S)
+    assert order, "the page gives the bytes of an order"
+    text = order[1].replace("\n", " ")
+    names = tuple("legs" if part[0] == "[" else part.split()[0] for part in _split(text))
+    inner = Struct(names, _fields(text))
+    rows = re.findall(r"\| 0x(..) \| (\w+) \| (.*?) *\|\n", section)
+    return {
+        CALLED_OTHERWISE.get(name, name): Layout(int(number, 16), _fields(body, inner))
+        for number, name, body in rows
+    }
+
+
+def event_layouts() -> dict[str, Layout]:
+    return {name: Layout(int(text[:4], 16), _fields(text[4:])) for name, text in EVENTS.items()}
+
+
+def _fields(text: str, order: Struct | None = None) -> tuple[Field, ...]:
+    return tuple(_field(part, order) for part in _split(text))
+
+
+def _split(text: str) -> Iterator[str]:
+    """At commas outside of parentheses."""
+    depth, start = 0, 0
+    for at, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and not depth:
+            yield text[start:at].strip()
+            start = at + 1
+    if text[start:].strip():
+        yield text[start:].strip()
+
+
+def _field(text: str, order: Struct | None) -> Field:
+    if order is not None and text == "order (below)":
+        return order
+    if counted := re.fullmatch(r"\[u(\d+)\] \((.*)\)", text):
+        return Counted(Integer(int(counted[1]), False), _fields(counted[2]))
+    if sized := re.fullmatch(r"\[u(\d+)\] \w+", text):
+        return Counted(Integer(int(sized[1]), False), ())
+    if repeated := re.fullmatch(r"(\d+) \W \w+ u(\d+)", text):
+        return Repeated(int(repeated[1]), Integer(int(repeated[2]), False))
+    plain = re.fullmatch(r"\w+ ([ui]?)(\d+)(?: \(.*\))?", text)
+    assert plain, f"a field is a name and a type: {text!r}"
+    size = int(plain[2])
+    return Integer(size, plain[1] == "i") if plain[1] else Bytes(size)
+
+
+def write(fields: Sequence[Field], values: Sequence[Any]) -> bytes:
+    """The bytes of values laid out by fields."""
+    assert len(fields) == len(values)
+    return b"".join(_write(field, value) for field, value in zip(fields, values, strict=True))
+
+
+def _write(field: Field, value: Any) -> bytes:
+    match field:
+        case Integer(bits, is_signed):
+            return value.to_bytes(bits // 8, "big", signed=is_signed)
+        case Bytes(size):
+            assert len(value) == size
+            return value
+        case Counted(count, ()):
+            return _write(count, len(value)) + value
+        case Counted(count, group):
+            return _write(count, len(value)) + b"".join(write(group, item) for item in value)
+        case Repeated(times, item):
+            assert len(value) == times
+            return b"".join(_write(item, one) for one in value)
+        case Struct(names, inner):
+            return write(inner, [getattr(value, name) for name in names])
+
+
+def command_bytes(layout: Layout, command: Any) -> bytes:
+    names = type(command).__struct_fields__
+    assert names[0] == "time_ns"
+    head = bytes((1, layout.type)) + command.time_ns.to_bytes(8, "big")
+    return head + write(layout.fields, [getattr(command, name) for name in names[1:]])
+
+
+def event_bytes(layout: Layout, event: Any) -> bytes:
+    values = [getattr(event, name) for name in type(event).__struct_fields__]
+    return bytes((1, layout.type)) + write(layout.fields, values)
