@@ -125,12 +125,14 @@ def _stands_at(rpc: str, settlement: bytes) -> bool:
 
 def _audit_with_progress(directory: Path, chain: Chain, show: bool) -> AuditReport:
     total = sum(path.stat().st_size for path in directory.glob("segment-*.journal"))
+    console = Console(stderr=True)
+    show = show and console.is_terminal
     bar = Progress(
         TextColumn("auditing"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}% of {task.fields[size]}"),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=console,
         disable=not show,
     )
     with bar if show else nullcontext():

@@ -101,9 +101,13 @@ def demo(
     from exchange.demo.summary import print_table  # noqa: PLC0415
     from exchange.demo.telling import Teller  # noqa: PLC0415
     from exchange.devnet import AnvilMissing, DevnetFailed  # noqa: PLC0415
+    from exchange.gateway_fix.client import FixClientError  # noqa: PLC0415
     from exchange.gateway_fix.server import FixDoorError  # noqa: PLC0415
+    from exchange.home import HomeError  # noqa: PLC0415
     from exchange.host import Ports  # noqa: PLC0415
-    from settlement.node import ChainUnavailable  # noqa: PLC0415
+    from exchange.journal import JournalError  # noqa: PLC0415
+    from exchange.sequencer import SequencerStopped  # noqa: PLC0415
+    from settlement.node import ChainUnavailable, Reverted  # noqa: PLC0415
 
     directory = data or DATA / time.strftime("demo-%Y%m%d-%H%M%S")
     if directory.exists():
@@ -119,8 +123,16 @@ def demo(
         FixDoorError,
         TimeoutError,
         OSError,
+        Reverted,
+        FixClientError,
+        HomeError,
+        JournalError,
+        SequencerStopped,
     ) as error:
         _fail(f"the demo failed: {error or type(error).__name__}")
+    except ExceptionGroup as several:
+        first = several.exceptions[0]
+        _fail(f"the demo failed: {type(first).__name__}: {first}")
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     if as_json:

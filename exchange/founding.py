@@ -7,10 +7,11 @@ Never: runs it (`host.py`).
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from exchange.commands import Command, Genesis
+from exchange.commands import Command, Genesis, ListExpiry, ListInstrument, ListUnderlying
 from exchange.events import CommandRejected
 from exchange.home import Home, Site
 from exchange.service import Exchange
+from exchange.state import State
 from margin.fees import FeeSchedule
 from margin.parameters import SCAN_WIDTH_PERCENT
 from matching.rejects import Reject
@@ -86,19 +87,24 @@ async def open_journal(
     listing: Callable[[int], Iterable[Command]],
     terms: Terms | None = None,
 ) -> None:
-    """Writes Genesis and the listings into an empty journal; does nothing where there is one.
+    """Writes Genesis and the listings into a journal, as far as they are not there; does nothing
+    once a batch was cut.
 
     `listing` gives the commands as of a time. Raises ListingRefused.
     """
-    if exchange.state.ledger is not None:
+    state = exchange.state
+    if state.batches_cut:
         return
-    fees = (terms or Terms()).fees
-    await exchange.submit(
-        lambda time_ns, _: Genesis(
-            time_ns, site.chain_id, site.settlement_address, operator, *fees, SCAN_WIDTH_PERCENT
+    if state.ledger is None:
+        fees = (terms or Terms()).fees
+        await exchange.submit(
+            lambda time_ns, _: Genesis(
+                time_ns, site.chain_id, site.settlement_address, operator, *fees, SCAN_WIDTH_PERCENT
+            )
         )
-    )
     for command in listing(exchange.state.time_ns):
+        if _is_listed(state, command):
+            continue
         applied = await exchange.submit(
             lambda time_ns, _, command=command: _timed(command, time_ns)
         )
@@ -106,6 +112,15 @@ async def open_journal(
         if refused:
             sentence = Reject(refused[0].code, refused[0].got, refused[0].allowed).message
             raise ListingRefused(f"{type(command).__name__}: {sentence}")
+
+
+def _is_listed(state: State, command: Command) -> bool:
+    """Whether a listing stands in the journal already: numbers are given in order."""
+    if isinstance(command, ListUnderlying):
+        return command.underlying < len(state.underlyings)
+    if isinstance(command, ListExpiry):
+        return command.expiry < len(state.expiries)
+    return isinstance(command, ListInstrument) and command.instrument < len(state.instruments)
 
 
 def _timed(command: Command, time_ns: int) -> Command:

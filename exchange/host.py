@@ -5,6 +5,7 @@ Never: knows what is traded or who trades.
 """
 
 import asyncio
+import logging
 from typing import NamedTuple, Self
 
 from exchange.gateway_fix.server import Counterparty, FixServer
@@ -14,6 +15,8 @@ from exchange.service import Exchange
 from exchange.settler import SettlementPace, Settler
 from settlement.chain import Chain
 from settlement.node import Node
+
+_log = logging.getLogger(__name__)
 
 
 class Ports(NamedTuple):
@@ -67,6 +70,14 @@ class Host:
         await self.rpc.start()
         self.fix_port = await self.fix.start(port=self.fix_port)
         self._settling = asyncio.create_task(self.settler.run())
+        self._settling.add_done_callback(self._settling_ended)
+
+    def _settling_ended(self, task: asyncio.Task[None]) -> None:
+        """An exchange that trades on and never settles again would be worse than none."""
+        broken = None if task.cancelled() else task.exception()
+        if broken is not None and self.exchange.sequencer.failure is None:
+            _log.error("settlement broke", exc_info=broken)
+            self.exchange.sequencer.fail(f"settlement broke: {broken!r}")
 
     async def __aexit__(self, *_: object) -> None:
         await self.fix.stop()

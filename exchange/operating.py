@@ -92,6 +92,8 @@ async def _until_stopped(host: Host, stopped: asyncio.Event) -> None:
             await asyncio.wait(
                 (asked, failed), timeout=MARKS_EVERY_S, return_when=asyncio.FIRST_COMPLETED
             )
+        if failed.done():
+            raise SequencerStopped(host.exchange.sequencer.failure)
     finally:
         asked.cancel()
         failed.cancel()

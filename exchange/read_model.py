@@ -16,7 +16,9 @@ from exchange.events import Event
 from exchange.venue import FillPage, FillView
 from matching.instruments import Instrument
 from matching.orders import BUY, SELL
+from settlement.batch import Batch, decode_batch
 from settlement.leaves import withdrawal_payload
+from settlement.records import RECORD_BYTES, WITHDRAWAL_REQUESTED
 from settlement.tree import Tree
 
 MAX_PAGE: Final = 1_000
@@ -49,6 +51,7 @@ class ReadModel:
         self.trades = 0
         self._proven = Tree()
         self._proven_count = 0
+        self._batched_withdrawals = 0
 
     def take(self, sequence: int, time_ns: int, happened: Sequence[Event]) -> None:
         """Learns the events of one command."""
@@ -71,7 +74,8 @@ class ReadModel:
                 self.claimed[event.number] = event.amount_micro
             elif isinstance(event, events.BatchCut):
                 self.batches[event.number] = event.data
-                self.batch_withdrawals[event.number] = len(self.withdrawals)
+                self._batched_withdrawals += _withdrawals_in(event.data)
+                self.batch_withdrawals[event.number] = self._batched_withdrawals
             elif isinstance(event, events.BatchConfirmed):
                 self._take_confirmation(event.number)
 
@@ -129,3 +133,10 @@ class ReadModel:
         if number >= self._proven_count:
             return None
         return tuple(self._proven.proof(number).siblings)
+
+
+def _withdrawals_in(data: bytes) -> int:
+    """Withdrawals that a batch carries: what does not fit waits for the next."""
+    batch = decode_batch(data)
+    assert isinstance(batch, Batch), "a batch that the engine cut decodes"
+    return batch.records[::RECORD_BYTES].count(WITHDRAWAL_REQUESTED)

@@ -89,6 +89,13 @@ class Sequencer:
         """Lets `run` end after what waits now."""
         self._waiting.put_nowait(None)
 
+    def fail(self, why: str) -> None:
+        """Stops because something beside the sequencer broke that must not go on without it."""
+        if self.failure is None:
+            self.failure = why
+            self.failed.set()
+            self.stop()
+
     async def run(self) -> None:
         """Serves until `stop`, or until something breaks that must not go on."""
         running = True
@@ -99,7 +106,8 @@ class Sequencer:
                 while not self._waiting.empty() and len(drafts) < MAX_GROUP:
                     drafts.append(self._waiting.get_nowait())
                 running = None not in drafts
-                group = [self._append(draft) for draft in drafts if draft is not None]
+                appended = [self._append(draft) for draft in drafts if draft is not None]
+                group = [pending for pending in appended if pending is not None]
                 if group:
                     taken = self._journal.take_group()
                     await asyncio.to_thread(self._journal.write, taken)
@@ -111,10 +119,19 @@ class Sequencer:
             self.failed.set()
             raise
 
-    def _append(self, draft: _Draft) -> _Pending:
+    def _append(self, draft: _Draft) -> _Pending | None:
+        """None for a draft that makes no command: nothing was journaled, only its caller is
+        told.
+        """
         self._time_ns = max(self._clock(), self._time_ns)
-        command = draft.build(self._time_ns, self._journal.chain_hash)
-        sequence, chain_hash = self._journal.append(encode_command(command))
+        try:
+            command = draft.build(self._time_ns, self._journal.chain_hash)
+            payload = encode_command(command)
+        except Exception as error:  # whatever it was, it is the caller's
+            if not draft.answer.done():
+                draft.answer.set_exception(error)
+            return None
+        sequence, chain_hash = self._journal.append(payload)
         return _Pending(sequence, chain_hash, command, draft.answer)
 
     def _apply(self, pending: _Pending) -> None:
@@ -126,7 +143,7 @@ class Sequencer:
 
     def _end(self, why: str, taken: list[_Draft | None]) -> None:
         """Tells everyone who still waits, those of the group that was under way too."""
-        self.failure = why
+        self.failure = self.failure or why
         drafts = list(taken)
         while not self._waiting.empty():
             drafts.append(self._waiting.get_nowait())

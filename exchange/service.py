@@ -8,6 +8,7 @@ Never: changes the state but through the sequencer.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -40,6 +41,7 @@ from exchange.venue import (
 )
 from matching.combos import COMBO_BASE
 from matching.rejects import (
+    MALFORMED,
     UNKNOWN_ACCOUNT,
     VENUE_BUSY,
     VENUE_STOPPING,
@@ -60,6 +62,8 @@ from settlement.signed_messages import (
 )
 
 _BUSY_RETRY_MS: Final = 100
+HASH_BYTES: Final = 32
+_log: Final = logging.getLogger(__name__)
 
 
 class JournalUnreadable(Exception):
@@ -137,8 +141,12 @@ class Exchange:
 
     def _on_applied(self, applied: Applied) -> None:
         self._learn(applied.sequence, applied.time_ns, applied.events)
-        for listener in list(self._listeners.values()):
-            listener(applied.sequence, applied.time_ns, applied.events)
+        for number, listener in list(self._listeners.items()):
+            try:
+                listener(applied.sequence, applied.time_ns, applied.events)
+            except Exception:  # a door that breaks must not take the exchange with it
+                _log.exception("a listener broke and is dropped")
+                self._listeners.pop(number, None)
         self.on_applied(applied)
 
     def _learn(self, sequence: int, time_ns: int, events: tuple[Event, ...]) -> None:
@@ -159,6 +167,8 @@ class Exchange:
     # MESSAGES
 
     async def place(self, order: Order, signature: bytes) -> Verdict:
+        if len(order.replaces) != HASH_BYTES:
+            return _refused(bytes(HASH_BYTES), Reject(MALFORMED, len(order.replaces)))
         message_hash = struct_hash(order)
         reject = check_order_fields(order)
         if reject is not None:
@@ -172,6 +182,8 @@ class Exchange:
         )
 
     async def cancel(self, cancel: Cancel, signature: bytes) -> Verdict:
+        if len(cancel.order_hash) != HASH_BYTES:
+            return _refused(bytes(HASH_BYTES), Reject(MALFORMED, len(cancel.order_hash)))
         message_hash = struct_hash(cancel)
         signer = self._signer(cancel.account, message_hash, signature)
         if isinstance(signer, Verdict):

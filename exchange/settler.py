@@ -23,11 +23,11 @@ from exchange.commands import (
     RegisterKey,
 )
 from exchange.read_model import ReadModel
-from exchange.sequencer import Applied, Build
+from exchange.sequencer import Applied, Build, SequencerStopped
 from exchange.state import State
 from settlement.batch import Batch, decode_batch
 from settlement.chain import ACCOUNT_OPENED, DEPOSITED, Chain, InboxEntry
-from settlement.node import ChainUnavailable, Reverted
+from settlement.node import Reverted
 
 _LONGEST_WAIT_S: Final = 10.0
 _log = logging.getLogger(__name__)
@@ -65,6 +65,7 @@ class Settler:
         self._chain = chain
         self._key = key
         self._pace = pace
+        self._from_block = from_block
         self._inbox_block = self._claims_block = from_block
         self._cut = asyncio.Event()
         self._posting = asyncio.Event()
@@ -91,7 +92,10 @@ class Settler:
                 await step()
                 self.is_up = True
                 wait_s = self._pace.poll_seconds
-            except (ChainUnavailable, Reverted) as error:
+            except SequencerStopped:
+                raise
+            except Exception as error:  # a node may answer anything: settlement waits, never dies
+                self._inbox_block = self._from_block  # after a reorganisation, all is read again
                 if self.is_up:  # once, not at every attempt
                     _log.warning("settlement waits: %s", error)
                 self.is_up = isinstance(error, Reverted)
@@ -125,7 +129,7 @@ class Settler:
 
     def after(self, applied: Applied) -> None:
         """Told of every command: a batch that is full is cut at once."""
-        if len(self._state.groups) >= self._pace.batch_records:
+        if self._state.records_waiting >= self._pace.batch_records:
             self._cut.set()
 
     def hold(self) -> None:

@@ -69,6 +69,7 @@ class State:
         # Settlement
         self.ledger: Ledger | None = None
         self.groups: list[tuple[bytes, ...]] = []
+        self.records_waiting = 0
         self.batches_cut = 0
         self.batches_confirmed = 0
 
@@ -80,6 +81,7 @@ class State:
     def record(self, *records: bytes) -> None:
         """Appends one group of records: they stay in one chunk."""
         self.groups.append(records)
+        self.records_waiting += len(records)
 
     def combo_of(self, legs: Legs) -> Combo:
         """The combo of canonical legs; made, with its book, if it is new."""

@@ -45,9 +45,9 @@ class Account:
     """One account: who owns it, what it has and what it has open.
 
     `counter` voids orders signed with a lower one; `keys` are session keys with the second until
-    which each is valid; `next_slot` is where the next order that fills opens in the account's
-    order tree; `settlements_seen` is how many expiries had settled when it last took what its
-    positions accrued.
+    which each is valid; `slots` are the places in the account's order tree that are taken, with
+    the order's hash, and `next_slot` is where to look for the next; `settlements_seen` is how many
+    expiries had settled when it last took what its positions accrued.
     """
 
     __slots__ = (
@@ -64,6 +64,7 @@ class Account:
         "positions",
         "risks",
         "settlements_seen",
+        "slots",
     )
 
     def __init__(self, number: int, owner: bytes) -> None:
@@ -79,6 +80,7 @@ class Account:
         self.open_lots = 0
         self.risks: dict[int, Risk] = {}
         self.next_slot = 0
+        self.slots: dict[int, bytes] = {}
         self.settlements_seen = 0
 
     def risk(self, underlying: int) -> Risk:

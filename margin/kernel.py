@@ -2,8 +2,8 @@
 vectors.
 
 Holds: a vector is int64[119], one value per scenario (`scenarios.py`); bounds at the door
-(|value of a lot| < 2^34, gross lots of an account < 2^24) keep every sum under 2^58, so nothing
-wraps.
+(|value of a lot| < 2^34, gross lots of an account < 2^24, |price of a combo's unit| < 2^38) keep
+every sum under 2^62, so nothing wraps.
 Never: knows what an account or an order is.
 """
 

@@ -114,7 +114,7 @@ class Marks:
         """
         self.expiry_marks[expiry.number] = mark
         chain = self._chains.get(expiry.number)
-        if chain:
+        if chain and expiry.expiry_time_s > time_s:  # from then on the last rows carry the risk
             prices, rows = price_expiry(
                 np.array(chain.kinds, dtype=np.int64),
                 np.array(chain.strikes, dtype=np.int64),

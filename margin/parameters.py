@@ -62,3 +62,8 @@ the tails' 1.79 it stays below 8. A strike at 400 times the forward prices nothi
 MAX_DEVIATION_Q30: Final = 3 << 29
 """Deviations (volatility x sqrt(years)) stay below 1.5: after the largest shock, x 2.387, below 4,
 so a deviation fits 32 bits. [docs/protocol.md, 7]"""
+
+DISTRESS_BAND_E6: Final = 5_000
+"""An account short of initial margin may trade only what lowers its risk, at prices that cost it at
+most this share of the index per lot against the marks, fees included: 0.5%. Without it, such an
+account could hand the exchange's money to an accomplice by overpaying. [house]"""

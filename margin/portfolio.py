@@ -28,7 +28,7 @@ from margin.kernel import (
     worst_scenario,
 )
 from margin.marks import Marks
-from margin.parameters import MAINTENANCE_PERCENT
+from margin.parameters import DISTRESS_BAND_E6, MAINTENANCE_PERCENT
 from margin.scenarios import BASE_SCENARIO
 from matching.combos import COMBO_BASE, Combo
 from matching.gate import (
@@ -113,6 +113,14 @@ class _Provisional:
             - _half_up(self.gross_lots + self.open_lots)
         )
 
+    def positions_worth_micro(self) -> int:
+        """The worst case of the positions alone, open orders on this underlying left out."""
+        return self.worth_micro + int(self.value.min()) - _half_up(self.gross_lots)
+
+    def equity_micro(self) -> int:
+        """Worth at the marks, less the worst cases of other underlyings."""
+        return self.worth_micro + int(self.value[BASE_SCENARIO])
+
     def trade(self, instrument: int, lots: int) -> None:
         """Moves a position by signed lots."""
         before = self.changed.get(instrument)
@@ -133,7 +141,8 @@ def _half_up(lots: int) -> int:
 class Portfolio(Gate):
     """The gate over all accounts, and the reading of any one of them.
 
-    `fees[i]` after a plan are the (taker, maker) fees of its i-th fill, micro-USDC.
+    `settlements` counts the expiries that settled; `fees[i]` after a plan are the (taker, maker)
+    fees of its i-th fill, micro-USDC.
     """
 
     def __init__(
@@ -148,6 +157,7 @@ class Portfolio(Gate):
         self.combos = combos
         self.instruments = instruments
         self.schedule = FeeSchedule(0, 0, 0)
+        self.settlements = 0
         self.fees: list[tuple[int, int]] = []
         self._taker: Order | None = None
         self._replaced: Order | None = None
@@ -346,7 +356,7 @@ class Portfolio(Gate):
         return ruling
 
     def _judge(self, trial: dict[int, _Provisional], taker: int, fills: Sequence[Fill]) -> Ruling:
-        """Every account of a group against decision: excess >= 0, or no lower than before."""
+        """Every account of a group: excess >= 0, or no lower than before and risk eased."""
         for number, after in trial.items():
             is_taker = number == taker
             lots = after.gross_lots + after.open_lots
@@ -359,13 +369,27 @@ class Portfolio(Gate):
             excess = after.excess_micro()
             if excess >= 0:
                 continue
-            before = self._trial(number).excess_micro()
-            if excess >= before:
+            before = self._trial(number)
+            excess_before = before.excess_micro()
+            if excess >= excess_before and self._eases(before, after, fills):
                 continue
             if is_taker:
-                return Ruling(TAKER_MARGIN, None, -excess, before)
+                return Ruling(TAKER_MARGIN, None, -excess, excess_before)
             return _against(number, fills)
         return _FITS
+
+    def _eases(self, before: _Provisional, after: _Provisional, fills: Sequence[Fill]) -> bool:
+        """Whether fills really lower the risk of an account that is short of margin: its positions
+        alone are worth no less in the worst case (its excess counted resting orders as filled
+        before), and it pays no more than the distress band for it.
+        """
+        index = self.marks.index_micro.get(self._underlying, 0)
+        lots = sum(fill.quantity_lots for fill in fills)
+        band = lots * index * DISTRESS_BAND_E6 // 10**6
+        return (
+            after.positions_worth_micro() >= before.positions_worth_micro()
+            and after.equity_micro() >= before.equity_micro() - band
+        )
 
     def _trial(self, number: int) -> _Provisional:
         """A copy of the account as the plan has it so far."""
@@ -392,11 +416,18 @@ class Portfolio(Gate):
                         order_loss = order_loss - self._loss_of(replaced) * replaced.remaining_lots
                     worth += worst(beside.value, order_loss)
         made = _Provisional(account, worth, risk.value.copy(), risk.order_loss.copy())
+        if account.settlements_seen != self.settlements:
+            made.position_count -= self._settled_count(account)
         if replaced is not None:
             if elsewhere == underlying:
                 add_lots(made.order_loss, self._loss_of(replaced), -replaced.remaining_lots)
             made.open_lots -= replaced.remaining_lots * self.lots_per_unit(replaced.book)
         return made
+
+    def _settled_count(self, account: Account) -> int:
+        """Positions that only wait to be taken into cash: their expiry is settled."""
+        instruments = self.instruments
+        return sum(instruments[number].is_settled for number in account.positions)
 
     def _fill(
         self, side: _Provisional, instrument: Instrument, lots: int, price_micro: int, fee: int

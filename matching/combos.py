@@ -12,6 +12,7 @@ from math import gcd
 from typing import Final
 
 from matching.instruments import MAX_VALUE_MICRO, Instrument
+from matching.leg_prices import split_net_price
 
 MAX_LEGS: Final = 8
 MAX_RATIO: Final = 127
@@ -63,6 +64,16 @@ class Combo:
             for instrument, highest in zip(instruments, self.highest_ticks, strict=True)
         )
         self.underlying = instruments[0].underlying
+
+    def can_cost(self, net_price_micro: int) -> bool:
+        """Whether any prices of the legs make a net price: two calls cannot cost less than 0."""
+        start = (0,) * len(self.legs)
+        return (
+            split_net_price(
+                net_price_micro, self.steps_micro, start, self.lowest_ticks, self.highest_ticks
+            )
+            is not None
+        )
 
 
 def combo_tick_micro(instruments: Sequence[Instrument], ratios: Sequence[int]) -> int:

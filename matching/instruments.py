@@ -109,6 +109,11 @@ class Instrument:
             underlying.lot_e8,
         )
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether its expiry has its settlement price."""
+        return self.expiry is not None and self.expiry.settlement_micro is not None
+
     def payoff_micro(self, settlement_micro: int) -> int:
         """What one long lot is worth at expiry, beyond its accrual: an option's intrinsic value,
         nothing for a future.

@@ -264,6 +264,6 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     ),
     GENESIS: ("genesis", "a journal begins with one Genesis command and has no second"),
     NOT_LINEAR: ("not linear", "instrument {got} is not a perpetual"),
-    VENUE_STOPPING: ("venue stopping", "the exchange is stopping; nothing was taken"),
+    VENUE_STOPPING: ("venue stopping", "the exchange stops; when it is back, ask what was taken"),
     VENUE_BUSY: ("venue busy", "{got} messages are waiting; retry in {allowed} ms"),
 }

@@ -20,7 +20,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import solcx
 import solcx.wrapper
@@ -173,8 +173,11 @@ def _compile(sources: list[str]) -> Build:
     """Builds the contracts in `sources`, not what they import."""
     require_toolchain()
     try:
-        output = solcx.compile_standard(
-            _standard_input(sources), base_path=ROOT, allow_paths=ROOT, solc_binary=COMPILER
+        output = cast(
+            "dict[str, Any]",
+            solcx.compile_standard(
+                _standard_input(sources), base_path=ROOT, allow_paths=ROOT, solc_binary=COMPILER
+            ),
         )
     except SolcError as refusal:
         raise CompileFailed(refusal.message) from refusal
@@ -197,7 +200,7 @@ def _compile(sources: list[str]) -> Build:
 
 
 def _is_ours(error: dict[str, Any]) -> bool:
-    place = error.get("sourceLocation") or {}
+    place: dict[str, Any] = error.get("sourceLocation") or {}
     return error["severity"] == "warning" and not place.get("file", "").startswith("node_modules/")
 
 

@@ -28,6 +28,8 @@ from settlement.violations import Violation
 CHUNK_RECORDS: Final = 16
 MAX_CHUNKS: Final = 256
 MAX_RECORDS: Final = CHUNK_RECORDS * MAX_CHUNKS
+POSTABLE_RECORDS: Final = 240 * CHUNK_RECORDS
+"""What fits a transaction that common nodes take, 131,072 bytes with its signature."""
 CHUNK_BYTES: Final = CHUNK_RECORDS * RECORD_BYTES
 
 Group = Sequence[bytes]
@@ -87,11 +89,12 @@ class UnlawfulRecord(Exception):
 
 
 class Layout:
-    """Records of a batch to be, laid in chunks group by group."""
+    """Records of a batch to be, laid in chunks group by group; at most `limit_records` of them."""
 
-    __slots__ = ("_has_other", "_records")
+    __slots__ = ("_has_other", "_limit", "_records")
 
-    def __init__(self) -> None:
+    def __init__(self, limit_records: int = MAX_RECORDS) -> None:
+        self._limit = limit_records
         self._records: list[bytes] = []
         self._has_other = False  # the last chunk holds a record that is no mark
 
@@ -103,7 +106,7 @@ class Layout:
         is_mark = group[0][0] in MARK_TYPES  # and so is all of the group
         needs_chunk = used + len(group) > CHUNK_RECORDS or (is_mark and self._has_other)
         padding = -used % CHUNK_RECORDS if needs_chunk else 0
-        if len(self._records) + padding + len(group) >= MAX_RECORDS:
+        if len(self._records) + padding + len(group) >= self._limit:
             return False
         self._records += [PADDING_RECORD] * padding
         self._records += group
@@ -116,9 +119,9 @@ class Layout:
         return records + [PADDING_RECORD] * (-len(records) % CHUNK_RECORDS)
 
 
-def groups_that_fit(groups: Sequence[Group]) -> int:
-    """How many groups, from the first, one batch can hold."""
-    layout = Layout()
+def groups_that_fit(groups: Sequence[Group], limit_records: int = MAX_RECORDS) -> int:
+    """How many groups, from the first, one batch of at most `limit_records` can hold."""
+    layout = Layout(limit_records)
     return next((at for at, group in enumerate(groups) if not layout.add(group)), len(groups))
 
 

@@ -115,7 +115,7 @@ def mark_updated(state: State, record: MarkUpdated) -> Violation | None:
     for field, holds in is_within.items():
         if not holds:
             return Violation(rule.MARK_OUT_OF_BOUNDS, None, field)
-    if (epoch - expiry.epoch) % _EPOCHS >= _EPOCHS // 2:
+    if expiry.forward_micro and (epoch - expiry.epoch) % _EPOCHS >= _EPOCHS // 2:
         return Violation(rule.EPOCH_FELL, None, epoch, expiry.epoch)
     expiry.forward_micro = forward_micro
     expiry.svi = (a, b, rho, m, sigma)

@@ -6,7 +6,7 @@ Holds: the exchange's clock runs from START_S, and so does its chain's; member n
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -55,7 +55,7 @@ def staged(directory: Path, devnet: Devnet, fix_sessions: tuple[str, ...] = ("MA
 
 
 @asynccontextmanager
-async def running(home: Home, pace: SettlementPace = PACE) -> AsyncIterator[Host]:
+async def running(home: Home, pace: SettlementPace = PACE) -> AsyncGenerator[Host]:
     """The exchange, its doors open and its instruments marked."""
     async with Host(home, pace=pace) as host:
         await open_journal(host.exchange, host.site, OPERATOR.address, listing)

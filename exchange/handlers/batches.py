@@ -15,7 +15,7 @@ from exchange.state import State
 from margin.fees import FeeSchedule
 from margin.parameters import SCAN_WIDTH_PERCENT
 from matching.rejects import BATCH_OUT_OF_ORDER, GENESIS, NOTHING_TO_CUT, Reject
-from settlement.batch import cut, encode_batch, groups_that_fit
+from settlement.batch import POSTABLE_RECORDS, cut, encode_batch, groups_that_fit
 from settlement.genesis import genesis_body
 from settlement.ledger import Ledger
 
@@ -49,7 +49,7 @@ def cut_batch(state: State, command: CutBatch, emit: Emit) -> None:
         return
     # EMIT
     number = state.batches_cut + 1
-    count = groups_that_fit(state.groups)
+    count = groups_that_fit(state.groups, POSTABLE_RECORDS)
     batch = cut(
         ledger,
         state.groups[:count],
@@ -60,6 +60,7 @@ def cut_batch(state: State, command: CutBatch, emit: Emit) -> None:
     )
     state.batches_cut = number
     del state.groups[:count]
+    state.records_waiting = sum(len(group) for group in state.groups)
     emit(events.BatchCut(number, batch.header.new_root, count, encode_batch(batch)))
 
 

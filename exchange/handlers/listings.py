@@ -39,9 +39,9 @@ Emit = Callable[[events.Event], None]
 MAX_INSTRUMENTS = 1 << 24
 MAX_TICK_VALUE_MICRO = 1 << 31
 MIN_TICK_VALUE_MICRO = 8
+"""So that a price below 2^34 micro-USDC is below 2^31 ticks, which a record holds (i32)."""
 LOTS_PER_10E6_UNITS = 10**14
 """A lot divides 10^6 units of the underlying, so that prices and quantities have exact decimals."""
-"""So that a price below 2^34 micro-USDC is below 2^31 ticks, which a record holds (i32)."""
 
 
 def list_underlying(state: State, command: ListUnderlying, emit: Emit) -> None:

@@ -129,6 +129,7 @@ def settle_expiry(state: State, command: SettleExpiry, emit: Emit) -> None:
     moved = state.marks.settle_expiry(expiry, price, options)
     expiry.settlement_micro = price
     state.settlements += 1
+    state.portfolio.settlements = state.settlements
     state.portfolio.sweep(expiry.underlying.number)
     # EMIT: the price first, for the future's last accrual follows from it
     state.record(records.expiry_settled_record(expiry.number, price))

@@ -38,6 +38,7 @@ from matching.rejects import (
     ORDER_EXPIRED,
     ORDER_NOT_LIVE,
     PRICE_OFF_TICK,
+    PRICE_OUT_OF_RANGE,
     TOO_MANY_LOTS,
     TOO_MANY_OPEN_ORDERS,
     TOO_MANY_POSITIONS,
@@ -47,7 +48,7 @@ from matching.rejects import (
     Reject,
 )
 from settlement import records
-from settlement.signed_messages import NO_ORDER, check_order_fields
+from settlement.signed_messages import MAX_NET_PRICE_MICRO, NO_ORDER, check_order_fields
 from settlement.signed_messages import Order as SignedOrder
 
 Emit = Callable[[events.Event], None]
@@ -230,6 +231,9 @@ def _check_plan(
     state: State, signed: SignedOrder, placement: _Placement, plan: Plan
 ) -> Reject | None:
     """Whether the plan, and the rest of the order in its book, can be accepted."""
+    combo, price = placement.combo, placement.order.price_micro
+    if combo is not None and signed.time_in_force == GTC and not combo.can_cost(price):
+        return Reject(PRICE_OUT_OF_RANGE, price, MAX_NET_PRICE_MICRO)
     if signed.time_in_force == FOK and plan.filled_lots < signed.quantity_lots:
         return _refusal(plan.ruling, placement.order) or Reject(
             CANNOT_FILL, signed.quantity_lots, plan.filled_lots
@@ -302,6 +306,7 @@ def _commit(state: State, placement: _Placement, plan: Plan, emit: Emit) -> None
                 settle_position(state, fill.instrument, state.accounts[taker.account], emit)
                 settle_position(state, fill.instrument, state.accounts[fill.maker.account], emit)
     portfolio.commit()
+    _take_settled(state, taker, plan, emit)
     _open(state, taker)
     fees = iter(portfolio.fees)
     for step in plan.steps:
@@ -316,9 +321,15 @@ def _commit(state: State, placement: _Placement, plan: Plan, emit: Emit) -> None
             group = [_trade(state, taker, fill, next(fees), trade, emit) for fill in step.fills]
             group.append(_close_combo(state, placement.book, taker, step, trade, emit))
         state.record(*group)
-    account = state.accounts[taker.account]
-    if account.settlements_seen != state.settlements:
-        settle_all(state, account, emit)
+
+
+def _take_settled(state: State, taker: Order, plan: Plan, emit: Emit) -> None:
+    """Whoever trades first takes what settled expiries left, so that it fills no position."""
+    parties = [taker.account] + [fill.maker.account for step in plan.steps for fill in step.fills]
+    for number in parties:
+        account = state.accounts[number]
+        if account.settlements_seen != state.settlements:
+            settle_all(state, account, emit)
 
 
 def _trade(
@@ -429,8 +440,12 @@ def _open(state: State, order: Order) -> None:
     if order.slot >= 0:
         return
     account = state.accounts[order.account]
-    order.slot = account.next_slot
-    account.next_slot = (account.next_slot + 1) % SLOTS
+    slot = account.next_slot
+    while slot in account.slots:
+        slot = (slot + 1) % SLOTS
+    order.slot = slot
+    account.slots[slot] = order.hash
+    account.next_slot = (slot + 1) % SLOTS
     state.opened[order.hash] = (order.account, order.slot)
     state.record(records.order_opened_record(order.account, order.slot, order.hash))
 
@@ -561,4 +576,6 @@ def expire_due(state: State, emit: Emit) -> None:
         del state.used[order_hash]
         opened = state.opened.pop(order_hash, None)
         if opened is not None:
-            state.record(records.order_forgotten_record(*opened))
+            number, slot = opened
+            del state.accounts[number].slots[slot]
+            state.record(records.order_forgotten_record(number, slot))

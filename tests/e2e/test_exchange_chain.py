@@ -15,6 +15,7 @@ from exchange.home import Home
 from exchange.host import Host
 from exchange.invariants import check, state_hash
 from exchange.journal import read_journal
+from exchange.sequencer import SequencerStopped
 from exchange.settler import SettlementPace
 from exchange.symbols import cash_text
 from exchange.venue import MarginView
@@ -228,6 +229,21 @@ async def test_a_contract_that_refuses_a_batch_is_told_and_trading_goes_on(home:
         )
         assert (report.verdict, report.batch) == ("fail", 1)
         assert "journal_hash" in report.reason
+
+
+async def test_an_exchange_that_can_never_settle_again_stops(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(home) as host:
+
+        def broken(*_: object) -> None:
+            raise AssertionError("a bug")
+
+        monkeypatch.setattr(host.chain, "claims", broken)
+        await until(host.exchange.sequencer.failed.is_set)
+        assert "a bug" in (host.exchange.sequencer.failure or "")
+        with pytest.raises(SequencerStopped, match="settlement broke"):
+            await cut(host)
 
 
 # A CHAIN IN TROUBLE

@@ -19,7 +19,7 @@ from matching import rejects as r
 from matching.rejects import Reject
 from settlement.signed_messages import NO_ORDER
 from settlement.signed_messages import Order as SignedOrder
-from tests.model.portfolio import Held, Open, PlainMarks, excess_micro
+from tests.model.portfolio import Held, Open, PlainMarks, equity_micro, excess_micro
 
 MAKER_FEE, TAKER_FEE, CAP = 300, 500, 1_250
 MOST_LOTS = 2**24 - 1
@@ -308,17 +308,19 @@ class Exchange:
         if replaced is not None:
             self.cancel(replaced, e.CANCELLED_REPLACED)
         fills: list[Event] = []
-        dropped: list[Resting] = []
+        dropped: list[tuple[Resting, int]] = []
         stop, reject = self.fill(taker, fills, dropped)
         if signed.time_in_force == FOK and taker.left:
             done = signed.quantity_lots - taker.left
             return reject or Reject(r.CANNOT_FILL, signed.quantity_lots, done)
         if not fills and reject is not None:
             return reject
-        if fills:
-            self.events += fills  # after what the parties took of what had accrued
-            if self.members[taker.account].settlements_seen != self.settlements:
-                self.take_accrued(taker.account)
+        if fills:  # after what the parties took of what had accrued
+            makers = [fill.maker for fill in fills if isinstance(fill, e.OrderFilled)]
+            for number in (taker.account, *makers):
+                if self.members[number].settlements_seen != self.settlements:
+                    self.take_accrued(number)
+            self.events += fills
         may_rest = stop == e.CANCELLED_IMMEDIATE and signed.time_in_force == GTC
         if taker.left and may_rest:
             refused = self.rest(taker, before if not fills else self.excess(taker.account))
@@ -345,16 +347,17 @@ class Exchange:
             self.events.append(_cancelled(taker, stop))
         return None
 
-    def _cancel_dropped(self, dropped: list[Resting]) -> None:
-        for order in dropped:
-            self.cancel(order, e.CANCELLED_FEE)
+    def _cancel_dropped(self, dropped: list[tuple[Resting, int]]) -> None:
+        for order, reason in dropped:
+            self.cancel(order, reason)
 
     def fill(
-        self, taker: Resting, fills: list[Event], dropped: list[Resting]
+        self, taker: Resting, fills: list[Event], dropped: list[tuple[Resting, int]]
     ) -> tuple[int, Reject | None]:
         """Meets order after order; gives why it stopped."""
         while taker.left:
-            met = [o for o in self.opposite(taker.instrument, taker.side) if o not in dropped]
+            gone = [order.number for order, _ in dropped]
+            met = [o for o in self.opposite(taker.instrument, taker.side) if o.number not in gone]
             if not met or not _crosses(taker.side, taker.price_micro, met[0].price_micro):
                 break
             maker = met[0]
@@ -365,17 +368,38 @@ class Exchange:
             lots = min(taker.left, maker.left)
             maker_fee = self.fee(MAKER_FEE, maker.instrument, maker.price_micro, lots)
             if maker_fee > maker.max_fee_micro * lots:
-                dropped.append(maker)
+                dropped.append((maker, e.CANCELLED_FEE))
                 continue
             try:
-                fills.append(self.trade(taker, maker, lots))
+                filled = self.trade(taker, maker, lots)
             except Refused as refused:
                 return refused.reason, refused.reject
+            if filled is None:
+                dropped.append((maker, e.CANCELLED_MARGIN_MAKER))
+            else:
+                fills.append(filled)
         return e.CANCELLED_IMMEDIATE, None
 
-    def trade(self, taker: Resting, maker: Resting, lots: int) -> Event:
-        """One fill, if the taker's fee and margin allow it; the maker's allow it always, since it
-        was margined as if filled (so this twin raises where they do not).
+    def may_become(self, trial: Exchange, number: int, instrument: int, lots: int) -> bool:
+        """An account may trade into any excess from 0 up; below, only into less risk: its excess,
+        and its positions' worst case alone, are no lower than before, and it pays at most 0.5% of
+        the index a lot for it.
+        """
+        before, after = self.excess(number), trial.excess(number)
+        if after >= 0:
+            return True
+        old, new = self.members[number], trial.members[number]
+        bare_old = excess_micro(self.marks, old.cash_micro, old.held, [])
+        bare_new = excess_micro(self.marks, new.cash_micro, new.held, [])
+        equity_old = equity_micro(self.marks, old.cash_micro, old.held)
+        equity_new = equity_micro(self.marks, new.cash_micro, new.held)
+        index = self.marks.index_micro[self.marks.instruments[instrument].underlying]
+        band = lots * index * 5_000 // 10**6
+        return after >= before and bare_new >= bare_old and equity_new >= equity_old - band
+
+    def trade(self, taker: Resting, maker: Resting, lots: int) -> Event | None:
+        """One fill, if the taker's fee and margin allow it; None where the maker's margin does
+        not.
         """
         number, price = maker.instrument, maker.price_micro
         maker_fee = self.fee(MAKER_FEE, number, price, lots)
@@ -392,11 +416,11 @@ class Exchange:
         gross = trial.lots_of(taker.account)
         if gross > MOST_LOTS:
             raise Refused(Reject(r.TOO_MANY_LOTS, gross, MOST_LOTS), e.CANCELLED_MARGIN_TAKER)
-        before, after = self.excess(taker.account), trial.excess(taker.account)
-        if after < 0 and after < before:
+        if not self.may_become(trial, taker.account, number, lots):
+            before, after = self.excess(taker.account), trial.excess(taker.account)
             raise Refused(Reject(r.MARGIN, -after, before), e.CANCELLED_MARGIN_TAKER)
-        was, now = self.excess(maker.account), trial.excess(maker.account)
-        assert now >= 0 or now >= was, "a maker's fill was margined when it came to rest"
+        if not self.may_become(trial, maker.account, number, lots):
+            return None
         self.move(taker.account, number, lots * taker.sign, price, taker_fee)
         self.move(maker.account, number, -lots * taker.sign, price, maker_fee)
         taker.left -= lots

@@ -116,8 +116,10 @@ class PlainMarks:
                 mark = marks[listed.expiry]
                 if listed.kind == FUTURE:
                     listed.bring_to(mark.forward_micro)
-                listed.mark = mark, self.expiry_times_s[listed.expiry] - time_s
-                listed.values = None
+                left_s = self.expiry_times_s[listed.expiry] - time_s
+                if left_s > 0:  # from then on the last values carry the risk
+                    listed.mark = mark, left_s
+                    listed.values = None
 
     def _settle(self, command: c.SettleExpiry) -> None:
         mean, rest = divmod(sum(command.samples_micro), len(command.samples_micro))

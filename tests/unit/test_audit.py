@@ -383,19 +383,27 @@ def fill_place(batch: Batch) -> int:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda fill: {"price_ticks": fill.price_ticks + 1},
-        lambda fill: {"quantity_lots": fill.quantity_lots + 1},
-        lambda fill: {"taker": 0 if fill.maker else 1},
-        lambda fill: {"instrument": fill.instrument + 1},
+        (1, 0, 0, 0),
+        (0, 1, 0, 0),
+        (0, 0, 1, 0),
+        (0, 0, 0, 1),
     ],
 )
-def test_a_posted_fill_that_never_was_is_named(change: Callable[[Fill], dict[str, int]]) -> None:
+def test_a_posted_fill_that_never_was_is_named(change: tuple[int, int, int, int]) -> None:
     honest = CHAIN.batches[2].batch
     at = fill_place(honest)
     start = at * RECORD_BYTES
     fill = decode(honest.records[start : start + RECORD_BYTES])
     assert isinstance(fill, Fill)
-    lie = encode(fill._replace(**change(fill)))
+    price, lots, taker, instrument = change
+    lie = encode(
+        fill._replace(
+            price_ticks=fill.price_ticks + price,
+            quantity_lots=fill.quantity_lots + lots,
+            taker=fill.taker + taker,
+            instrument=fill.instrument + instrument,
+        )
+    )
     records = honest.records[:start] + lie + honest.records[start + RECORD_BYTES :]
     report = audit(posted_instead(3, honest._replace(records=records)), HONEST.entries())
     assert (report.verdict, report.batch, report.record) == ("fail", 3, at)

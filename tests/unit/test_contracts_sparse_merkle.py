@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.build_contracts import Artifact
+from settlement.keccak import keccak256
 from settlement.node import Node, Reverted
 from tests.local_chain import Deployed
 from tests.model import tree
@@ -97,6 +98,22 @@ def test_a_leaf_stands_for_no_other_key(merkle: Deployed) -> None:
     # The leaf beside must lie on the path of the key that is to be absent.
     assert not merkle.call("isAbsentBeside", root, 2, path_of(leaves, 1), 1, b"one")
     assert not merkle.call("isAbsentBeside", root, 0, path_of(leaves, 0), 0, b"zero")
+
+
+def test_a_leaf_that_a_forged_tree_holds_in_a_wrong_place_proves_no_absence(
+    merkle: Deployed,
+) -> None:
+    """Key 5 goes right, left, right; the forger hangs its leaf where keys 1 and 9 would be."""
+    siblings = [b"\x51" * 32, b"\x52" * 32, b"\x53" * 32]
+    third = keccak256(b"\x01" + tree.leaf_hash(5, b"five") + siblings[0])
+    second = keccak256(b"\x01" + third + siblings[1])
+    root = keccak256(b"\x01" + siblings[2] + second)
+    assert not merkle.call("isAbsentBeside", root, 1, siblings, 5, b"five")
+    # The same leaf in its own place does prove it, of a key that shares its path.
+    third = keccak256(b"\x01" + siblings[0] + tree.leaf_hash(5, b"five"))
+    second = keccak256(b"\x01" + third + siblings[1])
+    root = keccak256(b"\x01" + siblings[2] + second)
+    assert merkle.call("isAbsentBeside", root, 13, siblings, 5, b"five")
 
 
 def test_a_node_is_no_leaf(merkle: Deployed) -> None:

@@ -91,18 +91,18 @@ def test_a_future_ends_at_the_settlement_price() -> None:
     floor.cut()
 
 
-def test_settling_moves_no_cash_and_no_worth_by_itself() -> None:
-    """The last mark was the settlement price: worth is what it was, cash moves on touch."""
+def test_settling_moves_no_cash_by_itself_and_worth_only_between_its_holders() -> None:
+    """From the last mark to the payoff, one's gain is the other's loss; cash moves on touch."""
     floor = open_floor()
     for number in (CALL_90, PUT_100, FUT, PERP):
         trade(floor, 0, 1, 5, number)
     reach(floor, MARCH)
     floor.mark(0, BTC_INDEX, basis_percent=0)
     portfolio = floor.state.portfolio
-    before = [portfolio.requirement(floor.account(n)).equity_micro for n in (0, 1)]
+    before = sum(portfolio.requirement(floor.account(n)).equity_micro for n in (0, 1))
     cash = [floor.account(n).cash_micro for n in (0, 1)]
     floor.settle(0, BTC_INDEX)
-    assert [portfolio.requirement(floor.account(n)).equity_micro for n in (0, 1)] == before
+    assert sum(portfolio.requirement(floor.account(n)).equity_micro for n in (0, 1)) == before
     assert [floor.account(n).cash_micro for n in (0, 1)] == cash
     assert owed_micro(floor.state) == floor.state.credited_micro
 
@@ -145,13 +145,21 @@ def test_between_expiry_and_settlement_nothing_trades_and_orders_can_be_cancelle
     assert was_accepted(floor.cancel(0, resting))
 
 
-def test_between_expiry_and_settlement_options_are_worth_what_they_are_in_the_money() -> None:
+def test_between_expiry_and_settlement_the_last_live_values_carry_the_risk() -> None:
+    """A mark at the expiry has no time left, so no scenario would lose anything: whoever is short
+    could take out all margin and owe the difference to the settlement price.
+    """
     floor = open_floor()
+    trade(floor, 0, 1, 5, CALL_90)
+    floor.advance(MARCH - START_S - 60)
+    floor.mark(0, BTC_INDEX, basis_percent=0)
+    short = floor.account(1)
+    values = floor.state.marks.values[CALL_90].tolist()
+    asked = floor.state.portfolio.requirement(short).initial_micro
     reach(floor, MARCH)
     floor.mark(0, BTC_INDEX, basis_percent=0)
-    values = floor.state.marks.values
-    assert set(values[CALL_90].tolist()) == {BTC_INDEX - 900_000_000}
-    assert set(values[PUT_90].tolist()) == {0}
+    assert floor.state.marks.values[CALL_90].tolist() == values
+    assert floor.state.portfolio.requirement(short).initial_micro == asked > 5 * BTC_INDEX // 10
 
 
 def test_a_taker_takes_what_settled_when_it_next_trades() -> None:

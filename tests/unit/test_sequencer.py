@@ -171,8 +171,7 @@ async def test_a_journal_that_fails_tells_everyone_and_nothing_is_applied(
     bench.journal.close()
 
 
-async def test_a_command_that_cannot_be_built_leaves_nobody_waiting(tmp_path: Path) -> None:
-    """Those before it in the same group were not written: they hear that, too."""
+async def test_a_command_that_cannot_be_built_is_its_callers_alone(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     await bench.open()
 
@@ -184,6 +183,20 @@ async def test_a_command_that_cannot_be_built_leaves_nobody_waiting(tmp_path: Pa
     third = asyncio.create_task(bench.do(c.AdvanceTime))
     async with asyncio.timeout(10):
         answers = await asyncio.gather(first, second, third, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [Applied, RuntimeError, Applied]
+    assert len(list(read_journal(tmp_path))) == bench.state.sequence == 3
+    await bench.stop()
+
+
+async def test_a_clock_that_breaks_leaves_nobody_waiting(tmp_path: Path) -> None:
+    """Those before it in the same group were not written: they hear that, too."""
+    bench = Bench(tmp_path)
+    await bench.open()
+    times = iter((2_000,))
+    bench.sequencer._clock = lambda: next(times)  # pyright: ignore[reportPrivateUsage]
+    calls = [asyncio.create_task(bench.do(c.AdvanceTime)) for _ in range(3)]
+    async with asyncio.timeout(10):
+        answers = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(answer) for answer in answers] == [SequencerStopped] * 3
     assert bench.sequencer.failed.is_set()
     assert bench.state.sequence == 1
