@@ -41,6 +41,9 @@ contract Settlement is ISettlement, EIP712 {
     IVault public immutable override vault;
 
     /// @inheritdoc ISettlement
+    /// @dev Seconds that a batch may wait to be posted: an outage of the chain or of the exchange ends by itself.
+    uint256 private constant MAX_AGE_SECONDS = 30 days;
+
     uint64 public immutable override timeToleranceSeconds;
 
     /// @inheritdoc ISettlement
@@ -57,7 +60,7 @@ contract Settlement is ISettlement, EIP712 {
     /// the address out beforehand from its own address and nonce.
     /// @param tokens The Vault's assets by number; 0 is USDC.
     /// @param challengeWindowSeconds Seconds between a batch's posting and the first claim against it.
-    /// @param timeToleranceSeconds_ Most seconds by which a batch's time may differ from its block's.
+    /// @param timeToleranceSeconds_ Most seconds by which a batch's time may be ahead of its block's.
     constructor(
         address operator_,
         bytes32 genesisRoot,
@@ -111,9 +114,8 @@ contract Settlement is ISettlement, EIP712 {
         if (header.journalSequence < sequence) revert JournalSequenceFell(sequence, header.journalSequence);
         if (header.timeSeconds < time) revert TimeFell(time, header.timeSeconds);
         uint256 got = header.timeSeconds;
-        if (got > block.timestamp + timeToleranceSeconds || got + timeToleranceSeconds < block.timestamp) {
-            revert TimeTooFar(block.timestamp, got, timeToleranceSeconds);
-        }
+        if (got > block.timestamp + timeToleranceSeconds) revert TimeTooFar(block.timestamp, got, timeToleranceSeconds);
+        if (got + MAX_AGE_SECONDS < block.timestamp) revert TimeTooFar(block.timestamp, got, MAX_AGE_SECONDS);
     }
 
     function _checkChunks(bytes32 newRoot, bytes32[] calldata chunkRoots, uint256 recordBytes) private pure {

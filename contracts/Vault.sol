@@ -25,6 +25,10 @@ contract Vault is IVault, ReentrancyGuardTransient {
 
     /// @dev Asset numbers are one byte.
     uint256 private constant MAX_TOKENS = 256;
+
+    /// @dev Smallest units; what the exchange can credit. An entry that it had to refuse would hold up all after it.
+    uint256 private constant MAX_DEPOSIT = uint64(type(int64).max);
+
     uint8 private constant USDC_DECIMALS = 6;
 
     uint8 private constant ACCOUNT_OPENED = 1;
@@ -187,7 +191,7 @@ contract Vault is IVault, ReentrancyGuardTransient {
         Asset memory asset = _assets[token];
         if (!asset.isSupported) revert UnsupportedToken(token);
         address owner = _knownOwner(account);
-        if (amount == 0 || amount > type(uint64).max) revert AmountOutOfRange(type(uint64).max, amount);
+        if (amount == 0 || amount > MAX_DEPOSIT) revert AmountOutOfRange(MAX_DEPOSIT, amount);
 
         uint256 before = IERC20(token).balanceOf(address(this));
         IERC20(token).safeTransferFrom(msg.sender, address(this), amount);

@@ -31,7 +31,7 @@ class Terms(NamedTuple):
 
     fees: FeeSchedule = FeeSchedule(maker_rate=100, taker_rate=300, cap=1_250)
     challenge_window_s: int = 0
-    time_tolerance_s: int = 86_400
+    time_tolerance_s: int = 3_600
 
 
 def found(

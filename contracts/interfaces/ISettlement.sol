@@ -58,7 +58,7 @@ interface ISettlement {
     error JournalSequenceFell(uint64 previous, uint64 got);
     /// @notice The exchange's time only moves forward.
     error TimeFell(uint64 previous, uint64 got);
-    /// @notice The exchange's time is further than `tolerance` seconds from the block's.
+    /// @notice The batch's time is more than `tolerance` seconds ahead of, or behind, the block's.
     error TimeTooFar(uint256 blockTime, uint256 got, uint256 tolerance);
     /// @notice The last batch is `count`.
     error UnknownBatch(uint64 count, uint64 got);

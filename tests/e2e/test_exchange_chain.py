@@ -15,7 +15,6 @@ from exchange.home import Home
 from exchange.host import Host
 from exchange.invariants import check, state_hash
 from exchange.journal import read_journal
-from exchange.sequencer import SequencerStopped
 from exchange.settler import SettlementPace
 from exchange.symbols import cash_text
 from exchange.venue import MarginView
@@ -231,19 +230,23 @@ async def test_a_contract_that_refuses_a_batch_is_told_and_trading_goes_on(home:
         assert "journal_hash" in report.reason
 
 
-async def test_an_exchange_that_can_never_settle_again_stops(
+async def test_a_node_that_answers_nonsense_is_waited_for(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(home) as host:
+        await funded(host, MEMBERS[0])
 
-        def broken(*_: object) -> None:
-            raise AssertionError("a bug")
+        def nonsense(*_: object) -> None:
+            raise KeyError("no such field in the node's answer")
 
-        monkeypatch.setattr(host.chain, "claims", broken)
-        await until(host.exchange.sequencer.failed.is_set)
-        assert "a bug" in (host.exchange.sequencer.failure or "")
-        with pytest.raises(SequencerStopped, match="settlement broke"):
+        with monkeypatch.context() as broken:
+            broken.setattr(host.chain, "post_batch", nonsense)
             await cut(host)
+            await until(lambda: "no such field" in host.settler.last_error)
+            async with client(host, 0) as trader:
+                await trader.place(SYMBOL, "buy", "5000", "0.01")
+        await settled(host)
+        assert host.chain.batch_count() == 1
 
 
 # A CHAIN IN TROUBLE

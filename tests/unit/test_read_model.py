@@ -91,7 +91,8 @@ def test_a_page_has_an_end_however_much_is_asked_for() -> None:
 
 def a_batch_of(withdrawals: int) -> bytes:
     """An encoded batch that carries so many withdrawals."""
-    header = Header(1, *(bytes(32),) * 4, 0, 0, bytes(32), 0, 0, 0, 0)
+    zero = bytes(32)
+    header = Header(1, zero, zero, zero, zero, 0, 0, zero, 0, 0, 0, 0)
     made = [withdrawal_requested_record(0, 0, 5 + n, n) for n in range(withdrawals)]
     records = b"".join([*made, *[PADDING_RECORD] * (CHUNK_RECORDS - withdrawals)])
     return encode_batch(Batch(header, (bytes(32),), records))
