@@ -34,6 +34,9 @@ contract Settlement is ISettlement, EIP712 {
         uint64 timeSeconds;
     }
 
+    /// @dev Seconds that a batch may wait to be posted: an outage of the chain or of the exchange ends by itself.
+    uint256 private constant MAX_AGE_SECONDS = 30 days;
+
     /// @inheritdoc ISettlement
     address public immutable override operator;
 
@@ -41,9 +44,6 @@ contract Settlement is ISettlement, EIP712 {
     IVault public immutable override vault;
 
     /// @inheritdoc ISettlement
-    /// @dev Seconds that a batch may wait to be posted: an outage of the chain or of the exchange ends by itself.
-    uint256 private constant MAX_AGE_SECONDS = 30 days;
-
     uint64 public immutable override timeToleranceSeconds;
 
     /// @inheritdoc ISettlement

@@ -12,7 +12,7 @@ from itertools import pairwise
 from exchange.state import State
 from margin.accounts import MAX_POSITIONS, Account
 from margin.fees import fee_up
-from margin.scenarios import SCENARIO_COUNT
+from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
 from matching.book import Book, Level, Side
 from matching.combos import COMBO_BASE
 from matching.instruments import MAX_LOTS, Instrument
@@ -28,6 +28,7 @@ def check(state: State) -> list[str]:
     return [
         *_conservation(state),
         *_positions(state),
+        *_marks(state),
         *_vectors(state),
         *_books(state),
         *_orders(state),
@@ -114,6 +115,22 @@ def _differs(what: str, kept: object, counted: object) -> Iterator[str]:
 
 
 # MARGIN
+
+
+def _marks(state: State) -> Iterator[str]:
+    """What a price holds that a value does not: a linear instrument's mark, less its accrual."""
+    marks = state.marks
+    for instrument in state.instruments:
+        number, offset = instrument.number, 0
+        if instrument.is_linear:
+            offset = marks.carry_micro[number] - marks.accrual_micro[number]
+            if marks.is_marked[number]:
+                base = int(marks.values[number, BASE_SCENARIO])
+                here = f"instrument {number}: accrual and value where nothing moves"
+                yield from _differs(here, marks.accrual_micro[number], base)
+            elif not marks.carry_micro[number]:
+                offset = marks.offset_micro[number]  # not marked, so nothing was priced
+        yield from _differs(f"instrument {number}: offset", marks.offset_micro[number], offset)
 
 
 def position_values(state: State, account: Account, underlying: int) -> Values:
@@ -334,6 +351,13 @@ def _used(state: State) -> Iterator[str]:
     for order_hash in state.opened:
         if order_hash not in state.used:
             yield f"hash {order_hash.hex()}: opened and not remembered"
+    slots = {
+        (number, slot): order_hash
+        for number, account in state.accounts.items()
+        for slot, order_hash in account.slots.items()
+    }
+    opened = {place: order_hash for order_hash, place in state.opened.items()}
+    yield from _differs("slots of accounts and of opened orders", slots, opened)
 
 
 # THE LEDGER
@@ -344,6 +368,7 @@ def _ledger(state: State) -> Iterator[str]:
     ledger = state.ledger
     if ledger is None or state.groups:
         return
+    yield from _differs("records that wait for a batch", state.records_waiting, 0)
     yield from _differs("ledger: liabilities", ledger.liabilities(), ledger.recount())
     yield from _differs("ledger: owed", ledger.liabilities(), owed_micro(state))
     for name in ("credited_micro", "withdrawn_micro", "inbox_cursor", "withdrawal_count"):

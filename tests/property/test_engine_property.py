@@ -38,6 +38,7 @@ def assert_marks_and_margins_are_the_twins(floor: Floor) -> None:
         number = listed.number
         assert floor.state.marks.values[number].tolist() == marks.values(number)
         assert floor.state.marks.accrual_micro[number] == marks.instruments[number].accrual_micro
+        assert floor.state.marks.offset_micro[number] == marks.offset_micro(number)
     for account in floor.state.accounts.values():
         assert floor.state.portfolio.excess_micro(account) == excess_micro(floor.state, account)
 

@@ -79,6 +79,8 @@ class Trading(RuleBasedStateMachine):
         self.floor = open_floor(0, floor=self.new_floor())
         for cash in CASH:
             self.floor.open_account(cash)
+        self.floor.mark(0, BTC_INDEX * 101 // 100)
+        self.floor.fund(PERP, 777)
         for number, legs in enumerate(SINGLES):
             for account, permille, quantity, life_s in (
                 (MAKER, 5 + number, 6 + number, 30 * DAY_S),

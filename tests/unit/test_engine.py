@@ -14,7 +14,7 @@ from margin.scenarios import BASE_SCENARIO
 from matching import rejects as r
 from matching.orders import BUY, FOK, GTC, IOC, POST_ONLY, SELL
 from matching.rejects import Reject
-from settlement.batch import decode_batch
+from settlement.batch import POSTABLE_RECORDS, decode_batch
 from settlement.records import (
     COMBO_FILLED,
     FILL,
@@ -209,17 +209,40 @@ def test_an_account_under_margin_may_not_buy_through_to_the_other_side() -> None
     assert floor.lots(0, PERP) == -5
 
 
-def test_a_resting_order_was_margined_as_if_filled() -> None:
-    """So its account may be far under water when it fills, and is no worse for it."""
+def test_a_resting_order_of_an_account_that_fell_short_is_cancelled_when_it_is_met() -> None:
+    """Filled, it would add to what the account risks with money that it does not have."""
     floor = open_floor(0)
     floor.open_account(1_000_000_000)
     floor.open_account(10**13)
     floor.sell(0, 955_000_000, 3, PERP)
     floor.mark(0, BTC_INDEX * 15 // 10)
+    assert excess_micro(floor.state, floor.account(0)) < 0
+    events = floor.buy(1, 955_000_000, 3, PERP)
+    assert fills(events) == []
+    assert cancel_reasons(events) == [e.CANCELLED_MARGIN_MAKER]
+    assert excess_micro(floor.state, floor.account(0)) > 0
+
+
+def test_a_resting_order_that_eases_an_account_that_fell_short_fills() -> None:
+    floor = under_water()
+    floor.mark(0, BTC_INDEX)
+    floor.buy(0, floor.near(PERP, 99), 2, PERP)
+    floor.mark(0, BTC_INDEX * 13 // 10)
     before = excess_micro(floor.state, floor.account(0))
     assert before < 0
-    assert fills(floor.buy(1, 955_000_000, 3, PERP)) == [(PERP, 955_000_000, 3, 0)]
+    assert fills(floor.sell(1, floor.near(PERP, 70), 2, PERP))[0][2] == 2
     assert excess_micro(floor.state, floor.account(0)) >= before
+
+
+def test_an_account_under_margin_may_not_overpay_to_buy_back() -> None:
+    """A hundredth above the mark is a gift to whoever sells; two thousandths are the market."""
+    floor = under_water()
+    mark = floor.state.marks.carry_micro[PERP]
+    for thousandths, may_be in ((10, False), (2, True)):
+        price = mark * (1_000 + thousandths) // 1_000 // 5_000 * 5_000
+        floor.sell(1, price, 1, PERP)
+        assert was_accepted(floor.buy(0, price, 1, PERP)) == may_be
+        floor.cancel_all(1)
 
 
 def test_the_rest_of_an_order_that_margin_does_not_carry_is_cancelled() -> None:
@@ -430,11 +453,11 @@ def test_more_records_than_a_batch_holds_wait_for_the_next() -> None:
     while floor.state.groups:
         assert was_accepted(floor.cut())
     floor.advance(3_600)
-    assert len(floor.state.groups) == 4_400
-    (first,) = of_type(floor.cut(), e.BatchCut)
-    assert first.groups == 4_095
-    (second,) = of_type(floor.cut(), e.BatchCut)
-    assert second.groups == 4_400 - 4_095
+    assert floor.state.records_waiting == 4_400
+    cut = [of_type(floor.cut(), e.BatchCut)[0].groups for _ in range(2)]
+    assert cut[0] == POSTABLE_RECORDS - 1, "and the time"
+    assert sum(cut) == 4_400
+    assert not floor.state.records_waiting
     assert check(floor.state) == []
 
 

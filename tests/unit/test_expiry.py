@@ -75,6 +75,7 @@ def test_the_settlement_price_is_the_mean_of_thirty_samples_to_nearest_half_up()
 def test_a_future_ends_at_the_settlement_price() -> None:
     """Bought at p and settled at s it brings s - p a lot, whatever the marks were meanwhile."""
     floor = open_floor()
+    floor.mark(0, BTC_INDEX * 9 // 10)
     price = floor.near(FUT)
     trade(floor, 0, 1, 3, FUT)
     fees = [50_000_000_000 - floor.account(n).cash_micro for n in (0, 1)]

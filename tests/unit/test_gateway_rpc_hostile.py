@@ -143,7 +143,7 @@ def test_a_request_with_any_field_replaced_or_removed_is_answered(data: st.DataO
             if not request:
                 break
         else:
-            holder[key] = data.draw(st.sampled_from(ODD))
+            holder[key] = copy.deepcopy(data.draw(st.sampled_from(ODD)))
     answer = ask(json.dumps(request).encode())
     if answer is None:
         assert "id" not in request
