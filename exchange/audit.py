@@ -60,6 +60,8 @@ class AuditReport(msgspec.Struct, frozen=True):
 
     `batches` were posted and agree; `commands` and `signatures` of the journal were checked;
     `commands_after` came after the last posted batch: nothing on chain vouches for them yet.
+    `inbox_waiting` entries of the Vault's inbox are not in the journal yet, `batches_unposted`
+    are cut and not on chain: a few are in the nature of things, many or old ones are not.
     """
 
     verdict: str
@@ -80,6 +82,8 @@ class AuditReport(msgspec.Struct, frozen=True):
     record: int | None = None
     account: int | None = None
     sequence: int | None = None
+    inbox_waiting: int = 0
+    batches_unposted: int = 0
 
 
 class OnChain(NamedTuple):
@@ -116,9 +120,10 @@ def read_chain(chain: Chain) -> OnChain:
     """Reads everything that the contracts have seen. Raises ChainUnavailable, Reverted,
     BatchUnreadable.
 
-    The Vault's balance is read between the batches and the claims: what moves meanwhile can
+    The Vault's balance is read between the inbox and the claims: what moves meanwhile can
     only make it look larger than what it owes.
     """
+    inbox = chain.inbox(0, 0, 0).items
     batches = chain.batches(0, 0).items
     vault_micro = chain.balance(chain.vault, USDC)
     return OnChain(
@@ -126,7 +131,7 @@ def read_chain(chain: Chain) -> OnChain:
         chain.settlement,
         chain.operator,
         chain.state_root(0),
-        chain.inbox(0, 0, 0).items,
+        inbox,
         batches,
         chain.claims(0, 0).items,
         vault_micro,
@@ -377,8 +382,13 @@ class _Auditor:
         broken = check(self._state)
         if broken:
             raise Fault(f"the state breaks an invariant: {broken[0]}")
-        paid = sum(claim.amount for claim in self._chain.claims)
-        owed = self._ledger.liabilities() + self._ledger.withdrawn_micro - paid
+        paid = sum(claim.amount for claim in self._chain.claims if claim.asset == USDC)
+        entered = sum(
+            entry.amount
+            for entry in self._chain.inbox
+            if entry.kind == DEPOSITED and entry.asset == USDC
+        )
+        owed = entered - paid  # what waits to be credited or batched included
         if self._chain.vault_micro < owed:
             raise Fault(f"the Vault holds {self._chain.vault_micro} micro-USDC and owes {owed}")
 
@@ -398,6 +408,8 @@ class _Auditor:
             withdrawn_micro=ledger.withdrawn_micro if ledger else 0,
             liabilities_micro=ledger.liabilities() if ledger else 0,
             vault_micro=self._chain.vault_micro,
+            inbox_waiting=max(0, len(self._chain.inbox) - self._state.inbox_cursor),
+            batches_unposted=max(0, self._state.batches_cut - len(self._chain.batches)),
         )
         if fault is None:
             return report

@@ -169,6 +169,8 @@ def print_report(report: AuditReport) -> None:
     for name in ("commands", "signatures", "batches", "records", "fills", "accounts"):
         table.add_row(name, f"{counts[name]:,}")
     table.add_row("after the last batch", f"{report.commands_after:,} commands, not on chain yet")
+    table.add_row("not credited yet", f"{report.inbox_waiting:,} inbox entries")
+    table.add_row("not posted yet", f"{report.batches_unposted:,} batches")
     table.add_row("state root", report.state_root)
     for name in ("credited", "withdrawn", "liabilities", "vault"):
         table.add_row(name, f"{cash_text(counts[name + '_micro'])} USDC")

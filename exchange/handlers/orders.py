@@ -244,11 +244,18 @@ def _check_plan(
         return _refusal(plan.ruling, placement.order)
     if not _will_rest(signed, plan):
         return None
-    account = state.accounts[signed.account]
-    if len(account.orders) >= MAX_OPEN_ORDERS and placement.replaced is None:
+    return _check_rest(state, placement.order, placement.replaced)
+
+
+def _check_rest(state: State, order: Order, replaced: Order | None) -> Reject | None:
+    """Whether what is left of an order may stand in its book, in place of `replaced`."""
+    account = state.accounts[order.account]
+    fee = state.portfolio.resting_fee_micro(order)
+    if fee > order.max_fee_micro:  # it would look like an offer, and go as soon as it is met
+        return Reject(FEE_TOO_HIGH, fee, order.max_fee_micro)
+    if len(account.orders) >= MAX_OPEN_ORDERS and replaced is None:
         return Reject(TOO_MANY_OPEN_ORDERS, len(account.orders), MAX_OPEN_ORDERS)
-    ruling = state.portfolio.judge_rest(placement.order, placement.replaced)
-    return _refusal(ruling, placement.order)
+    return _refusal(state.portfolio.judge_rest(order, replaced), order)
 
 
 def _will_rest(signed: SignedOrder, plan: Plan) -> bool:
@@ -460,12 +467,12 @@ def _finish(
     if not _will_rest(signed, plan):
         _emit_cancelled(order, _end_reason(plan), emit)
         return
-    account = state.accounts[order.account]
-    if plan.steps:
-        fits = not state.portfolio.judge_rest(order, None).outcome
-        if not fits or len(account.orders) >= MAX_OPEN_ORDERS:
-            _emit_cancelled(order, events.CANCELLED_MARGIN_TAKER, emit)
-            return
+    reject = _check_rest(state, order, None) if plan.steps else None
+    if reject is not None:
+        fee = reject.code == FEE_TOO_HIGH
+        reason = events.CANCELLED_FEE if fee else events.CANCELLED_MARGIN_TAKER
+        _emit_cancelled(order, reason, emit)
+        return
     state.portfolio.rest(order)
     state.orders[order.hash] = order
     placement.book.add(order)

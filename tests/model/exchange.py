@@ -328,7 +328,9 @@ class Exchange:
                 return refused
             self._cancel_dropped(dropped)
             if refused is not None:
-                self.events.append(_cancelled(taker, e.CANCELLED_MARGIN_TAKER))
+                is_fee = refused.code == r.FEE_TOO_HIGH
+                reason = e.CANCELLED_FEE if is_fee else e.CANCELLED_MARGIN_TAKER
+                self.events.append(_cancelled(taker, reason))
             else:
                 self.events.append(
                     e.OrderRested(
@@ -471,8 +473,11 @@ class Exchange:
         """Puts what is left into the book, and says if it may not stand there."""
         self.resting.append(order)
         gross, after = self.lots_of(order.account), self.excess(order.account)
+        fee = self.fee(MAKER_FEE, order.instrument, order.price_micro, 1)
         reject = None
-        if gross > MOST_LOTS:
+        if fee > order.max_fee_micro:
+            reject = Reject(r.FEE_TOO_HIGH, fee, order.max_fee_micro)
+        elif gross > MOST_LOTS:
             reject = Reject(r.TOO_MANY_LOTS, gross, MOST_LOTS)
         elif after < 0 and after < before:
             reject = Reject(r.MARGIN, -after, before)

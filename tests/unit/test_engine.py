@@ -153,23 +153,47 @@ def test_a_taker_whose_fee_gives_out_keeps_what_it_got() -> None:
     assert cancel_reasons(events) == [e.CANCELLED_FEE]
 
 
-def test_a_maker_that_allows_too_small_a_fee_is_cancelled_and_the_match_goes_on() -> None:
+def test_a_maker_whose_fee_has_risen_is_cancelled_and_the_match_goes_on() -> None:
+    """0.03% of 955,861,600 is 286,758.48; of a tenth more, 315,434.3."""
     floor = open_floor()
-    floor.sell(0, 50_000_000, 2, CALL_90, max_fee_micro=286_758)
-    floor.sell(2, 50_000_000, 2, CALL_90, max_fee_micro=286_759)
+    floor.sell(0, 50_000_000, 2, CALL_90, max_fee_micro=315_434)
+    floor.sell(2, 50_000_000, 2, CALL_90, max_fee_micro=315_435)
+    floor.mark(0, BTC_INDEX * 11 // 10)
     events = floor.buy(1, 50_000_000, 2, CALL_90)
-    assert fills(events) == [(CALL_90, 50_000_000, 2, 2)], "0.03% of 955,861,600 is 286,758.48"
+    assert fills(events) == [(CALL_90, 50_000_000, 2, 2)]
     assert cancel_reasons(events) == [e.CANCELLED_FEE]
     assert not floor.account(0).orders
 
 
 def test_a_refused_taker_does_not_cancel_the_makers_it_met() -> None:
     floor = open_floor()
-    floor.sell(0, 50_000_000, 2, CALL_90, max_fee_micro=0)
+    floor.sell(0, 50_000_000, 2, CALL_90, max_fee_micro=300_000)
     floor.sell(2, 50_000_000, 1, CALL_90)
+    floor.mark(0, BTC_INDEX * 11 // 10)
     events = floor.buy(1, 50_000_000, 2, CALL_90, time_in_force=FOK)
     assert refusal(events) == Reject(r.CANNOT_FILL, 2, 1)
     assert floor.account(0).orders
+
+
+def test_an_order_that_could_not_pay_its_fee_does_not_pose_as_an_offer() -> None:
+    """Refused when it comes to rest: 256 of them would cost nothing and stop any taker."""
+    floor = open_floor()
+    bid = Reject(r.FEE_TOO_HIGH, 286_759, 286_758)
+    assert refusal(floor.sell(0, 50_000_000, 2, CALL_90, max_fee_micro=286_758)) == bid
+    assert was_accepted(floor.sell(0, 50_000_000, 2, CALL_90, max_fee_micro=286_759))
+    cheap = Reject(r.FEE_TOO_HIGH, 1_250, 1_249)
+    assert refusal(floor.buy(1, 10_000, 2, CALL_100, max_fee_micro=1_249)) == cheap
+    combo = Reject(r.FEE_TOO_HIGH, 2 * 286_759, 286_759)
+    assert refusal(floor.buy(1, 10_000, 2, VERTICAL, max_fee_micro=286_759)) == combo
+
+
+def test_the_rest_of_an_order_that_could_not_pay_its_fee_as_a_maker_is_cancelled() -> None:
+    """What it took was cheap; what it bids for more is not."""
+    floor = open_floor()
+    floor.sell(0, 10_000, 1, CALL_90)
+    events = floor.buy(1, 50_000_000, 2, CALL_90, max_fee_micro=200_000)
+    assert fills(events) == [(CALL_90, 10_000, 1, 0)]
+    assert cancel_reasons(events) == [e.CANCELLED_FEE]
 
 
 def under_water() -> Floor:

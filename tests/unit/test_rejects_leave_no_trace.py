@@ -878,6 +878,22 @@ def test_a_maker_that_would_hold_its_257th_position_is_cancelled_and_the_match_g
     assert cancel_reasons(events) == [CANCELLED_MARGIN_MAKER]
 
 
+def test_a_combo_that_closes_one_position_and_opens_another_needs_no_more_room() -> None:
+    floor = floor_of_many_strikes(258)
+    seller = floor.open_account(10**13)
+    floor.watched = True
+    floor.sell(seller, 300_000_000, 1, LISTED + 255)
+    assert was_accepted(floor.buy(0, 300_000_000, 1, LISTED + 255)), "the 256th"
+    for ratio, may_be in ((1, False), (-1, True)):
+        legs = ((LISTED, 1), (LISTED + 256, ratio))
+        price = floor.near(LISTED) + ratio * floor.near(LISTED + 256)
+        floor.buy(seller, price, 1, legs)
+        events = floor.sell(0, price, 1, legs, time_in_force=FOK)
+        assert was_accepted(events) == may_be
+        floor.cancel_all(seller)
+    assert len(floor.account(0).positions) == 256
+
+
 def test_a_combo_that_needs_too_many_positions_is_told_so() -> None:
     """It was told of lots once, when it had not yet reached the bound of positions alone."""
     floor = floor_of_many_strikes(260)
