@@ -15,7 +15,7 @@ from typing import Any, Final
 from exchange import commands
 from exchange.commands import Command
 from exchange.events import CommandRejected, Event
-from exchange.handlers import accounts, batches, listings, marks, orders
+from exchange.handlers import accounts, batches, cancels, listings, marks, orders
 from exchange.handlers.refusal import NO_ACCOUNT, NO_MESSAGE
 from exchange.state import State
 from matching.rejects import GENESIS
@@ -26,8 +26,8 @@ Handler = Callable[[State, Any, Emit], None]
 _HANDLERS: Final[dict[type[Command], Handler]] = {
     commands.Genesis: batches.open_exchange,
     commands.PlaceOrder: orders.place_order,
-    commands.CancelOrder: orders.cancel_order,
-    commands.CancelAllOrders: orders.cancel_all_orders,
+    commands.CancelOrder: cancels.cancel_order,
+    commands.CancelAllOrders: cancels.cancel_all_orders,
     commands.RequestWithdrawal: accounts.request_withdrawal,
     commands.OpenAccount: accounts.open_account,
     commands.CreditDeposit: accounts.credit_deposit,
@@ -59,6 +59,6 @@ def apply(state: State, command: Command) -> tuple[Event, ...]:
     if state.ledger is None and not isinstance(command, commands.Genesis):
         return (CommandRejected(NO_ACCOUNT, NO_MESSAGE, GENESIS, 0, 0),)
     if state.expiring.is_due(state.time_s):
-        orders.expire_due(state, events.append)
+        cancels.expire_due(state, events.append)
     _HANDLERS[type(command)](state, command, events.append)
     return tuple(events)

@@ -1,6 +1,6 @@
 """What each command does, in four movements: CHECK, MARGIN, MATCH, EMIT (those that it has).
 
-`orders`  place, replace, cancel        `accounts`  what comes from the chain, withdrawals
-`marks`   marks, funding, settlement    `listings`  what is traded     `batches`  genesis,
-batches, time
+`orders`    place, replace             `cancels`   cancel, expire
+`accounts`  the inbox, withdrawals     `marks`     marks, funding, settlement
+`listings`  what is traded             `batches`   genesis, batches, time
 """

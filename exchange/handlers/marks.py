@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from exchange import events
 from exchange.commands import SETTLEMENT_SAMPLES, AccrueFunding, SettleExpiry, UpdateMarks
-from exchange.handlers.orders import cancel_book
+from exchange.handlers.cancels import cancel_book
 from exchange.handlers.refusal import refuse
 from exchange.state import State
 from margin.svi import ExpiryMark, check_index, check_marks

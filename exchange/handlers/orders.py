@@ -1,4 +1,4 @@
-"""Orders: placed, replaced, cancelled, expired.
+"""Orders placed and replaced.
 
 Holds: an order that is refused leaves no trace; what a plan says is committed as a whole; an
 order is opened by a record before its first fill; makers that the gate refused are cancelled
@@ -11,11 +11,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from exchange import events
-from exchange.commands import CancelAllOrders, CancelOrder, PlaceOrder
+from exchange.commands import PlaceOrder
 from exchange.handlers.accounts import check_signer, settle_all, settle_position
+from exchange.handlers.cancels import cancel, emit_cancelled
 from exchange.handlers.refusal import refuse
 from exchange.state import State
-from margin.accounts import MAX_OPEN_ORDERS, Account
+from margin.accounts import MAX_OPEN_ORDERS
 from matching.book import Book, orders_of
 from matching.combos import COMBO_BASE, Combo
 from matching.gate import MAKER_FEE, TAKER_FEE, TAKER_LIMIT, TAKER_POSITIONS, Fill, Ruling
@@ -26,7 +27,6 @@ from matching.rejects import (
     CANNOT_FILL,
     COUNTER_AHEAD,
     COUNTER_CANCELLED,
-    COUNTER_MUST_RISE,
     EXPIRY_TOO_FAR,
     FEE_TOO_HIGH,
     INSTRUMENT_NOT_OPEN,
@@ -43,7 +43,6 @@ from matching.rejects import (
     TOO_MANY_OPEN_ORDERS,
     TOO_MANY_POSITIONS,
     UNKNOWN_INSTRUMENT,
-    UNKNOWN_ORDER,
     WOULD_CROSS,
     Reject,
 )
@@ -465,13 +464,13 @@ def _finish(
     if not order.remaining_lots:
         return
     if not _will_rest(signed, plan):
-        _emit_cancelled(order, _end_reason(plan), emit)
+        emit_cancelled(order, _end_reason(plan), emit)
         return
     reject = _check_rest(state, order, None) if plan.steps else None
     if reject is not None:
         fee = reject.code == FEE_TOO_HIGH
         reason = events.CANCELLED_FEE if fee else events.CANCELLED_MARGIN_TAKER
-        _emit_cancelled(order, reason, emit)
+        emit_cancelled(order, reason, emit)
         return
     state.portfolio.rest(order)
     state.orders[order.hash] = order
@@ -496,93 +495,3 @@ def _end_reason(plan: Plan) -> int:
     if plan.stop == SELF_TRADE:
         return events.CANCELLED_SELF_TRADE
     return events.CANCELLED_LIMIT if plan.stop == FILL_BOUND else events.CANCELLED_IMMEDIATE
-
-
-# CANCEL
-
-
-def cancel_order(state: State, command: CancelOrder, emit: Emit) -> None:
-    # CHECK
-    reject = check_signer(state, command.account, command.signer)
-    order = state.orders.get(command.order_hash)
-    if reject is None:
-        if order is None:
-            code = ORDER_NOT_LIVE if command.order_hash in state.used else UNKNOWN_ORDER
-            reject = Reject(code)
-        elif order.account != command.account:
-            reject = Reject(NOT_YOUR_ORDER, command.account, order.account)
-    if reject is not None or order is None:
-        assert reject is not None, "an order that is not live is refused"
-        refuse(emit, reject, command.account, command.order_hash)
-        return
-    # EMIT
-    cancel(state, order, events.CANCELLED_BY_OWNER, emit)
-
-
-def cancel_all_orders(state: State, command: CancelAllOrders, emit: Emit) -> None:
-    # CHECK
-    reject = check_signer(state, command.account, command.signer)
-    if reject is None and command.new_counter <= state.accounts[command.account].counter:
-        counter = state.accounts[command.account].counter
-        reject = Reject(COUNTER_MUST_RISE, command.new_counter, counter)
-    if reject is not None:
-        refuse(emit, reject, command.account)
-        return
-    # EMIT
-    account = state.accounts[command.account]
-    account.counter = command.new_counter
-    state.record(records.counter_raised_record(command.account, command.new_counter))
-    emit(events.CounterRaised(command.account, command.new_counter))
-    cancel_account(state, account, events.CANCELLED_COUNTER, emit)
-
-
-def cancel_account(state: State, account: Account, reason: int, emit: Emit) -> None:
-    """Cancels every order of an account, oldest first."""
-    for order in list(account.orders.values()):
-        cancel(state, order, reason, emit)
-
-
-def cancel_book(state: State, number: int, emit: Emit) -> None:
-    """Cancels every order of a book whose instrument, or leg, is settled."""
-    book = state.books[number]
-    for side in (BUY, SELL):
-        for order in [order for level in book.levels(side) for order in orders_of(level)]:
-            cancel(state, order, events.CANCELLED_SETTLED, emit)
-
-
-def cancel(state: State, order: Order, reason: int, emit: Emit) -> None:
-    """Takes a resting order out of its book and its account's margin."""
-    state.portfolio.unrest(order)
-    state.books[order.book].remove(order)
-    del state.orders[order.hash]
-    _emit_cancelled(order, reason, emit)
-
-
-def _emit_cancelled(order: Order, reason: int, emit: Emit) -> None:
-    emit(
-        events.OrderCancelled(
-            order.order_id,
-            order.hash,
-            order.account,
-            order.book,
-            order.side,
-            order.remaining_lots,
-            reason,
-        )
-    )
-
-
-def expire_due(state: State, emit: Emit) -> None:
-    """Cancels resting orders whose expiry has come, and forgets hashes that can no longer be
-    taken.
-    """
-    for order_hash in state.expiring.due(state.time_s):
-        order = state.orders.get(order_hash)
-        if order is not None:
-            cancel(state, order, events.CANCELLED_EXPIRED, emit)
-        del state.used[order_hash]
-        opened = state.opened.pop(order_hash, None)
-        if opened is not None:
-            number, slot = opened
-            del state.accounts[number].slots[slot]
-            state.record(records.order_forgotten_record(number, slot))

@@ -440,6 +440,19 @@ def test_an_order_that_traded_is_forgotten_by_a_record_when_it_expires() -> None
     assert not floor.state.used
 
 
+def test_slots_are_counted_round_and_none_is_taken_twice() -> None:
+    """Sixteen million orders later the first may still be remembered."""
+    floor = open_floor()
+    floor.sell(0, 50_000_000, 2, CALL_90)
+    floor.buy(1, 50_000_000, 2, CALL_90)
+    floor.account(0).next_slot = (1 << 24) - 1
+    floor.sell(0, 50_000_000, 2, CALL_90)
+    floor.sell(0, 50_000_000, 2, CALL_90)
+    floor.buy(1, 50_000_000, 4, CALL_90)
+    assert list(floor.account(0).slots) == [0, (1 << 24) - 1, 1]
+    floor.cut()
+
+
 def test_a_session_key_may_trade_and_cancel_until_its_second() -> None:
     floor = open_floor()
     floor.register_key(0, KEY, START_S + 10)

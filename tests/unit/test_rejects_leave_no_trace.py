@@ -884,11 +884,10 @@ def test_a_combo_that_closes_one_position_and_opens_another_needs_no_more_room()
     floor.watched = True
     floor.sell(seller, 300_000_000, 1, LISTED + 255)
     assert was_accepted(floor.buy(0, 300_000_000, 1, LISTED + 255)), "the 256th"
-    for ratio, may_be in ((1, False), (-1, True)):
-        legs = ((LISTED, 1), (LISTED + 256, ratio))
-        price = floor.near(LISTED) + ratio * floor.near(LISTED + 256)
-        floor.buy(seller, price, 1, legs)
-        events = floor.sell(0, price, 1, legs, time_in_force=FOK)
+    for first, may_be in ((LISTED + 257, False), (LISTED, True)):
+        legs = tuple(sorted(((first, 1), (LISTED + 256, 1))))
+        floor.buy(seller, 400_000_000, 1, legs)
+        events = floor.sell(0, 400_000_000, 1, legs, time_in_force=FOK)
         assert was_accepted(events) == may_be
         floor.cancel_all(seller)
     assert len(floor.account(0).positions) == 256

@@ -6,6 +6,7 @@ from matching import rejects as r
 from matching.orders import FOK, IOC, POST_ONLY
 from matching.rejects import Reject
 from tests.floor import (
+    BTC_INDEX,
     CALL_90,
     CALL_100,
     ETH_PERP,
@@ -91,6 +92,19 @@ def test_the_margin_of_the_old_order_serves_the_new() -> None:
     floor.withdraw(poor, excess_micro(floor.state, floor.account(poor)))
     assert refusal(floor.sell(poor, 100_000_000, 3, CALL_90)).code == r.MARGIN
     assert was_accepted(floor.sell(poor, 100_000_000, 3, CALL_90, replaces=old))
+
+
+def test_an_account_short_of_margin_may_replace_an_order_by_one_that_risks_less() -> None:
+    """Measured against the account with the old order, not without it."""
+    floor = open_floor()
+    poor = floor.open_account(1_000_000_000)
+    old = placed_hash(floor.sell(poor, 100_000_000, 5, CALL_90))
+    floor.mark(0, BTC_INDEX * 14 // 10)
+    before = excess_micro(floor.state, floor.account(poor))
+    assert before < 0
+    assert refusal(floor.sell(poor, 100_000_000, 6, CALL_90, replaces=old)).allowed == before
+    assert was_accepted(floor.sell(poor, 100_000_000, 4, CALL_90, replaces=old))
+    assert before < excess_micro(floor.state, floor.account(poor)) < 0
 
 
 def test_an_order_may_replace_one_on_another_underlying() -> None:

@@ -1,0 +1,114 @@
+"""Orders that end before they trade out: cancelled, voided by the counter, settled, expired.
+
+Holds: a resting order leaves its book, its account's margin and the index of live orders together;
+a hash is remembered until its order's expiry, whatever became of it.
+Never: takes a message of another account's.
+"""
+
+from collections.abc import Callable
+
+from exchange import events
+from exchange.commands import CancelAllOrders, CancelOrder
+from exchange.handlers.accounts import check_signer
+from exchange.handlers.refusal import refuse
+from exchange.state import State
+from margin.accounts import Account
+from matching.book import orders_of
+from matching.orders import BUY, SELL, Order
+from matching.rejects import (
+    COUNTER_MUST_RISE,
+    NOT_YOUR_ORDER,
+    ORDER_NOT_LIVE,
+    UNKNOWN_ORDER,
+    Reject,
+)
+from settlement import records
+
+Emit = Callable[[events.Event], None]
+
+
+def cancel_order(state: State, command: CancelOrder, emit: Emit) -> None:
+    # CHECK
+    reject = check_signer(state, command.account, command.signer)
+    order = state.orders.get(command.order_hash)
+    if reject is None:
+        if order is None:
+            code = ORDER_NOT_LIVE if command.order_hash in state.used else UNKNOWN_ORDER
+            reject = Reject(code)
+        elif order.account != command.account:
+            reject = Reject(NOT_YOUR_ORDER, command.account, order.account)
+    if reject is not None or order is None:
+        assert reject is not None, "an order that is not live is refused"
+        refuse(emit, reject, command.account, command.order_hash)
+        return
+    # EMIT
+    cancel(state, order, events.CANCELLED_BY_OWNER, emit)
+
+
+def cancel_all_orders(state: State, command: CancelAllOrders, emit: Emit) -> None:
+    # CHECK
+    reject = check_signer(state, command.account, command.signer)
+    if reject is None and command.new_counter <= state.accounts[command.account].counter:
+        counter = state.accounts[command.account].counter
+        reject = Reject(COUNTER_MUST_RISE, command.new_counter, counter)
+    if reject is not None:
+        refuse(emit, reject, command.account)
+        return
+    # EMIT
+    account = state.accounts[command.account]
+    account.counter = command.new_counter
+    state.record(records.counter_raised_record(command.account, command.new_counter))
+    emit(events.CounterRaised(command.account, command.new_counter))
+    cancel_account(state, account, events.CANCELLED_COUNTER, emit)
+
+
+def cancel_account(state: State, account: Account, reason: int, emit: Emit) -> None:
+    """Cancels every order of an account, oldest first."""
+    for order in list(account.orders.values()):
+        cancel(state, order, reason, emit)
+
+
+def cancel_book(state: State, number: int, emit: Emit) -> None:
+    """Cancels every order of a book whose instrument, or leg, is settled."""
+    book = state.books[number]
+    for side in (BUY, SELL):
+        for order in [order for level in book.levels(side) for order in orders_of(level)]:
+            cancel(state, order, events.CANCELLED_SETTLED, emit)
+
+
+def cancel(state: State, order: Order, reason: int, emit: Emit) -> None:
+    """Takes a resting order out of its book and its account's margin."""
+    state.portfolio.unrest(order)
+    state.books[order.book].remove(order)
+    del state.orders[order.hash]
+    emit_cancelled(order, reason, emit)
+
+
+def emit_cancelled(order: Order, reason: int, emit: Emit) -> None:
+    emit(
+        events.OrderCancelled(
+            order.order_id,
+            order.hash,
+            order.account,
+            order.book,
+            order.side,
+            order.remaining_lots,
+            reason,
+        )
+    )
+
+
+def expire_due(state: State, emit: Emit) -> None:
+    """Cancels resting orders whose expiry has come, and forgets hashes that can no longer be
+    taken.
+    """
+    for order_hash in state.expiring.due(state.time_s):
+        order = state.orders.get(order_hash)
+        if order is not None:
+            cancel(state, order, events.CANCELLED_EXPIRED, emit)
+        del state.used[order_hash]
+        opened = state.opened.pop(order_hash, None)
+        if opened is not None:
+            number, slot = opened
+            del state.accounts[number].slots[slot]
+            state.record(records.order_forgotten_record(number, slot))
