@@ -119,7 +119,7 @@ def _sized(count: _Codec) -> _Codec:
 _U8, _U16, _U24, _U32 = _integer(1), _integer(2), _integer(3), _integer(4)
 _U40, _U48, _U64 = _integer(5), _integer(6), _integer(8)
 _I16, _I32, _I64 = _integer(2, True), _integer(4, True), _integer(8, True)
-_I128 = _integer(16, True)  # a reject repeats what it got, which may be any u64 or a sum of them
+_I128 = _integer(16, True)  # an account's cash, and what a reject repeats, which may be any u64
 _ADDRESS, _HASH, _SIGNATURE, _NAME = _fixed(20), _fixed(32), _fixed(65), _fixed(8)
 _SAMPLES = _group(*(_U40,) * commands.SETTLEMENT_SAMPLES)
 _MARKS = _counted(_U16, _group(_U16, _U40, _I32, _I32, _I32, _I32, _I32))
@@ -162,9 +162,9 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.OrderCancelled: (_U64, _HASH, _U32, _U32, _U8, _U32, _U8),
     events.ComboCreated: (_U32, _LEGS, _I64),
     events.AccountOpened: (_U32, _ADDRESS),
-    events.DepositCredited: (_U32, _U8, _U64, _I64),
+    events.DepositCredited: (_U32, _U8, _U64, _I128),
     events.KeyRegistered: (_U32, _ADDRESS, _U48),
-    events.WithdrawalRequested: (_U32, _U8, _U64, _U32, _I64),
+    events.WithdrawalRequested: (_U32, _U8, _U64, _U32, _I128),
     events.CounterRaised: (_U32, _U32),
     events.ClaimRecorded: (_U32, _U64),
     events.PositionSettled: (_U32, _U24, _I64, _U8),

@@ -26,10 +26,10 @@ EVENTS: Final = {
     " remaining_lots u32, reason u8",
     "ComboCreated": "0x07 book u32, [u8] (instrument u32, ratio i16), tick_micro i64",
     "AccountOpened": "0x10 account u32, owner 20",
-    "DepositCredited": "0x11 account u32, asset u8, amount_micro u64, cash_micro i64",
+    "DepositCredited": "0x11 account u32, asset u8, amount_micro u64, cash_micro i128",
     "KeyRegistered": "0x12 account u32, key 20, valid_until_s u48",
     "WithdrawalRequested": "0x13 account u32, asset u8, amount_micro u64, number u32,"
-    " cash_micro i64",
+    " cash_micro i128",
     "CounterRaised": "0x14 account u32, counter u32",
     "ClaimRecorded": "0x15 number u32, amount_micro u64",
     "PositionSettled": "0x16 account u32, instrument u24, amount_micro i64, closed u8",
