@@ -98,7 +98,7 @@ def demo(
     everything.
     """
     from exchange.demo.story import DemoFailed, Settings, play  # noqa: PLC0415
-    from exchange.demo.summary import print_table  # noqa: PLC0415
+    from exchange.demo.summary import Summary, print_table  # noqa: PLC0415
     from exchange.demo.telling import Teller  # noqa: PLC0415
     from exchange.devnet import AnvilMissing, DevnetFailed  # noqa: PLC0415
     from exchange.gateway_fix.client import FixClientError  # noqa: PLC0415
@@ -112,9 +112,17 @@ def demo(
     directory = data or DATA / time.strftime("demo-%Y%m%d-%H%M%S")
     if directory.exists():
         _fail(f"{directory} exists; name a directory that does not, with --data")
+
+    def show(summary: Summary) -> None:
+        if as_json:
+            _print_json(summary)
+            sys.stdout.flush()
+        else:
+            print_table(summary, f"straddle audit --data {directory}")
+
     settings = Settings(directory, seconds, Ports(rpc_port, fix_port), serve, seed)
     try:
-        summary = asyncio.run(play(settings, Teller(quiet=as_json)))
+        summary = asyncio.run(play(settings, Teller(quiet=as_json), show))
     except (
         DemoFailed,
         AnvilMissing,
@@ -135,10 +143,6 @@ def demo(
         _fail(f"the demo failed: {type(first).__name__}: {first}")
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    if as_json:
-        _print_json(summary)
-    else:
-        print_table(summary, f"straddle audit --data {directory}")
     if summary.audit != "pass" or not summary.tampered_batch_caught:
         raise typer.Exit(1)
 

@@ -11,6 +11,8 @@ Never: shows what did not happen.
 import asyncio
 import itertools
 import time
+from collections import Counter
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -42,7 +44,9 @@ WITHDRAWAL: Final = "1234.56"
 
 
 class Settings(NamedTuple):
-    """How a demo runs. `directory` None: a temporary one that is removed; `serve` keeps running."""
+    """How a demo runs. `directory` is made, and left with all that an audit needs; `serve` keeps
+    it running afterwards.
+    """
 
     directory: Path
     seconds: float = 20.0
@@ -55,9 +59,16 @@ class DemoFailed(Exception):
     """A step did not come about; the text says which."""
 
 
-async def play(settings: Settings, teller: Teller) -> Summary:
-    """Runs the demo and gives its summary; with `serve`, it runs on until it is interrupted
-    (`serve_on`).
+class _Traded(NamedTuple):
+    """What the trading came to: what the newcomer was told, the takers' orders by strategy."""
+
+    margin_reject: str
+    sent: Counter[str]
+
+
+async def play(settings: Settings, teller: Teller, show: Callable[[Summary], None]) -> Summary:
+    """Runs the demo, shows its summary and gives it; with `serve`, it then runs on until it is
+    interrupted.
     """
     directory = settings.directory
     begun = time.monotonic()
@@ -72,11 +83,12 @@ async def play(settings: Settings, teller: Teller) -> Summary:
             stage = Stage(directory, devnet, host, members)
             await _cut(stage)
             async with AsyncExitStack() as stack:
-                told = await _trade(stage, settings, teller, stack)
+                traded = await _trade(stage, settings, teller, stack)
             withdrawn = await _withdraw(stage, teller)
             caught = await _tamper(stage, teller)
             report = await _audit(stage, teller)
-            summary = _summarise(stage, tally, told, withdrawn, caught, report, begun)
+            summary = _summarise(stage, tally, traded, withdrawn, caught, report, begun)
+            show(summary)
             if settings.serve:
                 await _serve_on(stage, summary, teller)
             return summary
@@ -87,10 +99,10 @@ async def play(settings: Settings, teller: Teller) -> Summary:
 # TRADING
 
 
-async def _trade(stage: Stage, settings: Settings, teller: Teller, stack: AsyncExitStack) -> str:
-    """Quotes, takes, and moves the marks until the time is up; gives what was said to the
-    newcomer's order.
-    """
+async def _trade(
+    stage: Stage, settings: Settings, teller: Teller, stack: AsyncExitStack
+) -> _Traded:
+    """Quotes, takes, and moves the marks until the time is up."""
     cast = Cast()
     with teller.step("quotes") as step:
         desk = await stack.enter_async_context(
@@ -115,12 +127,12 @@ async def _trade(stage: Stage, settings: Settings, teller: Teller, stack: AsyncE
             group.create_task(desk.requote_until(until))
             for taker in takers:
                 group.create_task(_take(taker, until))
-        sent = sum(sum(taker.sent.values()) for taker in takers)
+        sent = sum((taker.sent for taker in takers), Counter[str]())
         step.say(
-            f"{sent:,} orders over WebSocket by {len(takers)} takers:"
+            f"{sent.total():,} orders over WebSocket by {len(takers)} takers:"
             " singles and five kinds of combo"
         )
-    return told
+    return _Traded(told, sent)
 
 
 async def _take(taker: Taker, until: float) -> None:
@@ -293,7 +305,7 @@ async def _audit(stage: Stage, teller: Teller) -> AuditReport:
 def _summarise(
     stage: Stage,
     tally: Tally,
-    told: str,
+    traded: _Traded,
     withdrawn: str,
     caught: Caught,
     report: AuditReport,
@@ -311,7 +323,8 @@ def _summarise(
         cancels=tally.cancels,
         rejects=sum(tally.rejects.values()),
         rejects_by_reason=dict(tally.rejects),
-        margin_reject=told,
+        margin_reject=traded.margin_reject,
+        orders_by_strategy=dict(sorted(traded.sent.items())),
         batches=state.batches_confirmed,
         state_root="0x" + host.exchange.status().state_root.hex(),
         gas_per_fill=per_fill,

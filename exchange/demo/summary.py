@@ -63,6 +63,7 @@ class Summary(msgspec.Struct, frozen=True):
     rejects: int
     rejects_by_reason: dict[str, int]
     margin_reject: str
+    orders_by_strategy: dict[str, int]
     batches: int
     state_root: str
     gas_per_fill: int
@@ -115,6 +116,10 @@ def print_table(summary: Summary, next_command: str) -> None:
             "fills",
             f"{summary.fills:,}, of which combos traded {summary.combo_trades:,} times"
             f" ({summary.combo_trades_against_legs:,} against their legs' books)",
+        ),
+        (
+            "takers sent",
+            ", ".join(f"{n:,} {kind}s" for kind, n in summary.orders_by_strategy.items()),
         ),
         ("refused", f"{summary.rejects:,}: {rejects}" if rejects else "0"),
         ("refused for margin", summary.margin_reject),

@@ -8,10 +8,13 @@ import pytest
 from exchange import commands as c
 from exchange import events as e
 from exchange.engine import apply
+from exchange.handlers.accounts import MAX_AMOUNT_MICRO
 from exchange.invariants import check, excess_micro, state_hash
 from exchange.state import State
+from margin.parameters import MAX_FORWARD_MICRO
 from margin.scenarios import BASE_SCENARIO
 from matching import rejects as r
+from matching.instruments import MAX_LOTS
 from matching.orders import BUY, FOK, GTC, IOC, POST_ONLY, SELL
 from matching.rejects import Reject
 from settlement.batch import POSTABLE_RECORDS, decode_batch
@@ -258,15 +261,44 @@ def test_a_resting_order_that_eases_an_account_that_fell_short_fills() -> None:
     assert excess_micro(floor.state, floor.account(0)) >= before
 
 
-def test_an_account_under_margin_may_not_overpay_to_buy_back() -> None:
-    """A hundredth above the mark is a gift to whoever sells; two thousandths are the market."""
+def test_an_account_under_margin_pays_at_most_half_a_hundredth_to_buy_back() -> None:
+    """Fee included, to the tick: 0.5% of 1,242,620,080 is 6,213,100, the fee 621,311 of it."""
     floor = under_water()
-    mark = floor.state.marks.carry_micro[PERP]
-    for thousandths, may_be in ((10, False), (2, True)):
-        price = mark * (1_000 + thousandths) // 1_000 // 5_000 * 5_000
+    assert floor.state.marks.carry_micro[PERP] == 1_242_620_080
+    for price, may_be in ((1_248_215_000, False), (1_248_210_000, True)):
         floor.sell(1, price, 1, PERP)
         assert was_accepted(floor.buy(0, price, 1, PERP)) == may_be
         floor.cancel_all(1)
+
+
+def test_a_resting_order_at_the_mark_that_deepens_a_shortage_is_cancelled() -> None:
+    """It was counted as filled, so the excess would stay; but the position would grow."""
+    floor = open_floor(0)
+    floor.open_account(1_000_000_000)
+    floor.open_account(10**13)
+    floor.buy(1, 955_000_000, 2, PERP)
+    floor.sell(0, 955_000_000, 2, PERP)
+    floor.sell(0, 1_240_000_000, 2, PERP)
+    floor.mark(0, BTC_INDEX * 13 // 10)
+    assert excess_micro(floor.state, floor.account(0)) < 0
+    events = floor.buy(1, 1_240_000_000, 2, PERP)
+    assert fills(events) == []
+    assert cancel_reasons(events) == [e.CANCELLED_MARGIN_MAKER]
+
+
+def test_an_account_short_by_its_orders_may_not_add_to_what_they_risk() -> None:
+    """Long itself and far shorter in orders: to sell eases the one and deepens the other."""
+    floor = open_floor(0)
+    floor.open_account(1_000_000_000)
+    floor.open_account(10**13)
+    floor.sell(1, 955_000_000, 2, PERP)
+    floor.buy(0, 955_000_000, 2, PERP)
+    floor.sell(0, 1_000_000_000, 8, PERP)
+    floor.mark(0, BTC_INDEX * 13 // 10)
+    assert excess_micro(floor.state, floor.account(0)) < 0
+    price = floor.near(CALL_90)
+    floor.buy(1, price, 5, CALL_90)
+    assert refusal(floor.sell(0, price, 1, CALL_90)).code == r.MARGIN
 
 
 def test_the_rest_of_an_order_that_margin_does_not_carry_is_cancelled() -> None:
@@ -291,6 +323,33 @@ def test_the_worst_scenario_of_an_account_that_holds_nothing_is_that_nothing_mov
     floor.sell(1, floor.near(ETH_PERP), 5, ETH_PERP)
     floor.buy(0, floor.near(ETH_PERP), 5, ETH_PERP)
     assert portfolio.requirement(floor.account(0)).worst_scenario == 0, "of ETH, not of no BTC"
+
+
+def test_the_largest_accounts_that_can_be_do_not_wrap() -> None:
+    """Every lot there may be, at the highest index, through the widest moves: the floor compares
+    each vector with Python's integers.
+    """
+    floor = open_floor(0)
+    for account in (0, 1):
+        floor.open_account(MAX_AMOUNT_MICRO)
+        floor.deposit(account, MAX_AMOUNT_MICRO)
+    floor.mark(0, MAX_FORWARD_MICRO, expiries=())
+    highest = (1 << 34) // 5_000 * 5_000
+    half = MAX_LOTS // 2
+    floor.sell(0, floor.near(PERP), half, PERP)
+    floor.buy(1, floor.near(PERP), half, PERP)
+    floor.sell(0, highest, MAX_LOTS - half, PERP)
+    floor.buy(1, 5_000, MAX_LOTS - half, PERP)
+    floor.fund(PERP, -(1 << 32))
+    for index in (1, MAX_FORWARD_MICRO, 1):
+        floor.mark(0, index, expiries=())
+    floor.fund(PERP, 1 << 33)
+    floor.cancel_all(1)
+    floor.buy(1, highest, MAX_LOTS - half, PERP)
+    assert floor.lots(0, PERP) == -MAX_LOTS
+    for account in (0, 1):
+        floor.withdraw(account, 1)
+    floor.cut()
 
 
 # WHAT A FILL COSTS

@@ -180,6 +180,19 @@ def test_a_taker_takes_what_settled_when_it_next_trades() -> None:
     floor.cut()
 
 
+def test_a_maker_takes_what_settled_when_it_is_met() -> None:
+    floor = open_floor()
+    trade(floor, 0, 1, 5, CALL_90)
+    reach(floor, MARCH)
+    floor.settle(0, BTC_INDEX)
+    floor.sell(1, floor.near(PERP), 1, PERP)
+    events = floor.buy(2, floor.near(PERP), 1, PERP)
+    (settled,) = of_type(events, e.PositionSettled)
+    assert (settled.account, settled.instrument, settled.closed) == (1, CALL_90, 1)
+    assert [type(event) for event in events][-2:] == [e.PositionSettled, e.OrderFilled]
+    floor.cut()
+
+
 def test_settlement_is_one_record_however_many_hold_positions() -> None:
     floor = open_floor(20)
     for buyer in range(10):

@@ -30,6 +30,7 @@ from tests.floor import (
     FUT,
     HUGE_FEE,
     JUNE,
+    JUNE_CALL,
     LISTINGS,
     MARCH,
     NO_SIGNATURE,
@@ -876,6 +877,20 @@ def test_a_maker_that_would_hold_its_257th_position_is_cancelled_and_the_match_g
     events = floor.sell(taker, 290_000_000, 1, LISTED + 256)
     assert fills(events) == [(LISTED + 256, 290_000_000, 1, other)]
     assert cancel_reasons(events) == [CANCELLED_MARGIN_MAKER]
+
+
+def test_positions_that_have_settled_take_no_room() -> None:
+    """Taker and maker hold 256 each, all expired: whoever trades is rid of them."""
+    floor = floor_of_many_strikes(256)
+    floor.sell(1, 300_000_000, 1, LISTED + 255)
+    floor.buy(0, 300_000_000, 1, LISTED + 255)
+    floor.advance(MARCH - START_S)
+    floor.settle(0, BTC_INDEX)
+    floor.watched = True
+    floor.sell(1, floor.near(JUNE_CALL), 1, JUNE_CALL)
+    assert was_accepted(floor.buy(0, floor.near(JUNE_CALL), 1, JUNE_CALL))
+    assert [list(floor.account(n).positions) for n in (0, 1)] == [[JUNE_CALL], [JUNE_CALL]]
+    floor.cut()
 
 
 def test_a_combo_that_closes_one_position_and_opens_another_needs_no_more_room() -> None:
