@@ -7,6 +7,8 @@ Never: does the work itself; imports a verb's machinery before it is asked for.
 """
 
 import asyncio
+import os
+import shutil
 import sys
 import time
 from importlib.metadata import version
@@ -55,6 +57,11 @@ def _fail(text: str) -> NoReturn:
 
 def _print_json(value: object) -> None:
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+
+
+def _own_name() -> str:
+    """How this command is called from here: by its name, or by its path where that is not found."""
+    return "straddle" if shutil.which("straddle") else os.path.relpath(sys.argv[0])
 
 
 def _show_version(wanted: bool) -> None:
@@ -118,7 +125,7 @@ def demo(
             _print_json(summary)
             sys.stdout.flush()
         else:
-            print_table(summary, f"straddle audit --data {directory}")
+            print_table(summary, f"{_own_name()} audit --data {directory}")
 
     settings = Settings(directory, seconds, Ports(rpc_port, fix_port), serve, seed)
     try:

@@ -119,7 +119,7 @@ def print_table(summary: Summary, next_command: str) -> None:
         ),
         (
             "takers sent",
-            ", ".join(f"{n:,} {kind}s" for kind, n in summary.orders_by_strategy.items()),
+            ", ".join(f"{kind} {n:,}" for kind, n in summary.orders_by_strategy.items()),
         ),
         ("refused", f"{summary.rejects:,}: {rejects}" if rejects else "0"),
         ("refused for margin", summary.margin_reject),
