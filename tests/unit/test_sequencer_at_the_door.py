@@ -12,7 +12,8 @@ from exchange import service
 from exchange.invariants import state_hash
 from exchange.journal.writer import Group
 from exchange.service import Exchange
-from matching.rejects import VENUE_BUSY, VENUE_STOPPING
+from matching.rejects import MALFORMED, VENUE_BUSY, VENUE_STOPPING, Reject
+from settlement.signed_messages import Cancel
 from tests.trading_process import OPERATOR_KEY, clock, open_exchange, signed_orders
 
 
@@ -86,3 +87,35 @@ async def test_a_listener_that_left_hears_nothing_more(exchange: Exchange) -> No
     leave()
     await exchange.place(*second)
     assert heard == [verdict.sequence]
+
+
+async def test_a_door_that_breaks_on_an_event_is_dropped_and_trading_goes_on(
+    exchange: Exchange,
+) -> None:
+    heard: list[int] = []
+
+    def broken(sequence: int, time_ns: int, happened: object) -> None:
+        heard.append(sequence)
+        raise OSError("the door's disk is full")
+
+    exchange.listen(broken)
+    orders = list(signed_orders(2))
+    for signed in orders:
+        assert (await exchange.place(*signed)).reject is None
+    assert len(heard) == 1
+    assert exchange.sequencer.failure is None
+
+
+@pytest.mark.parametrize("size", [0, 31, 33])
+async def test_a_hash_of_another_length_is_refused_before_anything_is_signed_over_it(
+    exchange: Exchange, size: int
+) -> None:
+    """Packing would fill it up, so that a signature over other bytes would seem right."""
+    sequence = exchange.state.sequence
+    cancelled = await exchange.cancel(Cancel(0, bytes(size)), bytes(65))
+    order, signature = next(iter(signed_orders(1)))
+    order.replaces = bytes(size)
+    placed = await exchange.place(order, signature)
+    for verdict in (cancelled, placed):
+        assert verdict.reject == Reject(MALFORMED, size)
+    assert exchange.state.sequence == sequence
