@@ -104,17 +104,17 @@ def demo(
     combos over WebSocket, settles batches, posts a forged one to see it caught, and audits
     everything.
     """
-    from exchange.demo.story import DemoFailed, Settings, play  # noqa: PLC0415
-    from exchange.demo.summary import Summary, print_table  # noqa: PLC0415
-    from exchange.demo.telling import Teller  # noqa: PLC0415
-    from exchange.devnet import AnvilMissing, DevnetFailed  # noqa: PLC0415
-    from exchange.gateway_fix.client import FixClientError  # noqa: PLC0415
-    from exchange.gateway_fix.server import FixDoorError  # noqa: PLC0415
-    from exchange.home import HomeError  # noqa: PLC0415
-    from exchange.host import Ports  # noqa: PLC0415
-    from exchange.journal import JournalError  # noqa: PLC0415
-    from exchange.sequencer import SequencerStopped  # noqa: PLC0415
-    from settlement.node import ChainUnavailable, Reverted  # noqa: PLC0415
+    from exchange.demo.story import DemoFailed, Settings, play
+    from exchange.demo.summary import Summary, print_table
+    from exchange.demo.telling import Teller
+    from exchange.devnet import AnvilMissing, DevnetFailed
+    from exchange.gateway_fix.client import FixClientError
+    from exchange.gateway_fix.server import FixDoorError
+    from exchange.home import HomeError
+    from exchange.host import Ports
+    from exchange.journal import JournalError
+    from exchange.sequencer import SequencerStopped
+    from settlement.node import ChainUnavailable, Reverted
 
     directory = data or DATA / time.strftime("demo-%Y%m%d-%H%M%S")
     if directory.exists():
@@ -185,7 +185,7 @@ def audit(
     agrees. 1: the first batch, record and account that diverge are named. 2: the audit could not
     be done.
     """
-    from exchange.auditing import AuditImpossible, AuditRequest, run_audit  # noqa: PLC0415
+    from exchange.auditing import AuditImpossible, AuditRequest, run_audit
 
     try:
         request = AuditRequest.of(rpc, settlement, journal, data)
@@ -195,7 +195,7 @@ def audit(
     if as_json:
         _print_json(report)
     else:
-        from exchange.auditing import print_report  # noqa: PLC0415
+        from exchange.auditing import print_report
 
         print_report(report)
     if report.verdict != "pass":
@@ -214,7 +214,7 @@ def bench(
 
     With --json one object a line: name, value, unit, peer, peer_value, ratio, better.
     """
-    from exchange.bench import PARTS  # noqa: PLC0415
+    from exchange.bench import PARTS
 
     unknown = [part for part in only or [] if part not in PARTS]
     if unknown:
@@ -252,7 +252,7 @@ def deploy(
     ] = None,
 ) -> None:
     """Deploy the contracts of a new exchange and make its directory."""
-    from exchange.operating import OperatingError, deploy_exchange  # noqa: PLC0415
+    from exchange.operating import OperatingError, deploy_exchange
 
     try:
         site = deploy_exchange(rpc, data, operator_key, token)
@@ -273,7 +273,7 @@ def serve(
 
     Its chain may be down, or go down meanwhile: trading goes on and settlement waits.
     """
-    from exchange.operating import OperatingError, serve_exchange  # noqa: PLC0415
+    from exchange.operating import OperatingError, serve_exchange
 
     try:
         asyncio.run(serve_exchange(data, rpc_port, fix_port))
@@ -288,7 +288,7 @@ def chain(
     data: Annotated[Path, typer.Option(help="Directory that a demo left.")],
 ) -> None:
     """Start the chain that a demo left, where it left it, until Ctrl-C."""
-    from exchange.operating import OperatingError, serve_chain  # noqa: PLC0415
+    from exchange.operating import OperatingError, serve_chain
 
     try:
         serve_chain(data)
