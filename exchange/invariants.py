@@ -461,6 +461,7 @@ def _market_lines(state: State) -> Iterator[str]:
         yield repr((marks.offset_micro[number], marks.values[number].tolist()))
     for by_underlying in (marks.index_micro, marks.mark_time_s, marks.epochs):
         yield repr(sorted(by_underlying.items()))
+    yield repr(sorted(marks.expiry_marks.items()))
     for combo in state.combos.values():
         yield repr((combo.book, combo.legs, combo.tick_micro))
 

@@ -140,6 +140,18 @@ def a_net_price_beyond_the_bound(floor: Floor) -> Events:
     return floor.sell(0, -(2**38), 1, VERTICAL)
 
 
+@told(r.PRICE_OUT_OF_RANGE, -10_000, 2**38 - 1)
+def a_net_price_that_no_legs_can_have(floor: Floor) -> Events:
+    """Two calls for less than nothing: it would rest and meet nobody."""
+    return floor.sell(0, -10_000, 1, ((CALL_90, 1), (CALL_100, 1)))
+
+
+@told(r.PRICE_OUT_OF_RANGE, 17_179_870_000, 2**38 - 1)
+def a_net_price_beyond_what_records_hold_of_its_legs(floor: Floor) -> Events:
+    """One tick above 2^34; a vertical costs at most its long leg."""
+    return floor.buy(0, 17_179_870_000, 1, VERTICAL)
+
+
 @told(r.PRICE_OFF_TICK, 10_001, 10_000)
 def a_price_between_two_ticks(floor: Floor) -> Events:
     return floor.buy(0, 10_001, 1, CALL_90)
