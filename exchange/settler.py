@@ -22,6 +22,7 @@ from exchange.commands import (
     RecordClaim,
     RegisterKey,
 )
+from exchange.events import CommandRejected
 from exchange.read_model import ReadModel
 from exchange.sequencer import Applied, Build, SequencerStopped
 from exchange.state import State
@@ -92,7 +93,7 @@ class Settler:
                 await step()
                 self.is_up = True
                 wait_s = self._pace.poll_seconds
-            except SequencerStopped:
+            except (SequencerStopped, AssertionError):  # a broken invariant stops the process
                 raise
             except Exception as error:  # a node may answer anything: settlement waits, never dies
                 self._inbox_block = self._from_block  # after a reorganisation, all is read again
@@ -113,7 +114,11 @@ class Settler:
             self._pace.confirmations,
         )
         for entry in page.items:
-            await self._submit(lambda time_ns, _, entry=entry: _inbox_command(time_ns, entry))
+            applied = await self._submit(
+                lambda time_ns, _, entry=entry: _inbox_command(time_ns, entry)
+            )
+            refused = any(isinstance(event, CommandRejected) for event in applied.events)
+            assert not refused, f"inbox entry {entry.inbox_index} was refused: all after it wait"
         self._inbox_block = page.next_block
 
     async def _read_claims(self) -> None:
