@@ -17,7 +17,7 @@ from exchange.handlers.cancels import cancel, emit_cancelled
 from exchange.handlers.refusal import refuse
 from exchange.state import State
 from margin.accounts import MAX_OPEN_ORDERS
-from matching.book import Book, orders_of
+from matching.book import Book
 from matching.combos import COMBO_BASE, Combo
 from matching.gate import MAKER_FEE, TAKER_FEE, TAKER_LIMIT, TAKER_POSITIONS, Fill, Ruling
 from matching.instruments import Instrument
@@ -193,12 +193,11 @@ def _check_post_only(
     book: Book, signed: SignedOrder, ticks: int, replaced: Order | None
 ) -> Reject | None:
     """A post-only order must not meet a price in its own book; what it replaces does not count."""
-    for level in book.levels(SELL if signed.side == BUY else BUY):
-        if all(order is replaced for order in orders_of(level)):
+    for met in book.orders(SELL if signed.side == BUY else BUY):
+        if met is replaced:
             continue
-        best = level.key if signed.side == SELL else -level.key
-        if (ticks >= best) if signed.side == BUY else (ticks <= best):
-            return Reject(WOULD_CROSS, signed.limit_price_micro, best * book.tick_micro)
+        if (ticks >= met.price_ticks) if signed.side == BUY else (ticks <= met.price_ticks):
+            return Reject(WOULD_CROSS, signed.limit_price_micro, met.price_micro)
         return None
     return None
 

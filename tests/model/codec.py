@@ -3,9 +3,11 @@
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+from settlement.signed_messages import PLAIN, Conditions, Order
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
 
@@ -95,7 +97,8 @@ def command_layouts() -> dict[str, Layout]:
     order = re.search(r"order = (.*?)\.\n", section, re.S)
     assert order, "the page gives the bytes of an order"
     text = order[1].replace("\n", " ")
-    names = tuple("legs" if part[0] == "[" else part.split()[0] for part in _split(text))
+    lists = iter(("legs", "conditions"))
+    names = tuple(next(lists) if part[0] == "[" else part.split()[0] for part in _split(text))
     inner = Struct(names, _fields(text))
     rows = re.findall(r"\| 0x(..) \| (\w+) \| (.*?) *\|\n", section)
     return {
@@ -160,7 +163,20 @@ def _write(field: Field, value: Any) -> bytes:
             assert len(value) == times
             return b"".join(_write(item, one) for one in value)
         case Struct(names, inner):
-            return write(inner, [getattr(value, name) for name in names])
+            return write(inner, [_listed(name, getattr(value, name)) for name in names])
+
+
+def order_of(values: Mapping[str, Any]) -> Order:
+    """An order of values as they are laid out: conditions are a list of none or one."""
+    listed = [Conditions(*item) for item in values["conditions"]]
+    return Order(**{**values, "conditions": listed[0] if listed else PLAIN})
+
+
+def _listed(name: str, value: Any) -> Any:
+    """Conditions as a list of none or one."""
+    if name != "conditions":
+        return value
+    return (value,) if any(value[:4] + value[5:]) or any(value.parent) else ()
 
 
 def command_bytes(layout: Layout, command: Any) -> bytes:
