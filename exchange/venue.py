@@ -242,13 +242,15 @@ class Venue(Protocol):
     def instruments(self) -> Sequence[InstrumentView]: ...
 
     def resolve(self, symbol: str) -> Legs | Reject:
-        """Legs of a symbol: `BTC-27MAR26-90000-C`, or a combo
-        `+1*BTC-27MAR26-90000-C,-1*BTC-27MAR26-100000-C` (any order and sign; not made
-        canonical).
+        """Legs of a symbol: `BTC-27MAR26-90000-C`, or a combo by its name,
+        `BTC-CS-27MAR26-90000_100000`, or its legs,
+        `+1*BTC-27MAR26-90000-C,-1*BTC-27MAR26-100000-C` (any order and sign; not made canonical).
         """
         ...
 
-    def symbol_of(self, legs: Legs) -> str: ...
+    def symbol_of(self, legs: Legs) -> str:
+        """The symbol of canonical legs: the name of the strategy, where it has one."""
+        ...
 
     def legs_of(self, book: int) -> Legs:
         """Canonical legs of a book that an event names: an instrument, or COMBO_BASE + combo."""
