@@ -8,6 +8,7 @@ Never: is touched by a door, which reads it through the service.
 
 from typing import Final
 
+from exchange.circuit_breaker import Breaker
 from exchange.expiry_schedule import ExpirySchedule
 from margin.accounts import Account
 from margin.marks import Marks
@@ -16,6 +17,7 @@ from matching.book import Book
 from matching.combos import COMBO_BASE, Combo, Legs
 from matching.instruments import Expiry, Instrument, Underlying
 from matching.orders import Order
+from matching.trading_states import TradingStates
 from settlement.ledger import Ledger
 
 NANOSECONDS: Final = 1_000_000_000
@@ -43,6 +45,9 @@ class State:
         self.combos: dict[int, Combo] = {}
         self.combos_by_legs: dict[Legs, Combo] = {}
         self.books: dict[int, Book] = {}
+        # Whether it trades
+        self.trading = TradingStates()
+        self.breakers: dict[int, Breaker] = {}
         # Who trades
         self.accounts: dict[int, Account] = {}
         self.orders: dict[bytes, Order] = {}

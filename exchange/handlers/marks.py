@@ -12,6 +12,7 @@ from exchange import events
 from exchange.commands import SETTLEMENT_SAMPLES, AccrueFunding, SettleExpiry, UpdateMarks
 from exchange.handlers.cancels import cancel_book
 from exchange.handlers.refusal import refuse
+from exchange.handlers.states import watch_index
 from exchange.state import State
 from margin.svi import ExpiryMark, check_index, check_marks
 from matching.instruments import MAX_VALUE_MICRO, PERPETUAL
@@ -58,6 +59,7 @@ def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
         state.record(record)
     _record_accruals(state, moved)
     emit(events.MarksUpdated(number, command.index_micro, epoch))
+    watch_index(state, number, emit)
 
 
 def _check_update(state: State, command: UpdateMarks) -> Reject | None:

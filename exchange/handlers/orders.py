@@ -15,6 +15,7 @@ from exchange.commands import PlaceOrder
 from exchange.handlers.accounts import check_signer, settle_all, settle_position
 from exchange.handlers.cancels import cancel, emit_cancelled
 from exchange.handlers.refusal import refuse
+from exchange.handlers.states import check_trading_state, takes_nothing
 from exchange.state import State
 from margin.accounts import MAX_OPEN_ORDERS
 from matching.book import Book
@@ -34,6 +35,7 @@ from matching.rejects import (
     MARGIN,
     NO_MARKS,
     NOT_YOUR_ORDER,
+    NOTHING_TRADES_NOW,
     ORDER_ALREADY_USED,
     ORDER_EXPIRED,
     ORDER_NOT_LIVE,
@@ -79,8 +81,8 @@ def place_order(state: State, command: PlaceOrder, emit: Emit) -> None:
     if isinstance(placement, Reject):
         refuse(emit, placement, signed.account, command.order_hash)
         return
-    # MARGIN and MATCH: plan; a post-only order takes nothing, from its legs' books neither
-    plan = Plan() if signed.flags & POST_ONLY else _plan(state, placement)
+    # MARGIN and MATCH: plan; an order that may only rest takes from its legs' books neither
+    plan = Plan() if takes_nothing(state, signed) else _plan(state, placement)
     reject = _check_plan(state, signed, placement, plan)
     if reject is not None:
         state.portfolio.drop()
@@ -130,6 +132,9 @@ def _check(state: State, command: PlaceOrder) -> _Placement | Reject:
             return Reject(ORDER_NOT_LIVE)
         if replaced.account != signed.account:
             return Reject(NOT_YOUR_ORDER, signed.account, replaced.account)
+    reject = check_trading_state(state, signed, replaced)
+    if reject is not None:
+        return reject
     return _find_book(state, signed, command.order_hash, replaced)
 
 
@@ -168,7 +173,7 @@ def _find_book(
         book = state.books[combo.book]
     ticks, off = divmod(signed.limit_price_micro, book.tick_micro)
     reject = Reject(PRICE_OFF_TICK, signed.limit_price_micro, book.tick_micro) if off else None
-    if reject is None and signed.flags & POST_ONLY:
+    if reject is None and takes_nothing(state, signed):
         reject = _check_post_only(book, signed, ticks, replaced)
     if reject is not None:
         if is_new and combo is not None:
@@ -192,12 +197,15 @@ def _find_book(
 def _check_post_only(
     book: Book, signed: SignedOrder, ticks: int, replaced: Order | None
 ) -> Reject | None:
-    """A post-only order must not meet a price in its own book; what it replaces does not count."""
+    """An order that may only rest must not meet a price in its own book; what it replaces does not
+    count.
+    """
     for met in book.orders(SELL if signed.side == BUY else BUY):
         if met is replaced:
             continue
         if (ticks >= met.price_ticks) if signed.side == BUY else (ticks <= met.price_ticks):
-            return Reject(WOULD_CROSS, signed.limit_price_micro, met.price_micro)
+            code = WOULD_CROSS if signed.flags & POST_ONLY else NOTHING_TRADES_NOW
+            return Reject(code, signed.limit_price_micro, met.price_micro)
         return None
     return None
 
