@@ -14,6 +14,7 @@ from exchange import events
 from exchange.commands import PlaceOrder
 from exchange.handlers.accounts import check_signer, settle_all, settle_position
 from exchange.handlers.cancels import cancel, emit_cancelled
+from exchange.handlers.combos import check_combos_of_account, check_new_combo, use_combo
 from exchange.handlers.refusal import refuse
 from exchange.state import State
 from margin.accounts import MAX_OPEN_ORDERS
@@ -98,6 +99,8 @@ def place_order(state: State, command: PlaceOrder, emit: Emit) -> None:
         )
         cancel(state, maker, reason, emit)
     _finish(state, signed, placement, plan, emit)
+    if placement.combo is not None:
+        use_combo(state, placement.combo.book, emit)
 
 
 # CHECK
@@ -163,13 +166,18 @@ def _find_book(
         for number, _ in signed.legs:
             if state.instruments[number].underlying is not first:
                 return Reject(LEGS_OF_SEVERAL_ASSETS, number, signed.legs[0][0])
+        reject = check_new_combo(state, signed.legs)
+        if reject is not None:
+            return reject
         is_new = signed.legs not in state.combos_by_legs
-        combo = state.combo_of(signed.legs)
+        combo = state.combo_life.of(signed.legs)
         book = state.books[combo.book]
     ticks, off = divmod(signed.limit_price_micro, book.tick_micro)
     reject = Reject(PRICE_OFF_TICK, signed.limit_price_micro, book.tick_micro) if off else None
     if reject is None and signed.flags & POST_ONLY:
         reject = _check_post_only(book, signed, ticks, replaced)
+    if reject is None and combo is not None and signed.time_in_force == GTC:
+        reject = check_combos_of_account(state, signed.account, combo.book, replaced)
     if reject is not None:
         if is_new and combo is not None:
             state.forget_newest_combo(combo)
@@ -439,6 +447,8 @@ def _reduce(state: State, maker: Order, lots: int) -> None:
     if not maker.remaining_lots:
         del state.orders[maker.hash]
         del state.accounts[maker.account].orders[maker.order_id]
+        if maker.book >= COMBO_BASE:
+            state.combo_life.removed(maker, state.time_s)
 
 
 def _open(state: State, order: Order) -> None:
@@ -475,6 +485,8 @@ def _finish(
     state.portfolio.rest(order)
     state.orders[order.hash] = order
     placement.book.add(order)
+    if placement.combo is not None:
+        state.combo_life.added(order)
     emit(
         events.OrderRested(
             order.order_id,
