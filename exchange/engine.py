@@ -16,7 +16,7 @@ from typing import Any, Final
 from exchange import commands
 from exchange.commands import Command
 from exchange.events import CommandRejected, Event
-from exchange.handlers import accounts, batches, cancels, combos, listings, marks, orders
+from exchange.handlers import accounts, batches, cancels, combos, listings, marks, orders, states
 from exchange.handlers.refusal import NO_ACCOUNT, NO_MESSAGE
 from exchange.state import State
 from matching.rejects import GENESIS
@@ -40,6 +40,8 @@ _HANDLERS: Final[dict[type[Command], Handler]] = {
     commands.UpdateMarks: marks.update_marks,
     commands.AccrueFunding: marks.accrue_funding,
     commands.SettleExpiry: marks.settle_expiry,
+    commands.SetTradingState: states.set_trading_state,
+    commands.SetBreaker: states.set_breaker,
     commands.CutBatch: batches.cut_batch,
     commands.ConfirmBatch: batches.confirm_batch,
     commands.AdvanceTime: batches.advance_time,

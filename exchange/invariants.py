@@ -9,6 +9,7 @@ Never: changes the state, or freshens what it keeps for later (an order loss of 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from exchange.circuit_breaker import shape
 from exchange.state import State
 from margin.accounts import MAX_POSITIONS, Account
 from margin.fees import fee_up
@@ -503,6 +504,9 @@ def _market_lines(state: State) -> Iterator[str]:
     yield repr((state.combo_life.next_number, list(state.combo_life.idle.items())))
     for combo in state.combos.values():
         yield repr((combo.book, combo.legs, combo.tick_micro))
+    yield repr((state.trading.items(), sorted(state.trading.by_breaker.items())))
+    for underlying, breaker in sorted(state.breakers.items()):
+        yield repr((underlying, shape(breaker)))
 
 
 def _account_lines(account: Account) -> Iterator[str]:

@@ -8,6 +8,7 @@ Never: is touched by a door, which reads it through the service.
 
 from typing import Final
 
+from exchange.circuit_breaker import Breaker
 from exchange.expiry_schedule import ExpirySchedule
 from margin.accounts import Account
 from margin.marks import Marks
@@ -17,6 +18,7 @@ from matching.combo_life import ComboLife
 from matching.combos import Combo, Legs
 from matching.instruments import Expiry, Instrument, Underlying
 from matching.orders import Order
+from matching.trading_states import TradingStates
 from settlement.ledger import Ledger
 
 NANOSECONDS: Final = 1_000_000_000
@@ -45,6 +47,9 @@ class State:
         self.combos_by_legs: dict[Legs, Combo] = {}
         self.books: dict[int, Book] = {}
         self.combo_life = ComboLife(self.combos, self.combos_by_legs, self.books, self.instruments)
+        # Whether it trades
+        self.trading = TradingStates()
+        self.breakers: dict[int, Breaker] = {}
         # Who trades
         self.accounts: dict[int, Account] = {}
         self.orders: dict[bytes, Order] = {}

@@ -14,6 +14,7 @@ import msgspec
 
 from exchange.events import Event
 from matching.rejects import Reject
+from matching.trading_states import OPEN
 from settlement.signed_messages import Cancel, CancelAll, Order, Withdraw
 
 Legs = tuple[tuple[int, int], ...]
@@ -77,7 +78,7 @@ class DomainView(msgspec.Struct, frozen=True):
 
 class InstrumentView(msgspec.Struct, frozen=True):
     """One listed instrument. `kind` 0 perpetual, 1 future, 2 call, 3 put; `lot_e8` units of the
-    underlying in a lot, times 1e8; micro values per lot.
+    underlying in a lot, times 1e8; micro values per lot; `state` is the trading state in force.
     """
 
     instrument: int
@@ -91,6 +92,7 @@ class InstrumentView(msgspec.Struct, frozen=True):
     is_open: bool
     mark_micro: int | None
     index_micro: int | None
+    state: int = OPEN
 
 
 class LevelView(msgspec.Struct, frozen=True):

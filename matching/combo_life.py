@@ -144,7 +144,7 @@ class ComboLife:
             if not counts:
                 del self._orders_of[order.account]
         combo, book = self._combos[number], self._books[number]
-        if len(combo.legs) == 2 and not book.opposite(1 - order.side).keys:
+        if len(combo.legs) == 2 and book.first(order.side) is None:
             for instrument, _ in combo.legs:
                 listed = self._active[instrument, order.side]
                 del listed[bisect_left(listed, number)]

@@ -41,6 +41,13 @@ UNKNOWN_UNDERLYING: Final = 205
 UNKNOWN_EXPIRY: Final = 206
 INSTRUMENT_NOT_OPEN: Final = 207
 NOT_YOUR_ORDER: Final = 208
+BEFORE_OPENING: Final = 209
+NOTHING_TRADES_NOW: Final = 210
+POST_ONLY_NOW: Final = 211
+CANCEL_ONLY_NOW: Final = 212
+HALTED_NOW: Final = 213
+UNKNOWN_SCOPE: Final = 214
+UNKNOWN_STATE: Final = 215
 # 3xx: the order's fields
 PRICE_OUT_OF_RANGE: Final = 301
 PRICE_OFF_TICK: Final = 302
@@ -128,6 +135,22 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "instrument {got} does not trade: expired or settled",
     ),
     NOT_YOUR_ORDER: ("not your order", "the order belongs to account {allowed}, not {got}"),
+    BEFORE_OPENING: (
+        "before the opening",
+        "instrument {got} is in pre-open: nothing trades, only good-till-cancelled orders rest",
+    ),
+    NOTHING_TRADES_NOW: (
+        "nothing trades now",
+        "nothing trades for now: an order at {got} would meet the price {allowed}",
+    ),
+    POST_ONLY_NOW: ("post-only now", "instrument {got} takes post-only orders alone for now"),
+    CANCEL_ONLY_NOW: (
+        "cancel-only now",
+        "instrument {got} takes cancels and smaller replacements alone for now",
+    ),
+    HALTED_NOW: ("halted now", "instrument {got} is halted: it takes cancels alone"),
+    UNKNOWN_SCOPE: ("unknown scope", "no scope {got}; use 0 (venue) to {allowed}"),
+    UNKNOWN_STATE: ("unknown state", "state or reason {got} cannot be ordered; use 0 to {allowed}"),
     PRICE_OUT_OF_RANGE: (
         "price out of range",
         "limit price {got} micro-USDC; a single instrument's is 1 to {allowed}, a net price at "

@@ -16,9 +16,10 @@ from exchange.handlers.accounts import check_signer, settle_all, settle_position
 from exchange.handlers.cancels import cancel, emit_cancelled
 from exchange.handlers.combos import check_combos_of_account, check_new_combo, use_combo
 from exchange.handlers.refusal import refuse
+from exchange.handlers.states import check_trading_state, takes_nothing
 from exchange.state import State
 from margin.accounts import MAX_OPEN_ORDERS
-from matching.book import Book, orders_of
+from matching.book import Book
 from matching.combos import COMBO_BASE, Combo
 from matching.gate import MAKER_FEE, TAKER_FEE, TAKER_LIMIT, TAKER_POSITIONS, Fill, Ruling
 from matching.instruments import Instrument
@@ -35,6 +36,7 @@ from matching.rejects import (
     MARGIN,
     NO_MARKS,
     NOT_YOUR_ORDER,
+    NOTHING_TRADES_NOW,
     ORDER_ALREADY_USED,
     ORDER_EXPIRED,
     ORDER_NOT_LIVE,
@@ -80,8 +82,8 @@ def place_order(state: State, command: PlaceOrder, emit: Emit) -> None:
     if isinstance(placement, Reject):
         refuse(emit, placement, signed.account, command.order_hash)
         return
-    # MARGIN and MATCH: plan; a post-only order takes nothing, from its legs' books neither
-    plan = Plan() if signed.flags & POST_ONLY else _plan(state, placement)
+    # MARGIN and MATCH: plan; an order that may only rest takes from its legs' books neither
+    plan = Plan() if takes_nothing(state, signed) else _plan(state, placement)
     reject = _check_plan(state, signed, placement, plan)
     if reject is not None:
         state.portfolio.drop()
@@ -133,6 +135,9 @@ def _check(state: State, command: PlaceOrder) -> _Placement | Reject:
             return Reject(ORDER_NOT_LIVE)
         if replaced.account != signed.account:
             return Reject(NOT_YOUR_ORDER, signed.account, replaced.account)
+    reject = check_trading_state(state, signed, replaced)
+    if reject is not None:
+        return reject
     return _find_book(state, signed, command.order_hash, replaced)
 
 
@@ -174,7 +179,7 @@ def _find_book(
         book = state.books[combo.book]
     ticks, off = divmod(signed.limit_price_micro, book.tick_micro)
     reject = Reject(PRICE_OFF_TICK, signed.limit_price_micro, book.tick_micro) if off else None
-    if reject is None and signed.flags & POST_ONLY:
+    if reject is None and takes_nothing(state, signed):
         reject = _check_post_only(book, signed, ticks, replaced)
     if reject is None and combo is not None and signed.time_in_force == GTC:
         reject = check_combos_of_account(state, signed.account, combo.book, replaced)
@@ -200,13 +205,15 @@ def _find_book(
 def _check_post_only(
     book: Book, signed: SignedOrder, ticks: int, replaced: Order | None
 ) -> Reject | None:
-    """A post-only order must not meet a price in its own book; what it replaces does not count."""
-    for level in book.levels(SELL if signed.side == BUY else BUY):
-        if all(order is replaced for order in orders_of(level)):
+    """An order that may only rest must not meet a price in its own book; what it replaces does not
+    count.
+    """
+    for met in book.orders(SELL if signed.side == BUY else BUY):
+        if met is replaced:
             continue
-        best = level.key if signed.side == SELL else -level.key
-        if (ticks >= best) if signed.side == BUY else (ticks <= best):
-            return Reject(WOULD_CROSS, signed.limit_price_micro, best * book.tick_micro)
+        if (ticks >= met.price_ticks) if signed.side == BUY else (ticks <= met.price_ticks):
+            code = WOULD_CROSS if signed.flags & POST_ONLY else NOTHING_TRADES_NOW
+            return Reject(code, signed.limit_price_micro, met.price_micro)
         return None
     return None
 

@@ -3,9 +3,11 @@
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+from settlement.signed_messages import PLAIN, Conditions, Order
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
 
@@ -41,6 +43,12 @@ EVENTS: Final = {
     "MarksUpdated": "0x24 underlying u8, index_micro u40, epoch u32",
     "FundingAccrued": "0x25 instrument u24, rate_micro i64, accrual_micro i64",
     "ExpirySettled": "0x26 expiry u16, settlement_micro u40",
+    "TradingStateChanged": "0x27 scope u8, number u24, state u8, before u8, reason u8",
+    "BreakerArmed": "0x28 underlying u8, window_s u16, calm_window_s u16, calm_e4 u16,"
+    " [u8] (threshold_e4 u16, state u8, minimum_s u16)",
+    "BreakerTripped": "0x29 underlying u8, state u8, level u8, index_micro u40,"
+    " reference_micro u40, threshold_e4 u16, until_s u48",
+    "BreakerReleased": "0x2a underlying u8, low_micro u40, high_micro u40, tripped_s u48",
     "BatchCut": "0x30 number u64, state_root 32, groups u32, [u32] data",
     "BatchConfirmed": "0x31 number u64, block u64, transaction 32",
     "TimeAdvanced": "0x32 time_ns u64",
@@ -96,7 +104,8 @@ def command_layouts() -> dict[str, Layout]:
     order = re.search(r"order = (.*?)\.\n", section, re.S)
     assert order, "the page gives the bytes of an order"
     text = order[1].replace("\n", " ")
-    names = tuple("legs" if part[0] == "[" else part.split()[0] for part in _split(text))
+    lists = iter(("legs", "conditions"))
+    names = tuple(next(lists) if part[0] == "[" else part.split()[0] for part in _split(text))
     inner = Struct(names, _fields(text))
     rows = re.findall(r"\| 0x(..) \| (\w+) \| (.*?) *\|\n", section)
     return {
@@ -161,7 +170,20 @@ def _write(field: Field, value: Any) -> bytes:
             assert len(value) == times
             return b"".join(_write(item, one) for one in value)
         case Struct(names, inner):
-            return write(inner, [getattr(value, name) for name in names])
+            return write(inner, [_listed(name, getattr(value, name)) for name in names])
+
+
+def order_of(values: Mapping[str, Any]) -> Order:
+    """An order of values as they are laid out: conditions are a list of none or one."""
+    listed = [Conditions(*item) for item in values["conditions"]]
+    return Order(**{**values, "conditions": listed[0] if listed else PLAIN})
+
+
+def _listed(name: str, value: Any) -> Any:
+    """Conditions as a list of none or one."""
+    if name != "conditions":
+        return value
+    return (value,) if any(value[:4] + value[5:]) or any(value.parent) else ()
 
 
 def command_bytes(layout: Layout, command: Any) -> bytes:

@@ -138,6 +138,7 @@ async def test_instruments_are_told_in_decimals(ws: ClientConnection) -> None:
         "lot": "0.01",
         "lotE8": "1000000",
         "isOpen": True,
+        "state": "open",
         "mark": "1235",
         "index": "95586.16",
     }
