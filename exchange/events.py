@@ -173,6 +173,15 @@ class ComboCreated(Event, frozen=True, gc=False):
     tick_micro: int
 
 
+class ComboDropped(Event, frozen=True, gc=False):
+    """A combo without orders is gone, and its book; its number is not given again. Who names its
+    legs makes a new one.
+    """
+
+    TYPE: ClassVar[int] = 0x0F
+    book: int
+
+
 class AccountOpened(Event, frozen=True, gc=False):
     TYPE: ClassVar[int] = 0x10
     account: int

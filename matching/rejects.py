@@ -66,6 +66,8 @@ RATIOS_NOT_REDUCED: Final = 315
 FIRST_RATIO_NEGATIVE: Final = 316
 SINGLE_LEG_RATIO: Final = 317
 LEGS_OF_SEVERAL_ASSETS: Final = 318
+TOO_MANY_COMBOS: Final = 319
+TOO_MANY_COMBOS_OF_ACCOUNT: Final = 320
 # 4xx: life of an order
 ORDER_EXPIRED: Final = 401
 EXPIRY_TOO_FAR: Final = 402
@@ -198,6 +200,14 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     LEGS_OF_SEVERAL_ASSETS: (
         "legs of several underlyings",
         "leg {got} is on another underlying than leg {allowed}",
+    ),
+    TOO_MANY_COMBOS: (
+        "too many combos",
+        "{got} combos exist and have orders; at most {allowed} may",
+    ),
+    TOO_MANY_COMBOS_OF_ACCOUNT: (
+        "too many combos of one account",
+        "the account has orders in {got} combos; at most {allowed} may hold them",
     ),
     ORDER_EXPIRED: (
         "order expired",

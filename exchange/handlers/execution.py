@@ -13,6 +13,7 @@ from collections.abc import Callable
 from exchange import events
 from exchange.handlers.accounts import settle_all, settle_position
 from exchange.handlers.cancels import cancel, emit_cancelled
+from exchange.handlers.combos import use_combo
 from exchange.handlers.states import takes_nothing
 from exchange.state import State
 from margin.accounts import MAX_OPEN_ORDERS
@@ -108,6 +109,8 @@ def execute(state: State, placement: Placement, emit: Emit) -> Reject | None:
         )
         cancel(state, maker, reason, emit)
     _finish(state, placement, plan, emit)
+    if placement.combo is not None:
+        use_combo(state, placement.combo.book, emit)
     return None
 
 
@@ -347,6 +350,8 @@ def _reduce(state: State, maker: Order, lots: int) -> None:
     if not maker.remaining_lots:
         del state.orders[maker.hash]
         del state.accounts[maker.account].orders[maker.order_id]
+        if maker.book >= COMBO_BASE:
+            state.combo_life.removed(maker, state.time_s)
 
 
 def _open(state: State, order: Order) -> None:
@@ -381,6 +386,8 @@ def _finish(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
     state.portfolio.rest(order)
     state.orders[order.hash] = order
     placement.book.add(order)
+    if placement.combo is not None:
+        state.combo_life.added(order)
     emit(
         events.OrderRested(
             order.order_id,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from exchange import events
 from exchange.commands import PlaceOrder
 from exchange.handlers.accounts import check_signer
+from exchange.handlers.combos import check_combos_of_account, check_new_combo
 from exchange.handlers.execution import Placement, execute
 from exchange.handlers.refusal import refuse
 from exchange.handlers.states import check_trading_state, takes_nothing
@@ -16,7 +17,7 @@ from exchange.state import State
 from matching.book import Book
 from matching.combos import Combo
 from matching.instruments import Instrument
-from matching.orders import BUY, POST_ONLY, SELL, Order
+from matching.orders import BUY, GTC, POST_ONLY, SELL, Order
 from matching.rejects import (
     COUNTER_AHEAD,
     COUNTER_CANCELLED,
@@ -122,13 +123,18 @@ def _find_book(
         for number, _ in signed.legs:
             if state.instruments[number].underlying is not first:
                 return Reject(LEGS_OF_SEVERAL_ASSETS, number, signed.legs[0][0])
+        reject = check_new_combo(state, signed.legs)
+        if reject is not None:
+            return reject
         is_new = signed.legs not in state.combos_by_legs
-        combo = state.combo_of(signed.legs)
+        combo = state.combo_life.of(signed.legs)
         book = state.books[combo.book]
     ticks, off = divmod(signed.limit_price_micro, book.tick_micro)
     reject = Reject(PRICE_OFF_TICK, signed.limit_price_micro, book.tick_micro) if off else None
     if reject is None and takes_nothing(state, signed.flags, signed.legs):
         reject = _check_post_only(book, signed, ticks, replaced)
+    if reject is None and combo is not None and signed.time_in_force == GTC:
+        reject = check_combos_of_account(state, signed.account, combo.book, replaced)
     if reject is not None:
         if is_new and combo is not None:
             state.forget_newest_combo(combo)

@@ -15,9 +15,10 @@ from exchange import commands as c
 from exchange.events import CANCELLED_MARGIN_MAKER, CommandRejected, Event
 from exchange.invariants import excess_micro, state_hash
 from matching import rejects as r
+from matching.combo_life import MAX_COMBOS
 from matching.combos import COMBO_BASE
 from matching.instruments import CALL, FUTURE, NO_EXPIRY, PERPETUAL, PUT
-from matching.orders import FOK, IOC, POST_ONLY
+from matching.orders import FOK, IOC, POST_ONLY, Order
 from matching.rejects import TEMPLATES, Reject
 from matching.trading_states import (
     CANCEL_ONLY,
@@ -126,6 +127,43 @@ def a_combo_of_which_one_leg_has_settled(floor: Floor) -> Events:
 def an_order_before_the_first_mark(floor: Floor) -> Events:
     floor.list_instrument(LISTINGS[CALL_90]._replace(strike_micro=910_000_000))
     return floor.buy(0, 10_000, 1, LISTED)
+
+
+def many_legs(count: int) -> list[tuple[tuple[int, int], ...]]:
+    """So many strategies of two calls: a whole number of one against the next prime of the other,
+    so that none is a multiple of another.
+    """
+    primes = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71)
+    pairs = [(prime, k) for prime in primes for k in range(1, 128) if k % prime]
+    return [((CALL_90, a), (CALL_100, b)) for a, b in pairs[:count]]
+
+
+@told(r.TOO_MANY_COMBOS_OF_ACCOUNT, 256, 256)
+def an_order_in_one_combo_too_many(floor: Floor) -> Events:
+    floor.watched = False
+    *most, last = many_legs(257)
+    for legs in most:
+        assert was_accepted(floor.buy(0, 10_000 * (legs[0][1] + legs[1][1]), 1, legs))
+    assert was_accepted(floor.buy(0, 250_000, 1, most[7]))  # one that it is in already
+    assert was_accepted(floor.buy(1, 2_000_000, 1, last))
+    floor.watched = True
+    return floor.buy(0, 2_000_000, 1, last)
+
+
+@told(r.TOO_MANY_COMBOS, MAX_COMBOS, MAX_COMBOS)
+def an_order_that_names_one_combo_too_many(floor: Floor) -> Events:
+    """All others have orders (of nobody, here: that many accounts would take long to tell)."""
+    floor.watched = False
+    life = floor.state.combo_life
+    for number in range(MAX_COMBOS):
+        ratios = [1 + number % 127, -1 - number // 127 % 127, 2 + number // 16_129]
+        made = life.of(tuple(zip((CALL_90, CALL_100, PUT_90), ratios, strict=True)))
+        order = Order(-number, bytes(32), 0, made.book, 0, 0, 0, 1, 0, 0)
+        floor.state.books[made.book].add(order)
+    before = state_hash(floor.state)
+    refused = floor.buy(0, 10_000, 1, VERTICAL)
+    assert state_hash(floor.state) == before
+    return refused
 
 
 # ITS FIELDS
