@@ -27,10 +27,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from librt.strings import read_i64_le
-from librt.vecs import vec
-from mypy_extensions import i64
-
+from matching.packed import as_bytes, i64, read_i64_le, vec
 from matching.rejects import (
     CANNOT_FILL,
     MALFORMED,
@@ -72,9 +69,12 @@ MESSAGE: Final = struct.Struct("<BBHiiIq")
 MESSAGE_BYTES: Final = 24
 EVENT_WORDS: Final = 4
 MAX_BOOKS: Final = 1 << 16
-MAX_ID: Final = 1 << 62
+MAX_ID: Final = (1 << 62) - 1
 CHUNK: Final = 1024
 """Messages for which room is made at a time."""
+STRIDE: Final = 40_503
+"""From an id's home to its next place: odd, and far, or ids that come one after the other would
+push each other on."""
 PAGE_WORDS: Final = EVENT_WORDS << 14
 
 LIMIT: Final = 0
@@ -109,7 +109,7 @@ class Matcher:
         while size < 2 * orders:
             size *= 2
         # Slots by id: open addressing, an id's home is its last bits, and nothing stands more
-        # than `_reach` places after its home. `_highest` is the highest id that was ever there.
+        # than `_reach` strides from its home. `_highest` is the highest id that was ever there.
         self._index: vec[i64] = vec[i64]([0] * size)
         self._reach: i64 = 0
         self._live: i64 = 0
@@ -122,8 +122,8 @@ class Matcher:
 
     def events(self) -> bytes:
         """All events since the last `drop`, four 64-bit integers each, in this machine's order."""
-        full = b"".join([bytes(memoryview(page)) for page in self._pages])
-        return full + bytes(memoryview(self._events)[: self._made])
+        full = b"".join([as_bytes(page, PAGE_WORDS) for page in self._pages])
+        return full + as_bytes(self._events, self._made)
 
     def count(self) -> i64:
         """How many events there are since the last `drop`."""
@@ -165,7 +165,7 @@ class Matcher:
             slot = index[at]
             if slot != NONE and cells[slot + ID] == order_id:
                 return at
-            at = (at + 1) & mask
+            at = (at + STRIDE) & mask
             tries -= 1
         return -1
 
@@ -175,7 +175,7 @@ class Matcher:
         at = order_id & mask
         distance: i64 = 0
         while index[at] != NONE:
-            at = (at + 1) & mask
+            at = (at + STRIDE) & mask
             distance += 1
         index[at] = slot
         if distance > self._reach:
@@ -199,7 +199,7 @@ class Matcher:
     def apply(self, messages: bytes) -> i64:
         """Applies a batch, message by message; how many events it made."""
         before = self.count()
-        size = len(messages)
+        size: i64 = len(messages)
         whole = size // MESSAGE_BYTES * MESSAGE_BYTES
         at: i64 = 0
         while at < whole:
@@ -245,7 +245,9 @@ class Matcher:
                 slot = index[where]
                 if slot == NONE or cells[slot + ID] != order_id:
                     where = self._find(order_id)
-                    slot = NONE if where < 0 else index[where]
+                    slot = NONE
+                    if where >= 0:
+                        slot = index[where]
                 level = cells[slot + LEVEL]
                 if slot == NONE or cells[level + SIDE] != side:
                     code = UNKNOWN_ORDER
@@ -276,7 +278,7 @@ class Matcher:
                     code = self._reduce(side, order_id, owner, lots)
                 elif owner == 0:
                     code = UNKNOWN_ACCOUNT
-                elif order_id <= 0 or order_id >= MAX_ID:
+                elif order_id <= 0 or order_id > MAX_ID:
                     code = MALFORMED
                 elif order_id <= self._highest and self._find(order_id) >= 0:
                     code = ORDER_ALREADY_USED

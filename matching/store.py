@@ -24,8 +24,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Final
 
-from librt.vecs import extend, vec
-from mypy_extensions import i64
+from matching.packed import extend, i64, vec
 
 CELL: Final = 8
 NONE: Final = 0
