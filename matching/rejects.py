@@ -59,6 +59,9 @@ RATIOS_NOT_REDUCED: Final = 315
 FIRST_RATIO_NEGATIVE: Final = 316
 SINGLE_LEG_RATIO: Final = 317
 LEGS_OF_SEVERAL_ASSETS: Final = 318
+# 341..359: what waits, what is linked, what is cancelled together
+UNKNOWN_SCOPE: Final = 341
+SCOPE_WITHOUT_VALUE: Final = 342
 # 4xx: life of an order
 ORDER_EXPIRED: Final = 401
 EXPIRY_TOO_FAR: Final = 402
@@ -69,6 +72,7 @@ WOULD_CROSS: Final = 406
 CANNOT_FILL: Final = 407
 ORDER_NOT_LIVE: Final = 408
 COUNTER_MUST_RISE: Final = 409
+MESSAGE_EXPIRED: Final = 420
 # 5xx: who signed
 SIGNATURE_LENGTH: Final = 501
 SIGNATURE_HIGH_S: Final = 502
@@ -176,6 +180,11 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "legs of several underlyings",
         "leg {got} is on another underlying than leg {allowed}",
     ),
+    UNKNOWN_SCOPE: ("unknown scope", "scope {got} of a mass cancel; it must be 0 to {allowed}"),
+    SCOPE_WITHOUT_VALUE: (
+        "scope without value",
+        "a mass cancel of everything takes the value 0, not {got}",
+    ),
     ORDER_EXPIRED: (
         "order expired",
         "the order expired at {got}; it is now {allowed} (Unix seconds)",
@@ -203,6 +212,10 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "the order to cancel or replace is no longer live: filled or cancelled",
     ),
     COUNTER_MUST_RISE: ("counter must rise", "new counter {got}; it must be above {allowed}"),
+    MESSAGE_EXPIRED: (
+        "message expired",
+        "the message expired at {got}; it is now {allowed} (Unix seconds)",
+    ),
     SIGNATURE_LENGTH: (
         "signature length",
         "the signature has {got} bytes; r, s and v are {allowed}",
