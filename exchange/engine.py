@@ -15,7 +15,17 @@ from typing import Any, Final
 from exchange import commands
 from exchange.commands import Command
 from exchange.events import CommandRejected, Event
-from exchange.handlers import accounts, batches, cancels, listings, marks, mass_cancels, orders
+from exchange.handlers import (
+    accounts,
+    batches,
+    cancels,
+    listings,
+    marks,
+    mass_cancels,
+    orders,
+    triggers,
+)
+from exchange.handlers.linked import settle_ties
 from exchange.handlers.refusal import NO_ACCOUNT, NO_MESSAGE
 from exchange.state import State
 from matching.rejects import GENESIS
@@ -61,5 +71,8 @@ def apply(state: State, command: Command) -> tuple[Event, ...]:
         return (CommandRejected(NO_ACCOUNT, NO_MESSAGE, GENESIS, 0, 0),)
     if state.expiring.is_due(state.time_s):
         cancels.expire_due(state, events.append)
+        settle_ties(state, events.append)
     _HANDLERS[type(command)](state, command, events.append)
+    if state.waiting.is_stirred and not (events and type(events[-1]) is CommandRejected):
+        triggers.wake_due(state, events.append)
     return tuple(events)
