@@ -18,24 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from margin.accounts import MAX_POSITIONS, Account, Group, Position, Risk
+from margin.accounts import MAX_POSITIONS, Account, Position, Risk
 from margin.fees import FeeSchedule, fee_up
 from margin.kernel import (
     Vector,
-    add_capped,
-    add_loss,
     add_lots,
     at_base,
-    copy_of,
     least,
-    sink,
     vector_of,
     worst,
     worst_scenario,
-    zero_vector,
 )
-from margin.marks import Marks, Unit
+from margin.marks import Marks
+from margin.open_orders import OpenOrders
 from margin.parameters import DISTRESS_BAND_E6, MAINTENANCE_PERCENT
+from margin.provisional import Part, Side, Standing, eases, half_up
 from margin.scenarios import BASE_SCENARIO
 from matching.combos import COMBO_BASE, Combo
 from matching.gate import (
@@ -73,118 +70,6 @@ _MAY_BE_SHORT: Final = Ruling(_SHORT)
 eases."""
 
 
-class _Standing:
-    """What decides whether fills ease an account that is short of margin."""
-
-    __slots__ = ("equity_micro", "excess_micro", "positions_worth_micro")
-
-    def __init__(self, excess_micro: int, positions_worth_micro: int, equity_micro: int) -> None:
-        self.excess_micro = excess_micro
-        self.positions_worth_micro = positions_worth_micro
-        self.equity_micro = equity_micro
-
-
-class _Part:
-    """One underlying of an account inside an open plan: its vectors as they would be.
-
-    `loss_bound_micro` as in `Risk`. `order_loss` is None until the bound does not decide.
-    """
-
-    __slots__ = ("least_micro", "loss_bound_micro", "order_loss", "underlying", "value")
-
-    def __init__(self, underlying: int, risk: Risk) -> None:
-        self.underlying = underlying
-        self.value: Vector = copy_of(risk.value)
-        self.least_micro = risk.least_micro
-        self.loss_bound_micro = risk.loss_bound_micro
-        self.order_loss: Vector | None = None
-
-
-class _Side:
-    """One account inside an open plan: what it would be. `worth_micro` is cash - basis;
-    `beside_micro` a lower bound of the worst cases of underlyings that the plan does not touch.
-
-    `replaced` is its order that counts no more, `used` how many lots (or units) of its resting
-    orders the plan has filled, by order id.
-    """
-
-    __slots__ = (
-        "account",
-        "basis_change_micro",
-        "beside_micro",
-        "cash_change_micro",
-        "changed",
-        "gross_lots",
-        "open_lots",
-        "parts",
-        "position_count",
-        "replaced",
-        "used",
-        "worth_micro",
-    )
-
-    def __init__(self, account: Account, replaced: Order | None) -> None:
-        self.account = account
-        self.replaced = replaced
-        self.worth_micro = account.cash_micro - account.basis_micro
-        self.beside_micro = 0
-        self.gross_lots = account.gross_lots
-        self.open_lots = account.open_lots
-        self.position_count = len(account.positions)
-        self.changed: dict[int, int] = {}
-        self.used: dict[int, int] = {}
-        self.parts: list[_Part] = []
-        self.cash_change_micro = 0
-        self.basis_change_micro = 0
-
-    def part(self, underlying: int) -> _Part:
-        for part in self.parts:
-            if part.underlying == underlying:
-                return part
-        raise AssertionError("a plan fills instruments on its taker's underlyings")
-
-    def least_excess_micro(self) -> int:
-        """A lower bound of the excess: every position vector and every open order at its own
-        worst.
-        """
-        excess = self.worth_micro + self.beside_micro - _half_up(self.gross_lots + self.open_lots)
-        for part in self.parts:
-            excess += part.least_micro - part.loss_bound_micro
-        return excess
-
-    def positions_worth_micro(self) -> int:
-        """The worst case of the positions alone on the plan's underlyings, open orders there left
-        out.
-        """
-        worth = self.worth_micro - _half_up(self.gross_lots)
-        for part in self.parts:
-            worth += part.least_micro
-        return worth
-
-    def equity_micro(self) -> int:
-        """Worth at the marks on the plan's underlyings."""
-        equity = self.worth_micro
-        for part in self.parts:
-            equity += at_base(part.value)
-        return equity
-
-    def trade(self, instrument: int, lots: int) -> None:
-        """Moves a position by signed lots."""
-        before = self.changed.get(instrument)
-        if before is None:
-            position = self.account.positions.get(instrument)
-            before = position.quantity_lots if position is not None else 0
-        after = before + lots
-        self.changed[instrument] = after
-        self.gross_lots += abs(after) - abs(before)
-        self.position_count += (1 if before == 0 else 0) - (1 if after == 0 else 0)
-
-
-def _half_up(lots: int) -> int:
-    """Half a micro-USDC per lot, rounded up: covers the rounding of marks and rows."""
-    return (lots + 1) // 2
-
-
 class Portfolio(Gate):
     """The gate over all accounts, and the reading of any one of them.
 
@@ -203,13 +88,22 @@ class Portfolio(Gate):
         self.marks = marks
         self.combos = combos
         self.instruments = instruments
-        self.schedule = FeeSchedule(0, 0, 0)
+        self.open_orders = OpenOrders(marks, combos, instruments)
         self.settlements = 0
         self.fees: list[tuple[int, int]] = []
         self._taker: Order | None = None
         self._replaced: Order | None = None
         self._underlyings: list[int] = []
-        self._open: dict[int, _Side] = {}
+        self._open: dict[int, Side] = {}
+
+    @property
+    def schedule(self) -> FeeSchedule:
+        """The fees of the exchange."""
+        return self.open_orders.schedule
+
+    @schedule.setter
+    def schedule(self, schedule: FeeSchedule) -> None:
+        self.open_orders.schedule = schedule
 
     # READING AN ACCOUNT
 
@@ -218,17 +112,17 @@ class Portfolio(Gate):
         the initial.
         """
         equity = worth = account.cash_micro - account.basis_micro
-        maintenance = _half_up(account.gross_lots)
+        maintenance = half_up(account.gross_lots)
         scenario = BASE_SCENARIO
         for underlying in sorted(account.risks):
-            risk = self._exact_risk(account, underlying)
+            risk = self.open_orders.exact_risk(account, underlying)
             base = at_base(risk.value)
             equity += base
             worth += worst(risk.value, risk.order_loss)
             maintenance += base - least(risk.value)
             if scenario == BASE_SCENARIO and (any(risk.value) or any(risk.order_loss)):
                 scenario = worst_scenario(risk.value, risk.order_loss)
-        excess = worth - _half_up(account.gross_lots + account.open_lots)
+        excess = worth - half_up(account.gross_lots + account.open_lots)
         maintenance = -(-maintenance * MAINTENANCE_PERCENT // 100)
         return Requirement(equity, equity - excess, maintenance, excess, scenario)
 
@@ -237,141 +131,16 @@ class Portfolio(Gate):
         worth = (
             account.cash_micro
             - account.basis_micro
-            - _half_up(account.gross_lots + account.open_lots)
+            - half_up(account.gross_lots + account.open_lots)
         )
         for underlying in account.risks:
-            risk = self._exact_risk(account, underlying)
+            risk = self.open_orders.exact_risk(account, underlying)
             worth += worst(risk.value, risk.order_loss)
         return worth
 
-    def fresh_risk(self, account: Account, underlying: int) -> Risk:
-        """The account's margin on one underlying with its bounds at the current marks (values are
-        kept current by the sweep).
-        """
-        risk = account.risks.get(underlying)
-        if risk is None:
-            risk = account.risk(underlying)
-        version = self.marks.versions.get(underlying, 0)
-        if risk.version != version:
-            risk.version = version
-            risk.is_exact = False
-            risk.least_micro = least(risk.value)
-            risk.loss_bound_micro = 0
-            risk.groups.clear()
-            for order in account.orders.values():
-                if self._underlying_of(order.book) == underlying:
-                    self._count(account, risk, order, order.remaining_lots)
-        return risk
-
-    def _exact_risk(self, account: Account, underlying: int) -> Risk:
-        """The same with `order_loss`."""
-        risk = self.fresh_risk(account, underlying)
-        if not risk.is_exact:
-            risk.order_loss = self._order_loss(account, underlying, None, {}, None)
-            risk.is_exact = True
-        return risk
-
-    def _order_loss(
-        self,
-        account: Account,
-        underlying: int,
-        replaced: Order | None,
-        used: dict[int, int],
-        added: Order | None,
-    ) -> Vector:
-        """What open orders could lose per scenario, without `replaced` and the lots `used`, and
-        with `added` as if it rested.
-        """
-        total = zero_vector()
-        groups: dict[int, list[Order]] = {}
-        orders = list(account.orders.values())
-        if added is not None:
-            orders.append(added)
-        for order in orders:
-            if order is replaced or order.is_reduce_only:
-                continue
-            if self._underlying_of(order.book) != underlying:
-                continue
-            if order.protection and order.protection in account.protection_limits:
-                groups.setdefault(order.protection, []).append(order)
-            else:
-                lots = order.remaining_lots - used.get(order.order_id, 0)
-                self._add_loss(total, order, lots)
-        for protection in sorted(groups):
-            losses, lot_losses, lots_left = zero_vector(), zero_vector(), 0
-            for order in groups[protection]:
-                lots = order.remaining_lots - used.get(order.order_id, 0)
-                if lots:
-                    unit = self.marks.unit(order.book, self.combos)
-                    level = unit.level_micro(order.sign, order.price_micro)
-                    fee = self._resting_fee(order, unit)
-                    add_loss(losses, unit.row, order.sign, level, fee, lots)
-                    sink(lot_losses, unit.row, order.sign, level, fee)
-                    lots_left += lots
-            limit = account.protection_limits[protection]
-            add_capped(total, losses, lot_losses, min(limit, lots_left))
-        return total
-
-    def _underlying_of(self, book: int) -> int:
-        """The underlying that orders of a book are margined on: a combo's is its first leg's."""
-        if book < COMBO_BASE:
-            return self.instruments[book].underlying.number
-        return self.combos[book].underlying.number
-
     def resting_fee_micro(self, order: Order) -> int:
-        """The most that filling one lot (or unit) of a resting order costs in fees: known
-        exactly for a single order, bounded by the index for a combo.
-        """
-        return self._resting_fee(order, self.marks.unit(order.book, self.combos))
-
-    def _resting_fee(self, order: Order, unit: Unit) -> int:
-        schedule, indices = self.schedule, self.marks.index_micro
-        if order.book < COMBO_BASE:
-            instrument = self.instruments[order.book]
-            return fee_up(
-                schedule.maker_rate,
-                schedule.cap,
-                instrument.is_linear,
-                indices.get(instrument.underlying.number, 0),
-                order.price_micro,
-                1,
-            )
-        if unit.fee_micro < 0:
-            fee = 0
-            for number, ratio in self.combos[order.book].legs:
-                index = indices.get(self.instruments[number].underlying.number, 0)
-                fee += fee_up(schedule.maker_rate, 0, True, index, 0, 1) * abs(ratio)
-            unit.fee_micro = fee
-        return unit.fee_micro
-
-    def _add_loss(self, vector: Vector, order: Order, lots: int) -> None:
-        """vector += what lots (or units) of an order could lose per scenario."""
-        unit = self.marks.unit(order.book, self.combos)
-        level = unit.level_micro(order.sign, order.price_micro)
-        add_loss(vector, unit.row, order.sign, level, self._resting_fee(order, unit), lots)
-
-    def _most_loss(self, order: Order) -> int:
-        """The most that one lot (or unit) of an order could lose, a number >= 0; nothing for one
-        that may only reduce.
-        """
-        if order.is_reduce_only:
-            return 0
-        unit = self.marks.unit(order.book, self.combos)
-        level = unit.level_micro(order.sign, order.price_micro)
-        return unit.most_loss_micro(order.sign, level, self._resting_fee(order, unit))
-
-    def lots_per_unit(self, book: int) -> int:
-        """Legs' lots in one unit of a book: 1, or the sum of a combo's ratios' sizes."""
-        if book < COMBO_BASE:
-            return 1
-        lots = 0
-        for ratio in self.combos[book].ratios:
-            lots += abs(ratio)
-        return lots
-
-    def _open_lots(self, order: Order, lots: int) -> int:
-        """What lots (or units) of a resting order count in `open_lots`."""
-        return 0 if order.is_reduce_only else lots * self.lots_per_unit(order.book)
+        """The most that filling one lot (or unit) of a resting order costs in fees."""
+        return self.open_orders.resting_fee_micro(order)
 
     # RESTING ORDERS
 
@@ -381,25 +150,27 @@ class Portfolio(Gate):
             return _FITS
         account = self.accounts[order.account]
         lots = account.gross_lots + account.open_lots
-        lots += self._open_lots(order, order.remaining_lots)
+        lots += self.open_orders.open_lots(order, order.remaining_lots)
         if replaced is not None:
-            lots -= self._open_lots(replaced, replaced.remaining_lots)
+            lots -= self.open_orders.open_lots(replaced, replaced.remaining_lots)
         if lots > MAX_LOTS:
             return Ruling(TAKER_LIMIT, None, lots, MAX_LOTS)
-        underlying = self._underlying_of(order.book)
-        self.fresh_risk(account, underlying)
-        worth = account.cash_micro - account.basis_micro - _half_up(lots)
-        bound = worth - self._most_loss(order) * order.remaining_lots
+        underlying = self.open_orders.underlying_of(order.book)
+        self.open_orders.fresh_risk(account, underlying)
+        worth = account.cash_micro - account.basis_micro - half_up(lots)
+        bound = worth - self.open_orders.most_loss_micro(order) * order.remaining_lots
         for number in account.risks:
-            risk = self.fresh_risk(account, number)
+            risk = self.open_orders.fresh_risk(account, number)
             bound += risk.least_micro - risk.loss_bound_micro
         if bound >= 0:
             return _FITS
         excess = worth
         for number in account.risks:
-            risk = self._exact_risk(account, number)
+            risk = self.open_orders.exact_risk(account, number)
             added = order if number == underlying else None
-            excess += worst(risk.value, self._loss_with(account, number, replaced, added))
+            excess += worst(
+                risk.value, self.open_orders.loss_with(account, number, replaced, added)
+            )
         if excess >= 0:
             return _FITS
         before = self.excess_micro(account)
@@ -407,38 +178,23 @@ class Portfolio(Gate):
             return _FITS
         return Ruling(TAKER_MARGIN, None, -excess, before)
 
-    def _loss_with(
-        self, account: Account, underlying: int, replaced: Order | None, added: Order | None
-    ) -> Vector:
-        """`order_loss` on one underlying without `replaced` and with `added`."""
-        if account.protection_limits:
-            return self._order_loss(account, underlying, replaced, {}, added)
-        loss = copy_of(account.risks[underlying].order_loss)
-        if added is not None and not added.is_reduce_only:
-            self._add_loss(loss, added, added.remaining_lots)
-        if replaced is None or replaced.is_reduce_only:
-            return loss
-        if self._underlying_of(replaced.book) == underlying:
-            self._add_loss(loss, replaced, -replaced.remaining_lots)
-        return loss
-
     def rest(self, order: Order) -> None:
         """Counts an order among its account's open ones. The caller has judged it."""
         account = self.accounts[order.account]
-        risk = self.fresh_risk(account, self._underlying_of(order.book))
+        risk = self.open_orders.fresh_risk(account, self.open_orders.underlying_of(order.book))
         account.orders[order.order_id] = order
-        account.open_lots += self._open_lots(order, order.remaining_lots)
-        self._count(account, risk, order, order.remaining_lots)
+        account.open_lots += self.open_orders.open_lots(order, order.remaining_lots)
+        self.open_orders.count(account, risk, order, order.remaining_lots)
 
     def unrest(self, order: Order) -> None:
         """Takes an order out of its account's open ones, with what it has left."""
         account = self.accounts[order.account]
-        underlying = self._underlying_of(order.book)
+        underlying = self.open_orders.underlying_of(order.book)
         risk = account.risk(underlying)
         if risk.version == self.marks.versions.get(underlying, 0):
-            self._count(account, risk, order, -order.remaining_lots)
+            self.open_orders.count(account, risk, order, -order.remaining_lots)
         del account.orders[order.order_id]
-        account.open_lots -= self._open_lots(order, order.remaining_lots)
+        account.open_lots -= self.open_orders.open_lots(order, order.remaining_lots)
 
     def limit_protection(self, account: Account, protection: int, lots: int | None) -> None:
         """Says how many lots (or units) of a group of quotes can fill before the rest of it goes;
@@ -450,28 +206,6 @@ class Portfolio(Gate):
             account.protection_limits[protection] = lots
         for risk in account.risks.values():
             risk.version = -1
-
-    def _count(self, account: Account, risk: Risk, order: Order, lots: int) -> None:
-        """Adds lots (or units) of an open order to what open orders could lose, or takes them
-        out.
-        """
-        if order.is_reduce_only:
-            return
-        limit = account.protection_limits.get(order.protection) if order.protection else None
-        if limit is None:
-            risk.loss_bound_micro += self._most_loss(order) * lots
-            if risk.is_exact:
-                self._add_loss(risk.order_loss, order, lots)
-            return
-        group = risk.groups.get(order.protection)
-        if group is None:
-            group = risk.groups[order.protection] = Group()
-        loss = self._most_loss(order)
-        risk.loss_bound_micro -= group.bound_micro(limit)
-        group.loss_micro += loss * lots
-        group.lot_loss_micro = max(group.lot_loss_micro, loss)
-        risk.loss_bound_micro += group.bound_micro(limit)
-        risk.is_exact = False
 
     # THE GATE
 
@@ -510,7 +244,7 @@ class Portfolio(Gate):
 
     def _fees_of(self, fills: Sequence[Fill]) -> list[tuple[int, int]]:
         """(taker, maker) fees of each fill."""
-        schedule = self.schedule
+        schedule = self.open_orders.schedule
         fees: list[tuple[int, int]] = []
         for fill in fills:
             instrument, lots = fill.instrument, fill.quantity_lots
@@ -631,7 +365,7 @@ class Portfolio(Gate):
             if limit.outcome != _SHORT:
                 return limit
             before = self._standing(self._open[number])
-            if _eases(before, after[at], band):
+            if eases(before, after[at], band):
                 continue
             if number == taker.account:
                 return Ruling(TAKER_MARGIN, None, -after[at].excess_micro, before.excess_micro)
@@ -639,13 +373,13 @@ class Portfolio(Gate):
         self._take(taker, fills, fees, units, maker_combo, 1)
         return _FITS
 
-    def _standing(self, side: _Side) -> _Standing:
-        return _Standing(self._excess_of(side), side.positions_worth_micro(), side.equity_micro())
+    def _standing(self, side: Side) -> Standing:
+        return Standing(self._excess_of(side), side.positions_worth_micro(), side.equity_micro())
 
-    def _excess_of(self, side: _Side) -> int:
+    def _excess_of(self, side: Side) -> int:
         """The excess that an account would have after the plan so far, exactly."""
         account, replaced = side.account, side.replaced
-        excess = side.worth_micro - _half_up(side.gross_lots + side.open_lots)
+        excess = side.worth_micro - half_up(side.gross_lots + side.open_lots)
         for part in side.parts:
             loss = part.order_loss
             if loss is None:
@@ -653,47 +387,50 @@ class Portfolio(Gate):
             excess += worst(part.value, loss)
         for underlying in account.risks:
             if underlying not in self._underlyings:
-                risk = self._exact_risk(account, underlying)
-                loss = self._loss_with(account, underlying, replaced, None)
+                risk = self.open_orders.exact_risk(account, underlying)
+                loss = self.open_orders.loss_with(account, underlying, replaced, None)
                 excess += worst(risk.value, loss)
         return excess
 
-    def _planned_loss(self, side: _Side, underlying: int) -> Vector:
+    def _planned_loss(self, side: Side, underlying: int) -> Vector:
         """What open orders could lose on one underlying after the plan so far."""
         account = side.account
         if account.protection_limits:
-            return self._order_loss(account, underlying, side.replaced, side.used, None)
-        self._exact_risk(account, underlying)
-        loss = self._loss_with(account, underlying, side.replaced, None)
+            return self.open_orders.order_loss(account, underlying, side.replaced, side.used, None)
+        self.open_orders.exact_risk(account, underlying)
+        loss = self.open_orders.loss_with(account, underlying, side.replaced, None)
         for order_id, lots in side.used.items():
             order = account.orders[order_id]
-            if not order.is_reduce_only and self._underlying_of(order.book) == underlying:
-                self._add_loss(loss, order, -lots)
+            if (
+                not order.is_reduce_only
+                and self.open_orders.underlying_of(order.book) == underlying
+            ):
+                self.open_orders.add_loss_of(loss, order, -lots)
         return loss
 
-    def _side(self, number: int) -> _Side:
+    def _side(self, number: int) -> Side:
         """The account as the plan has it so far."""
         side = self._open.get(number)
         if side is None:
             side = self._open[number] = self._new_side(self.accounts[number])
         return side
 
-    def _new_side(self, account: Account) -> _Side:
+    def _new_side(self, account: Account) -> Side:
         taker = self._taker
         assert taker is not None, "a plan is open"
         replaced = self._replaced if account.number == taker.account else None
-        side = _Side(account, replaced)
+        side = Side(account, replaced)
         for underlying in self._underlyings:
-            side.parts.append(_Part(underlying, self.fresh_risk(account, underlying)))
+            side.parts.append(Part(underlying, self.open_orders.fresh_risk(account, underlying)))
         if len(account.risks) > len(side.parts):
             for underlying in account.risks:
                 if underlying not in self._underlyings:
-                    risk = self.fresh_risk(account, underlying)
+                    risk = self.open_orders.fresh_risk(account, underlying)
                     side.beside_micro += risk.least_micro - risk.loss_bound_micro
         if account.settlements_seen != self.settlements:
             side.position_count -= self._settled_count(account)
         if replaced is not None:
-            side.open_lots -= self._open_lots(replaced, replaced.remaining_lots)
+            side.open_lots -= self.open_orders.open_lots(replaced, replaced.remaining_lots)
         return side
 
     def _settled_count(self, account: Account) -> int:
@@ -704,7 +441,7 @@ class Portfolio(Gate):
                 count += 1
         return count
 
-    def _fill(self, side: _Side, fill: Fill, lots: int, fee: int) -> None:
+    def _fill(self, side: Side, fill: Fill, lots: int, fee: int) -> None:
         """One side of a fill: signed lots at its price, and the fee."""
         instrument = fill.instrument
         number = instrument.number
@@ -721,7 +458,7 @@ class Portfolio(Gate):
         side.cash_change_micro += cash
         side.worth_micro += cash
 
-    def _use_up(self, side: _Side, order: Order, lots: int) -> None:
+    def _use_up(self, side: Side, order: Order, lots: int) -> None:
         """Takes lots (or units) of a resting order out of what its account's orders could lose.
         The bound of a protected group stays: it follows when the plan is committed.
         """
@@ -730,16 +467,16 @@ class Portfolio(Gate):
             side.used[order.order_id] = used
         else:
             del side.used[order.order_id]
-        side.open_lots -= self._open_lots(order, lots)
+        side.open_lots -= self.open_orders.open_lots(order, lots)
         if order.is_reduce_only:
             return
-        part = side.part(self._underlying_of(order.book))
+        part = side.part(self.open_orders.underlying_of(order.book))
         if order.protection and order.protection in side.account.protection_limits:
             part.order_loss = None
             return
-        part.loss_bound_micro -= self._most_loss(order) * lots
+        part.loss_bound_micro -= self.open_orders.most_loss_micro(order) * lots
         if part.order_loss is not None:
-            self._add_loss(part.order_loss, order, -lots)
+            self.open_orders.add_loss_of(part.order_loss, order, -lots)
 
     def commit(self) -> None:
         """Writes the plan into the accounts. Resting orders' remaining lots are the books' to
@@ -756,9 +493,9 @@ class Portfolio(Gate):
                 risk.least_micro = part.least_micro
             for order_id, lots in side.used.items():
                 order = account.orders[order_id]
-                account.open_lots -= self._open_lots(order, lots)
-                risk = account.risks[self._underlying_of(order.book)]
-                self._count(account, risk, order, -lots)
+                account.open_lots -= self.open_orders.open_lots(order, lots)
+                risk = account.risks[self.open_orders.underlying_of(order.book)]
+                self.open_orders.count(account, risk, order, -lots)
             for number, lots in side.changed.items():
                 position = account.positions.get(number)
                 if lots == 0:
@@ -822,15 +559,3 @@ def _against(number: int, fills: Sequence[Fill]) -> Ruling:
         if fill.maker.account == number:
             return Ruling(MAKER_FAILS, fill.maker)
     raise AssertionError("an account of a group that is not the taker's has a maker in it")
-
-
-def _eases(before: _Standing, after: _Standing, band_micro: int) -> bool:
-    """Whether fills really lower the risk of an account that is short of margin: its excess is no
-    lower, its positions alone are worth no less in the worst case (its excess counted resting
-    orders as filled before), and it pays no more than the distress band for it.
-    """
-    return (
-        after.excess_micro >= before.excess_micro
-        and after.positions_worth_micro >= before.positions_worth_micro
-        and after.equity_micro >= before.equity_micro - band_micro
-    )
