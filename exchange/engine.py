@@ -16,7 +16,17 @@ from typing import Any, Final
 from exchange import commands
 from exchange.commands import Command
 from exchange.events import CommandRejected, Event
-from exchange.handlers import accounts, batches, cancels, combos, listings, marks, orders, states
+from exchange.handlers import (
+    accounts,
+    batches,
+    cancels,
+    combos,
+    listings,
+    marks,
+    mass_cancels,
+    orders,
+    states,
+)
 from exchange.handlers.refusal import NO_ACCOUNT, NO_MESSAGE
 from exchange.state import State
 from matching.rejects import GENESIS
@@ -29,6 +39,7 @@ _HANDLERS: Final[dict[type[Command], Handler]] = {
     commands.PlaceOrder: orders.place_order,
     commands.CancelOrder: cancels.cancel_order,
     commands.CancelAllOrders: cancels.cancel_all_orders,
+    commands.CancelWhere: mass_cancels.cancel_where,
     commands.RequestWithdrawal: accounts.request_withdrawal,
     commands.OpenAccount: accounts.open_account,
     commands.CreditDeposit: accounts.credit_deposit,

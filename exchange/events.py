@@ -182,6 +182,19 @@ class ComboDropped(Event, frozen=True, gc=False):
     book: int
 
 
+class OrdersCancelled(Event, frozen=True, gc=False):
+    """A mass cancel is done: `count` orders of the account went, an OrderCancelled for each before
+    this; `scope` and `value` as they were signed.
+    """
+
+    TYPE: ClassVar[int] = 0x0B
+    account: int
+    message_hash: bytes
+    scope: int
+    value: int
+    count: int
+
+
 class AccountOpened(Event, frozen=True, gc=False):
     TYPE: ClassVar[int] = 0x10
     account: int

@@ -15,7 +15,7 @@ import msgspec
 from exchange.events import Event
 from matching.rejects import Reject
 from matching.trading_states import OPEN
-from settlement.signed_messages import Cancel, CancelAll, Order, Withdraw
+from settlement.signed_messages import Cancel, CancelAll, CancelWhere, Order, Withdraw
 
 Legs = tuple[tuple[int, int], ...]
 """(instrument, ratio) in canonical order; a single instrument is ((instrument, 1),)."""
@@ -230,6 +230,10 @@ class Venue(Protocol):
     async def cancel(self, cancel: Cancel, signature: bytes) -> Verdict: ...
 
     async def cancel_all(self, cancel_all: CancelAll, signature: bytes) -> Verdict: ...
+
+    async def cancel_where(self, cancel: CancelWhere, signature: bytes) -> Verdict:
+        """Cancels by client id, label, instrument, underlying or everything; the counter stays."""
+        ...
 
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict: ...
 

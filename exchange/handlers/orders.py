@@ -152,6 +152,7 @@ def _find_book(
         signed.expiry_s,
         signed.flags,
     )
+    order.client_id, order.label = signed.salt, signed.conditions.label
     return Placement(order, book, instrument, combo, replaced, is_new, signed.time_in_force)
 
 

@@ -31,7 +31,14 @@ from matching.trading_states import (
     UNDERLYING,
     VENUE,
 )
-from settlement.signed_messages import Withdraw, order_hash, struct_hash
+from settlement.signed_messages import (
+    OF_ALL,
+    OF_COMBOS,
+    OF_INSTRUMENT,
+    Withdraw,
+    order_hash,
+    struct_hash,
+)
 from tests.floor import (
     BTC_INDEX,
     CALL_90,
@@ -812,6 +819,54 @@ def a_second_settlement(floor: Floor) -> Events:
 def a_settlement_with_a_sample_of_nothing(floor: Floor) -> Events:
     floor.advance(MARCH - START_S)
     return floor.settle(0, *[BTC_INDEX] * 29, 0)
+
+
+# MASS CANCELS
+
+
+@told(r.UNKNOWN_CANCEL_SCOPE, 6, 5)
+def a_mass_cancel_of_an_unknown_scope(floor: Floor) -> Events:
+    return floor.cancel_where(0, 6)
+
+
+@told(r.SCOPE_WITHOUT_VALUE, 7)
+def a_mass_cancel_of_everything_that_names_something(floor: Floor) -> Events:
+    floor.buy(0, 10_000, 1, CALL_90)
+    return floor.cancel_where(0, OF_ALL, 7)
+
+
+@told(r.UNKNOWN_INSTRUMENT, COMBO_BASE, LISTED)
+def a_mass_cancel_in_an_instrument_that_nobody_listed(floor: Floor) -> Events:
+    return floor.cancel_where(0, OF_INSTRUMENT, COMBO_BASE)
+
+
+@told(r.UNKNOWN_UNDERLYING, U64, 2)
+def a_mass_cancel_in_an_underlying_that_nobody_listed(floor: Floor) -> Events:
+    return floor.cancel_where(0, OF_COMBOS, U64)
+
+
+@told(r.MESSAGE_EXPIRED, START_S, START_S)
+def a_mass_cancel_that_expires_this_second(floor: Floor) -> Events:
+    floor.buy(0, 10_000, 1, CALL_90)
+    return floor.cancel_where(0, life_s=0)
+
+
+@told(r.EXPIRY_TOO_FAR, START_S + 30 * DAY_S + 1, START_S + 30 * DAY_S)
+def a_mass_cancel_that_would_be_remembered_too_long(floor: Floor) -> Events:
+    return floor.cancel_where(0, life_s=30 * DAY_S + 1)
+
+
+@told(r.MESSAGE_ALREADY_USED)
+def a_mass_cancel_sent_again_after_another_order(floor: Floor) -> Events:
+    floor.cancel_where(0, salt=5)
+    floor.buy(0, 10_000, 1, CALL_90)
+    return floor.cancel_where(0, salt=5)
+
+
+@told(r.WRONG_SIGNER, 0)
+def a_mass_cancel_of_anothers_orders(floor: Floor) -> Events:
+    floor.buy(0, 10_000, 1, CALL_90)
+    return floor.cancel_where(0, signer=owner_of(1))
 
 
 # BATCHES AND GENESIS
