@@ -10,26 +10,22 @@ combo's unit| < 2^38) keep every sum under 2^62, so nothing wraps.
 Never: knows what an account or an order is.
 """
 
-from typing import Any, Final
-
-from librt.vecs import append, vec
-from mypy_extensions import i64
+from typing import Any, Final, TypeAlias
 
 from margin import kernel_numpy
 from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
+from matching.packed import i64, vec
 
-Vector = vec[i64]
+Vector: TypeAlias = "vec[i64]"
 
 _SCENARIOS: Final = SCENARIO_COUNT
 _BASE: Final = BASE_SCENARIO
 _LARGEST: Final = 1 << 62
+_ZERO: Final = vec[i64]([0] * SCENARIO_COUNT)
 
 
 def zero_vector() -> Vector:
-    made = vec[i64](capacity=_SCENARIOS)
-    for _ in range(_SCENARIOS):
-        made = append(made, 0)
-    return made
+    return _ZERO[:]
 
 
 def vector_of(values: Any) -> Vector:
