@@ -14,6 +14,7 @@ from exchange.state import State
 from exchange.waiting_orders import MAX_GROUP, MAX_WAITING_ORDERS
 from margin.accounts import MAX_POSITIONS, Account
 from margin.fees import fee_up
+from margin.kernel import integers
 from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
 from matching.book import Book, Level, Side
 from matching.combos import COMBO_BASE
@@ -101,7 +102,9 @@ def _positions(state: State) -> Iterator[str]:
             if not lots:
                 yield f"{here}: keeps an empty position in instrument {number}"
         open_lots = sum(
-            order.remaining_lots * _lots_per_unit(state, order) for order in account.orders.values()
+            order.remaining_lots * _lots_per_unit(state, order)
+            for order in account.orders.values()
+            if not order.is_reduce_only
         )
         yield from _differs(f"{here}: gross lots", account.gross_lots, gross)
         yield from _differs(f"{here}: open lots", account.open_lots, open_lots)
@@ -156,22 +159,47 @@ def position_values(state: State, account: Account, underlying: int) -> Values:
 
 def order_losses(state: State, account: Account, underlying: int) -> Values:
     """What the open orders on one underlying could lose per scenario, at the current marks: the
-    worst subset of them fills.
+    worst subset of them fills, of a protected group at most its limit (docs/margin.md, 3.3).
     """
     total = [0] * SCENARIO_COUNT
+    groups: dict[int, list[tuple[Order, Values]]] = {}
     for order in account.orders.values():
         legs = _legs(state, order)
-        if state.instruments[legs[0][0]].underlying.number == underlying:
-            price = order.price_micro - sum(
-                ratio * state.marks.offset_micro[number] for number, ratio in legs
-            )
-            values = [0] * SCENARIO_COUNT
-            for number, ratio in legs:
-                _add(values, _lot_values(state, number), ratio)
-            fee = _most_fee(state, order, legs)
-            losses = [min(0, order.sign * (value - price) - fee) for value in values]
+        if state.instruments[legs[0][0]].underlying.number != underlying or order.is_reduce_only:
+            continue
+        losses = _lot_losses(state, order, legs)
+        if order.protection in account.protection_limits:
+            groups.setdefault(order.protection, []).append((order, losses))
+        else:
             _add(total, losses, order.remaining_lots)
+    for protection, members in groups.items():
+        lots = sum(order.remaining_lots for order, _ in members)
+        limit = min(account.protection_limits[protection], lots)
+        for scenario in range(SCENARIO_COUNT):
+            whole = sum(losses[scenario] * order.remaining_lots for order, losses in members)
+            capped = limit * min(losses[scenario] for _, losses in members)
+            total[scenario] += whole if capped < -(1 << 62) else max(whole, capped)
     return total
+
+
+def _lot_losses(state: State, order: Order, legs: Sequence[tuple[int, int]]) -> Values:
+    """What one lot or unit could lose per scenario of its first leg's underlying; legs on others
+    each at the worst of its underlying, apart.
+    """
+    first = state.instruments[legs[0][0]].underlying.number
+    gains = [-order.sign * order.price_micro - _most_fee(state, order, legs)] * SCENARIO_COUNT
+    beside: dict[int, Values] = {}
+    for number, ratio in legs:
+        signed = order.sign * ratio
+        offset = signed * state.marks.offset_micro[number]
+        gains = [gain + offset for gain in gains]
+        underlying = state.instruments[number].underlying.number
+        values = (
+            gains if underlying == first else beside.setdefault(underlying, [0] * SCENARIO_COUNT)
+        )
+        _add(values, _lot_values(state, number), signed)
+    apart = sum(min(values) for values in beside.values())
+    return [min(0, gain + apart) for gain in gains]
 
 
 def excess_micro(state: State, account: Account) -> int:
@@ -181,7 +209,8 @@ def excess_micro(state: State, account: Account) -> int:
         lots += abs(position.quantity_lots)
         basis += position.quantity_lots * position.accrual_seen_micro
     for order in account.orders.values():
-        lots += order.remaining_lots * _lots_per_unit(state, order)
+        if not order.is_reduce_only:
+            lots += order.remaining_lots * _lots_per_unit(state, order)
     worth = account.cash_micro - basis - (lots + 1) // 2
     for underlying in range(len(state.underlyings)):
         values = position_values(state, account, underlying)
@@ -214,10 +243,14 @@ def _vectors(state: State) -> Iterator[str]:
                 if any(values):
                     yield f"{here}: positions without a vector"
                 continue
-            yield from _differs(f"{here}: position values", risk.value.tolist(), values)
-            if risk.epoch == state.marks.epochs.get(underlying, 0):
+            yield from _differs(f"{here}: position values", integers(risk.value), values)
+            if risk.version == state.marks.versions.get(underlying, 0):
                 losses = order_losses(state, account, underlying)
-                yield from _differs(f"{here}: order losses", risk.order_loss.tolist(), losses)
+                yield from _differs(f"{here}: least value", risk.least_micro, min(values))
+                if -min(losses) > risk.loss_bound_micro:
+                    yield f"{here}: orders can lose {-min(losses)}, bound {risk.loss_bound_micro}"
+                if risk.is_exact:
+                    yield from _differs(f"{here}: order losses", integers(risk.order_loss), losses)
 
 
 def _lot_values(state: State, number: int) -> Values:
@@ -233,19 +266,23 @@ def _most_fee(state: State, order: Order, legs: Sequence[tuple[int, int]]) -> in
     bounds it, leg by leg.
     """
     schedule = state.portfolio.schedule
-    instrument = state.instruments[legs[0][0]]
-    index = state.marks.index_micro.get(instrument.underlying.number, 0)
+    indices = state.marks.index_micro
+    listed = [(state.instruments[number], ratio) for number, ratio in legs]
     if order.book < COMBO_BASE:
+        instrument = listed[0][0]
         return fee_up(
             schedule.maker_rate,
             schedule.cap,
             instrument.is_linear,
-            index,
+            indices.get(instrument.underlying.number, 0),
             order.price_micro,
             1,
         )
-    lots = sum(abs(ratio) for _, ratio in legs)
-    return lots * fee_up(schedule.maker_rate, 0, True, index, 0, 1)
+    return sum(
+        abs(ratio)
+        * fee_up(schedule.maker_rate, 0, True, indices.get(leg.underlying.number, 0), 0, 1)
+        for leg, ratio in listed
+    )
 
 
 def _add(total: Values, values: Values, times: int) -> None:
