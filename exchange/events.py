@@ -173,6 +173,28 @@ class ComboCreated(Event, frozen=True, gc=False):
     tick_micro: int
 
 
+class ComboDropped(Event, frozen=True, gc=False):
+    """A combo without orders is gone, and its book; its number is not given again. Who names its
+    legs makes a new one.
+    """
+
+    TYPE: ClassVar[int] = 0x0F
+    book: int
+
+
+class OrdersCancelled(Event, frozen=True, gc=False):
+    """A mass cancel is done: `count` orders of the account went, an OrderCancelled for each before
+    this; `scope` and `value` as they were signed.
+    """
+
+    TYPE: ClassVar[int] = 0x0B
+    account: int
+    message_hash: bytes
+    scope: int
+    value: int
+    count: int
+
+
 class AccountOpened(Event, frozen=True, gc=False):
     TYPE: ClassVar[int] = 0x10
     account: int

@@ -15,7 +15,7 @@ import msgspec
 from exchange.events import Event
 from matching.rejects import Reject
 from matching.trading_states import OPEN
-from settlement.signed_messages import Cancel, CancelAll, Order, Withdraw
+from settlement.signed_messages import Cancel, CancelAll, CancelWhere, Order, Withdraw
 
 Legs = tuple[tuple[int, int], ...]
 """(instrument, ratio) in canonical order; a single instrument is ((instrument, 1),)."""
@@ -231,6 +231,10 @@ class Venue(Protocol):
 
     async def cancel_all(self, cancel_all: CancelAll, signature: bytes) -> Verdict: ...
 
+    async def cancel_where(self, cancel: CancelWhere, signature: bytes) -> Verdict:
+        """Cancels by client id, label, instrument, underlying or everything; the counter stays."""
+        ...
+
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict: ...
 
     def listen(self, listener: Listener) -> Callable[[], None]:
@@ -244,13 +248,15 @@ class Venue(Protocol):
     def instruments(self) -> Sequence[InstrumentView]: ...
 
     def resolve(self, symbol: str) -> Legs | Reject:
-        """Legs of a symbol: `BTC-27MAR26-90000-C`, or a combo
-        `+1*BTC-27MAR26-90000-C,-1*BTC-27MAR26-100000-C` (any order and sign; not made
-        canonical).
+        """Legs of a symbol: `BTC-27MAR26-90000-C`, or a combo by its name,
+        `BTC-CS-27MAR26-90000_100000`, or its legs,
+        `+1*BTC-27MAR26-90000-C,-1*BTC-27MAR26-100000-C` (any order and sign; not made canonical).
         """
         ...
 
-    def symbol_of(self, legs: Legs) -> str: ...
+    def symbol_of(self, legs: Legs) -> str:
+        """The symbol of canonical legs: the name of the strategy, where it has one."""
+        ...
 
     def legs_of(self, book: int) -> Legs:
         """Canonical legs of a book that an event names: an instrument, or COMBO_BASE + combo."""

@@ -12,9 +12,11 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 
 from settlement.signed_messages import (
+    PLAIN,
     Acknowledgement,
     Cancel,
     CancelAll,
+    CancelWhere,
     Message,
     Order,
     Withdraw,
@@ -27,6 +29,17 @@ _DOMAIN_FIELDS: Final = (
     ("verifyingContract", "address"),
 )
 _LEG_FIELDS: Final = (("instrument", "uint32"), ("ratio", "int16"))
+_CONDITIONS_FIELDS: Final = (
+    ("minQuantityLots", "uint32"),
+    ("displayLots", "uint32"),
+    ("trigger", "uint8"),
+    ("triggerPriceMicro", "int64"),
+    ("parent", "bytes32"),
+    ("ocoGroup", "uint64"),
+    ("volatilityE6", "uint32"),
+    ("protection", "uint8"),
+    ("label", "uint64"),
+)
 _FIELDS: Final[dict[type[Message], tuple[tuple[str, str], ...]]] = {
     Order: (
         ("account", "uint32"),
@@ -41,9 +54,17 @@ _FIELDS: Final[dict[type[Message], tuple[tuple[str, str], ...]]] = {
         ("salt", "uint64"),
         ("replaces", "bytes32"),
         ("legs", "Leg[]"),
+        ("conditions", "Conditions"),
     ),
     Cancel: (("account", "uint32"), ("orderHash", "bytes32")),
     CancelAll: (("account", "uint32"), ("newCounter", "uint32")),
+    CancelWhere: (
+        ("account", "uint32"),
+        ("scope", "uint8"),
+        ("value", "uint64"),
+        ("salt", "uint64"),
+        ("expirySeconds", "uint64"),
+    ),
     Withdraw: (
         ("account", "uint32"),
         ("asset", "uint8"),
@@ -73,6 +94,7 @@ def typed_data(message: Message, domain: SigningDomain) -> dict[str, Any]:
     }
     if isinstance(message, Order):
         types["Leg"] = _type_entries(_LEG_FIELDS)
+        types["Conditions"] = _type_entries(_CONDITIONS_FIELDS)
     return {
         "types": types,
         "primaryType": type(message).__name__,
@@ -90,8 +112,17 @@ def message_json(message: Message) -> dict[str, Any]:
     """The message as the JSON-RPC door takes it: bytes in hexadecimal, 64-bit integers as
     decimal strings.
     """
-    values = _named_values(message)
-    for name, solidity_type in _FIELDS[type(message)]:
+    values = _as_json(_named_values(message), _FIELDS[type(message)])
+    if isinstance(message, Order):
+        if message.conditions == PLAIN:
+            del values["conditions"]
+        else:
+            values["conditions"] = _as_json(values["conditions"], _CONDITIONS_FIELDS)
+    return values
+
+
+def _as_json(values: dict[str, Any], fields: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    for name, solidity_type in fields:
         if solidity_type == "bytes32":
             values[name] = "0x" + values[name].hex()
         elif solidity_type in ("uint64", "int64"):
@@ -116,9 +147,13 @@ def _named_values(message: Message) -> dict[str, Any]:
             message.salt,
             message.replaces,
             [{"instrument": instrument, "ratio": ratio} for instrument, ratio in message.legs],
+            _named(_CONDITIONS_FIELDS, message.conditions),
         )
-    names = [name for name, _ in _FIELDS[type(message)]]
-    return dict(zip(names, values, strict=True))
+    return _named(_FIELDS[type(message)], values)
+
+
+def _named(fields: tuple[tuple[str, str], ...], values: tuple[Any, ...]) -> dict[str, Any]:
+    return {name: value for (name, _), value in zip(fields, values, strict=True)}
 
 
 def _type_entries(fields: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:

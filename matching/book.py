@@ -117,15 +117,33 @@ class Book:
             order.remaining_lots -= quantity_lots
             level.quantity_lots -= quantity_lots
 
-    def opposite(self, side: int) -> Side:
-        """The side that an aggressive order of `side` trades against."""
-        return self.asks if side == BUY else self.bids
-
     def levels(self, side: int) -> Iterator[Level]:
         """Levels of one side, best first."""
         of_side = self.bids if side == BUY else self.asks
         for key in reversed(of_side.keys):
             yield of_side.levels[key]
+
+    def first(self, side: int) -> Order | None:
+        """The order of one side that trades first: best price, then oldest."""
+        of_side = self.bids if side == BUY else self.asks
+        return of_side.levels[of_side.keys[-1]].head if of_side.keys else None
+
+    def following(self, order: Order) -> Order | None:
+        """The order that trades after `order` on its side, at its price or the next."""
+        if order.next is not None:
+            return order.next
+        level = order.level
+        assert level is not None, "only an order that stands in the book has one after it"
+        side = self.bids if order.side == BUY else self.asks
+        at = bisect_left(side.keys, level.key)
+        return side.levels[side.keys[at - 1]].head if at else None
+
+    def orders(self, side: int) -> Iterator[Order]:
+        """Orders of one side in the order in which they trade. Not to change meanwhile."""
+        order = self.first(side)
+        while order is not None:
+            yield order
+            order = self.following(order)
 
     def is_empty(self) -> bool:
         return not self.bids.keys and not self.asks.keys

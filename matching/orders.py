@@ -19,8 +19,35 @@ GTC: Final = 0
 IOC: Final = 1
 FOK: Final = 2
 
-POST_ONLY: Final = 1
+# Flags of a signed order (docs/protocol.md, 2)
+POST_ONLY: Final = 1 << 0
+SLIDE: Final = 1 << 1
+"""With POST_ONLY: where it would cross, it rests a tick short of the best price instead."""
+REDUCE_ONLY: Final = 1 << 2
+MARKET: Final = 1 << 3
+"""The limit is the worst price; the price band shortens it instead of refusing it."""
+SELF_TRADE_SHIFT: Final = 4
+SELF_TRADE_MASK: Final = 3 << SELF_TRADE_SHIFT
+UNTIL_DISCONNECT: Final = 1 << 6
+"""Goes when the session that placed it ends."""
+IN_VOLATILITY: Final = 1 << 7
+"""Priced by `Conditions.volatility_e6`, never beyond the signed limit."""
 KNOWN_FLAGS: Final = POST_ONLY
+
+# What happens where an order would meet another of its owner's (`(flags & MASK) >> SHIFT`)
+CANCEL_TAKER: Final = 0
+CANCEL_MAKER: Final = 1
+CANCEL_BOTH: Final = 2
+DECREMENT: Final = 3
+
+# What wakes an order that waits (`Conditions.trigger`): a source at or above, or at or below
+NO_TRIGGER: Final = 0
+MARK_AT_LEAST: Final = 1
+MARK_AT_MOST: Final = 2
+INDEX_AT_LEAST: Final = 3
+INDEX_AT_MOST: Final = 4
+LAST_AT_LEAST: Final = 5
+LAST_AT_MOST: Final = 6
 
 
 class Order:
@@ -28,22 +55,31 @@ class Order:
     lots are units.
 
     `sign` is +1 for a buyer and -1 for a seller. `slot` is its place in the account's order tree
-    once a fill has opened it there, -1 before. `filled_lots` counts what traded.
+    once a fill has opened it there, -1 before. `filled_lots` counts what traded. `owner` is the
+    dense number of the account's owner, who may have several accounts; `protection` the group of
+    the account that its quotes are protected and margined by, 0 for none. `client_id` and `label`
+    are the owner's names for it, to cancel by.
     """
 
     __slots__ = (
         "account",
         "book",
+        "client_id",
         "expiry_s",
         "filled_lots",
+        "flags",
         "hash",
+        "is_reduce_only",
+        "label",
         "level",
         "max_fee_micro",
         "next",
         "order_id",
+        "owner",
         "previous",
         "price_micro",
         "price_ticks",
+        "protection",
         "remaining_lots",
         "side",
         "sign",
@@ -62,6 +98,9 @@ class Order:
         quantity_lots: int,
         max_fee_micro: int,
         expiry_s: int,
+        flags: int = 0,
+        owner: int = -1,
+        protection: int = 0,
     ) -> None:
         self.order_id = order_id
         self.hash = order_hash
@@ -75,6 +114,12 @@ class Order:
         self.filled_lots = 0
         self.max_fee_micro = max_fee_micro
         self.expiry_s = expiry_s
+        self.flags = flags
+        self.is_reduce_only = flags & REDUCE_ONLY != 0
+        self.owner = account if owner < 0 else owner
+        self.protection = protection
+        self.client_id = 0
+        self.label = 0
         self.slot = -1
         self.level: Level | None = None
         self.previous: Order | None = None

@@ -80,38 +80,32 @@ def plan_single(
     `replaced` is the taker's own order that it takes the place of: it is passed over, as gone.
     """
     plan = Plan()
-    side = book.opposite(taker.side)
-    limit_key = -taker.price_ticks if taker.side == BUY else taker.price_ticks
-    keys = side.keys
-    at = len(keys) - 1
     taker_buys = taker.side == BUY
-    while at >= 0 and keys[at] >= limit_key:
-        maker = side.levels[keys[at]].head
-        while maker is not None:
-            wanted = taker.remaining_lots - plan.filled_lots
-            if not wanted:
-                return plan
-            if maker is replaced:
-                maker = maker.next
-                continue
-            if maker.account == taker.account:
-                plan.stop = SELF_TRADE
-                return plan
-            if not plan.has_room(1):
-                plan.stop = FILL_BOUND
-                return plan
-            quantity = min(wanted, maker.remaining_lots)
-            fills = (Fill(maker, instrument, maker.price_ticks, quantity, taker_buys),)
-            ruling = gate.propose(fills, quantity, None)
-            if ruling.outcome == FITS:
-                plan.take(Step(fills, quantity, maker.price_micro, None))
-            elif ruling.outcome in (MAKER_FAILS, MAKER_FEE):
-                plan.dropped.append((maker, ruling))
-            else:
-                plan.stop, plan.ruling = REFUSED, ruling
-                return plan
-            maker = maker.next
-        at -= 1
+    maker = book.first(SELL if taker_buys else BUY)
+    while maker is not None and (taker.price_ticks - maker.price_ticks) * taker.sign >= 0:
+        wanted = taker.remaining_lots - plan.filled_lots
+        if not wanted:
+            return plan
+        if maker is replaced:
+            maker = book.following(maker)
+            continue
+        if maker.account == taker.account:
+            plan.stop = SELF_TRADE
+            return plan
+        if not plan.has_room(1):
+            plan.stop = FILL_BOUND
+            return plan
+        quantity = min(wanted, maker.remaining_lots)
+        fills = (Fill(maker, instrument, maker.price_ticks, quantity, taker_buys),)
+        ruling = gate.propose(fills, quantity, None)
+        if ruling.outcome == FITS:
+            plan.take(Step(fills, quantity, maker.price_micro, None))
+        elif ruling.outcome in (MAKER_FAILS, MAKER_FEE):
+            plan.dropped.append((maker, ruling))
+        else:
+            plan.stop, plan.ruling = REFUSED, ruling
+            return plan
+        maker = book.following(maker)
     return plan
 
 
@@ -120,31 +114,20 @@ class _Cursor:
     are in `gone` are passed over wherever they stand; all cursors of a plan share it.
     """
 
-    __slots__ = ("_at", "_gone", "_keys", "_levels", "_order", "_spent")
+    __slots__ = ("_book", "_gone", "_order", "_spent")
 
     def __init__(self, book: Book, taker_side: int, gone: set[int]) -> None:  # membership only
-        side = book.opposite(taker_side)
+        self._book = book
         self._gone = gone
-        self._keys = side.keys
-        self._levels = side.levels
-        self._at = len(side.keys)
-        self._order: Order | None = None
+        self._order = book.first(SELL if taker_side == BUY else BUY)
         self._spent = 0
-        self._pass()
-
-    def _pass(self) -> None:
-        """Goes to the order after the one it stands at, at its price or the next."""
-        order, self._spent = self._order, 0
-        self._order = None if order is None else order.next
-        if self._order is None and self._at > 0:
-            self._at -= 1
-            self._order = self._levels[self._keys[self._at]].head
 
     def top(self) -> tuple[Order, int] | None:
         """The order to trade with next and the lots that it still has, or None at the end."""
-        while self._order is not None and self._order.order_id in self._gone:
-            self._pass()
         order = self._order
+        while order is not None and order.order_id in self._gone:
+            order, self._spent = self._book.following(order), 0
+        self._order = order
         return None if order is None else (order, order.remaining_lots - self._spent)
 
     def spend(self, lots: int) -> None:
@@ -154,14 +137,14 @@ class _Cursor:
         assert lots <= top[1], "an order trades at most what it still has"
         self._spent += lots
         if lots == top[1]:
-            self._pass()
+            self._order, self._spent = self._book.following(top[0]), 0
 
     def ahead(self, lots: int) -> list[tuple[Order, int]] | None:
         """The next orders and how much of each makes `lots`; None where the side has less.
         Changes nothing.
         """
         found: list[tuple[Order, int]] = []
-        order, spent, at = self._order, self._spent, self._at
+        order, spent = self._order, self._spent
         while order is not None:
             if order.order_id not in self._gone:
                 part = min(lots, order.remaining_lots - spent)
@@ -169,10 +152,7 @@ class _Cursor:
                 lots -= part
                 if not lots:
                     return found
-            order, spent = order.next, 0
-            if order is None and at > 0:
-                at -= 1
-                order = self._levels[self._keys[at]].head
+            order, spent = self._book.following(order), 0
         return None
 
 

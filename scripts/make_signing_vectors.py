@@ -18,6 +18,8 @@ from settlement.signed_messages import (
     Acknowledgement,
     Cancel,
     CancelAll,
+    CancelWhere,
+    Conditions,
     Message,
     Order,
     Withdraw,
@@ -72,13 +74,30 @@ MESSAGES: list[tuple[str, SigningDomain, Message]] = [
     (
         "every field at its largest",
         LARGEST,
-        Order(U32, U32, U8, U8, U16, I64, U32, U64, U64, U64, b"\xff" * 32, ((U32, 2**15 - 1),)),
+        Order(
+            U32,
+            U32,
+            U8,
+            U8,
+            U16,
+            I64,
+            U32,
+            U64,
+            U64,
+            U64,
+            b"\xff" * 32,
+            ((U32, 2**15 - 1),),
+            Conditions(U32, U32, U8, I64, b"\xff" * 32, U64, U32, U8, U64),
+        ),
     ),
     (
         "every field at its smallest",
         SigningDomain(0, bytes(20)),
         Order(0, 0, 0, 0, 0, -(2**63), 0, 0, 0, 0, bytes(32), ((0, -(2**15)),)),
     ),
+    ("an iceberg with a label", DEVNET, order(conditions=Conditions(display_lots=3, label=77))),
+    ("a stop", DEVNET, order(conditions=Conditions(trigger=2, trigger_price_micro=-5))),
+    ("after another", DEVNET, order(conditions=Conditions(parent=HASH, oco_group=9))),
     ("no legs", DEVNET, order(legs=())),
     ("another chain", OTHER_CHAIN, order()),
     ("another contract", OTHER_CONTRACT, order()),
@@ -87,6 +106,8 @@ MESSAGES: list[tuple[str, SigningDomain, Message]] = [
     ("cancel at its largest", DEVNET, Cancel(U32, b"\xff" * 32)),
     ("cancel all", DEVNET, CancelAll(3, 1)),
     ("cancel all at its largest", DEVNET, CancelAll(U32, U32)),
+    ("cancel by label", DEVNET, CancelWhere(3, 2, 77, 5, EXPIRY_S)),
+    ("cancel where at its largest", LARGEST, CancelWhere(U32, U8, U64, U64, U64)),
     ("withdraw", DEVNET, Withdraw(3, 0, 1_000_000_000, 7)),
     ("withdraw at its largest", LARGEST, Withdraw(U32, U8, U64, U64)),
     ("acknowledgement", DEVNET, Acknowledgement(42, HASH, sha256(b"a journal").digest())),
@@ -119,7 +140,16 @@ def vector(name: str, domain: SigningDomain, message: Message) -> dict[str, Any]
         "type": kind,
         "domain": {**data["domain"], "chainId": str(domain.chain_id)},
         "message": {
-            field["name"]: plain(data["message"][field["name"]], field["type"])
+            field["name"]: (
+                {
+                    inner["name"]: plain(
+                        data["message"]["conditions"][inner["name"]], inner["type"]
+                    )
+                    for inner in data["types"]["Conditions"]
+                }
+                if field["type"] == "Conditions"
+                else plain(data["message"][field["name"]], field["type"])
+            )
             for field in data["types"][kind]
         },
         "domainSeparator": "0x" + signable.header.hex(),

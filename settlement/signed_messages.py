@@ -50,6 +50,32 @@ MAX_NET_PRICE_MICRO: Final = (1 << 38) - 1
 # The messages ----------------------------------------------------------------------------------
 
 
+class Conditions(NamedTuple):
+    """What an order says beyond price, quantity and time; all zero for a plain order.
+
+    `min_quantity_lots`: less than this at once, and nothing trades. `display_lots`: what an iceberg
+    shows, 0 for all. `trigger`, `trigger_price_micro`: what wakes it (`matching/orders.py`).
+    `parent`: hash of the account's order whose fill wakes it. `oco_group`: of the account's orders
+    with the same number, one that trades or wakes ends the others. `volatility_e6`: the volatility
+    that prices it, in millionths. `protection`: the account's market-maker protection group.
+    `label`: the owner's own word for its orders, to cancel by.
+    """
+
+    min_quantity_lots: int = 0
+    display_lots: int = 0
+    trigger: int = 0
+    trigger_price_micro: int = 0
+    parent: bytes = NO_ORDER
+    oco_group: int = 0
+    volatility_e6: int = 0
+    protection: int = 0
+    label: int = 0
+
+
+PLAIN: Final = Conditions()
+"""The conditions of an order that has none."""
+
+
 class Order:
     """An order as its owner signs it; fields and units as in docs/protocol.md, 2.
 
@@ -59,6 +85,7 @@ class Order:
 
     __slots__ = (
         "account",
+        "conditions",
         "counter",
         "expiry_s",
         "flags",
@@ -86,6 +113,7 @@ class Order:
         salt: int,
         replaces: bytes,
         legs: Legs,
+        conditions: Conditions = PLAIN,
     ) -> None:
         self.account = account
         self.counter = counter
@@ -99,6 +127,7 @@ class Order:
         self.salt = salt
         self.replaces = replaces
         self.legs = legs
+        self.conditions = conditions
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Order) and all(
@@ -127,6 +156,18 @@ class CancelAll(NamedTuple):
     new_counter: int
 
 
+class CancelWhere(NamedTuple):
+    """Cancel all live orders of the account that `scope` and `value` say (`SCOPES` below); taken
+    once, before `expiry_s`, and void of nothing that is placed later.
+    """
+
+    account: int
+    scope: int
+    value: int
+    salt: int
+    expiry_s: int
+
+
 class Withdraw(NamedTuple):
     """Move free cash out of the exchange, to be claimed from the Vault by the account's owner."""
 
@@ -146,20 +187,32 @@ class Acknowledgement(NamedTuple):
     journal_hash: bytes
 
 
-Message = Order | Cancel | CancelAll | Withdraw | Acknowledgement
+Message = Order | Cancel | CancelAll | CancelWhere | Withdraw | Acknowledgement
+
+# What a CancelWhere's `value` is
+OF_ALL: Final = 0  # 0
+OF_CLIENT_ID: Final = 1  # the salt of an order
+OF_LABEL: Final = 2  # `Conditions.label`
+OF_INSTRUMENT: Final = 3  # an instrument's number: orders in its own book
+OF_UNDERLYING: Final = 4  # an underlying's number: instruments and combos
+OF_COMBOS: Final = 5  # an underlying's number: combos alone
 
 # Bytes in a command ------------------------------------------------------------------------------
 
 _ORDER: Final = Struct(">IIBBHqIQQQ32sB")
 _LEG: Final = Struct(">Ih")
+_CONDITIONS: Final = Struct(">IIBq32sQIBQ")
+_CONDITIONS_SIZE: Final = _CONDITIONS.size
 _LEG_COUNT_AT: Final = _ORDER.size - 1
+_NO_CONDITIONS: Final = b"\0"
+_ITS_CONDITIONS: Final = b"\1"
 _LEGS_AT: Final = _ORDER.size
 _LEG_SIZE: Final = _LEG.size
 
 
 def encode_order(order: Order) -> bytes:
-    """`order` of docs/protocol.md, 3: 81 bytes and 6 for each leg."""
-    legs = order.legs
+    """`order` of docs/protocol.md, 3: 82 bytes, 6 for each leg, and 70 for conditions."""
+    legs, conditions = order.legs, order.conditions
     head = _ORDER.pack(
         order.account,
         order.counter,
@@ -174,7 +227,10 @@ def encode_order(order: Order) -> bytes:
         order.replaces,
         len(legs),
     )
-    return head + b"".join([_LEG.pack(instrument, ratio) for instrument, ratio in legs])
+    body = head + b"".join([_LEG.pack(instrument, ratio) for instrument, ratio in legs])
+    if conditions == PLAIN:
+        return body + _NO_CONDITIONS
+    return body + _ITS_CONDITIONS + _CONDITIONS.pack(*conditions)
 
 
 def decode_order(data: bytes, offset: int = 0) -> tuple[Order, int] | Reject:
@@ -184,7 +240,7 @@ def decode_order(data: bytes, offset: int = 0) -> tuple[Order, int] | Reject:
     if offset + _LEGS_AT > len(data):
         return Reject(MALFORMED, len(data))
     end = offset + _LEGS_AT + data[offset + _LEG_COUNT_AT] * _LEG_SIZE
-    if end > len(data):
+    if end >= len(data):
         return Reject(MALFORMED, len(data))
     (
         account,
@@ -206,6 +262,15 @@ def decode_order(data: bytes, offset: int = 0) -> tuple[Order, int] | Reject:
         if count == 1
         else tuple(_LEG.iter_unpack(data[legs_at:end]))  # pyright: ignore
     )
+    conditions, is_conditional = PLAIN, data[end]
+    end += 1
+    if is_conditional:
+        if is_conditional > 1 or end + _CONDITIONS_SIZE > len(data):
+            return Reject(MALFORMED, end - 1 if is_conditional > 1 else len(data))
+        conditions = Conditions(*_CONDITIONS.unpack_from(data, end))
+        if conditions == PLAIN:  # a plain order has one form only
+            return Reject(MALFORMED, end - 1)
+        end += _CONDITIONS_SIZE
     order = Order(
         account,
         counter,
@@ -219,6 +284,7 @@ def decode_order(data: bytes, offset: int = 0) -> tuple[Order, int] | Reject:
         salt,
         replaces,
         legs,
+        conditions,
     )
     return order, end
 
@@ -285,10 +351,17 @@ LEG_TYPE: Final = "Leg(uint32 instrument,int16 ratio)"
 ORDER_TYPE: Final = (
     "Order(uint32 account,uint32 counter,uint8 side,uint8 timeInForce,uint16 flags,"
     "int64 limitPriceMicro,uint32 quantityLots,uint64 maxFeeMicro,uint64 expirySeconds,"
-    "uint64 salt,bytes32 replaces,Leg[] legs)"
+    "uint64 salt,bytes32 replaces,Leg[] legs,Conditions conditions)"
+)
+CONDITIONS_TYPE: Final = (
+    "Conditions(uint32 minQuantityLots,uint32 displayLots,uint8 trigger,int64 triggerPriceMicro,"
+    "bytes32 parent,uint64 ocoGroup,uint32 volatilityE6,uint8 protection,uint64 label)"
 )
 CANCEL_TYPE: Final = "Cancel(uint32 account,bytes32 orderHash)"
 CANCEL_ALL_TYPE: Final = "CancelAll(uint32 account,uint32 newCounter)"
+CANCEL_WHERE_TYPE: Final = (
+    "CancelWhere(uint32 account,uint8 scope,uint64 value,uint64 salt,uint64 expirySeconds)"
+)
 WITHDRAW_TYPE: Final = "Withdraw(uint32 account,uint8 asset,uint64 amountMicro,uint64 salt)"
 ACKNOWLEDGEMENT_TYPE: Final = (
     "Acknowledgement(uint64 sequence,bytes32 orderHash,bytes32 journalHash)"
@@ -300,10 +373,12 @@ DOMAIN_NAME: Final = "Straddle"
 DOMAIN_VERSION: Final = "1"
 
 LEG_TYPE_HASH: Final = keccak256(LEG_TYPE.encode())
-# The referenced struct's type follows the referring one's (EIP-712, encodeType).
-ORDER_TYPE_HASH: Final = keccak256((ORDER_TYPE + LEG_TYPE).encode())
+CONDITIONS_TYPE_HASH: Final = keccak256(CONDITIONS_TYPE.encode())
+# The referenced structs' types follow the referring one's, by name (EIP-712, encodeType).
+ORDER_TYPE_HASH: Final = keccak256((ORDER_TYPE + CONDITIONS_TYPE + LEG_TYPE).encode())
 CANCEL_TYPE_HASH: Final = keccak256(CANCEL_TYPE.encode())
 CANCEL_ALL_TYPE_HASH: Final = keccak256(CANCEL_ALL_TYPE.encode())
+CANCEL_WHERE_TYPE_HASH: Final = keccak256(CANCEL_WHERE_TYPE.encode())
 WITHDRAW_TYPE_HASH: Final = keccak256(WITHDRAW_TYPE.encode())
 ACKNOWLEDGEMENT_TYPE_HASH: Final = keccak256(ACKNOWLEDGEMENT_TYPE.encode())
 DOMAIN_TYPE_HASH: Final = keccak256(DOMAIN_TYPE.encode())
@@ -311,9 +386,11 @@ DOMAIN_TYPE_HASH: Final = keccak256(DOMAIN_TYPE.encode())
 # Each value stands in a word of 32 bytes, on the right; a negative number is extended by its sign
 # (three words of 64 bits that are all 0 or all -1).
 _LEG_WORDS: Final = Struct(">32s28xIqqqq")
-_ORDER_WORDS: Final = Struct(">32s28xI28xI31xB31xB30xHqqqq28xI24xQ24xQ24xQ32s32s")
+_ORDER_WORDS: Final = Struct(">32s28xI28xI31xB31xB30xHqqqq28xI24xQ24xQ24xQ32s32s32s")
+_CONDITIONS_WORDS: Final = Struct(">32s28xI28xI31xBqqqq32s24xQ28xI31xB24xQ")
 _CANCEL_WORDS: Final = Struct(">32s28xI32s")
 _CANCEL_ALL_WORDS: Final = Struct(">32s28xI28xI")
+_CANCEL_WHERE_WORDS: Final = Struct(">32s28xI31xB24xQ24xQ24xQ")
 _WITHDRAW_WORDS: Final = Struct(">32s28xI31xB24xQ24xQ")
 _ACKNOWLEDGEMENT_WORDS: Final = Struct(">32s24xQ32s32s")
 
@@ -333,6 +410,35 @@ def legs_hash(legs: Legs) -> bytes:
             keccak256(_LEG_WORDS.pack(LEG_TYPE_HASH, instrument, sign, sign, sign, ratio))
         )
     return keccak256(b"".join(hashes))
+
+
+@lru_cache(maxsize=_LEGS_KEPT)
+def conditions_hash(conditions: Conditions) -> bytes:
+    """Struct hash of an order's conditions. Remembered: nearly all orders are plain, or have the
+    few labels and groups of their accounts.
+    """
+    price = conditions.trigger_price_micro
+    sign = price >> 63
+    return keccak256(
+        _CONDITIONS_WORDS.pack(
+            CONDITIONS_TYPE_HASH,
+            conditions.min_quantity_lots,
+            conditions.display_lots,
+            conditions.trigger,
+            sign,
+            sign,
+            sign,
+            price,
+            conditions.parent,
+            conditions.oco_group,
+            conditions.volatility_e6,
+            conditions.protection,
+            conditions.label,
+        )
+    )
+
+
+_PLAIN_HASH: Final = conditions_hash(PLAIN)
 
 
 def order_hash(order: Order) -> bytes:
@@ -357,6 +463,7 @@ def order_hash(order: Order) -> bytes:
             order.salt,
             order.replaces,
             legs_hash(order.legs),
+            _PLAIN_HASH if order.conditions is PLAIN else conditions_hash(order.conditions),
         )
     )
 
@@ -369,6 +476,8 @@ def struct_hash(message: Message) -> bytes:
         return keccak256(_CANCEL_WORDS.pack(CANCEL_TYPE_HASH, *message))
     if isinstance(message, CancelAll):
         return keccak256(_CANCEL_ALL_WORDS.pack(CANCEL_ALL_TYPE_HASH, *message))
+    if isinstance(message, CancelWhere):
+        return keccak256(_CANCEL_WHERE_WORDS.pack(CANCEL_WHERE_TYPE_HASH, *message))
     if isinstance(message, Withdraw):
         return keccak256(_WITHDRAW_WORDS.pack(WITHDRAW_TYPE_HASH, *message))
     return keccak256(_ACKNOWLEDGEMENT_WORDS.pack(ACKNOWLEDGEMENT_TYPE_HASH, *message))

@@ -21,7 +21,16 @@ from exchange.gateway_rpc.failures import (
     not_json,
     wrong_shape,
 )
-from settlement.signed_messages import Cancel, CancelAll, Order, Withdraw
+from settlement.signed_messages import (
+    NO_ORDER,
+    PLAIN,
+    Cancel,
+    CancelAll,
+    CancelWhere,
+    Conditions,
+    Order,
+    Withdraw,
+)
 
 MAX_BATCH: Final = 64
 """Requests in one JSON-RPC batch: as many as a message of the usual size has room for orders."""
@@ -183,8 +192,35 @@ class LegFields(Params):
     ratio: I16
 
 
+class ConditionsFields(Params):
+    """`Conditions` of docs/protocol.md, 2; what is not named is zero."""
+
+    min_quantity_lots: U32 = 0
+    display_lots: U32 = 0
+    trigger: U8 = 0
+    trigger_price_micro: Signed64 = Signed64(0)
+    parent: Hash = Hash(NO_ORDER)
+    oco_group: Unsigned64 = Unsigned64(0)
+    volatility_e6: U32 = 0
+    protection: U8 = 0
+    label: Unsigned64 = Unsigned64(0)
+
+    def value(self) -> Conditions:
+        return Conditions(
+            self.min_quantity_lots,
+            self.display_lots,
+            self.trigger,
+            int(self.trigger_price_micro),
+            bytes(self.parent),
+            int(self.oco_group),
+            self.volatility_e6,
+            self.protection,
+            int(self.label),
+        )
+
+
 class OrderFields(Params):
-    """`Order` of docs/protocol.md, 2."""
+    """`Order` of docs/protocol.md, 2. Without `conditions` it is a plain one."""
 
     account: U32
     counter: U32
@@ -198,6 +234,7 @@ class OrderFields(Params):
     salt: Unsigned64
     replaces: Hash
     legs: list[LegFields]
+    conditions: ConditionsFields | UnsetType = UNSET
 
     def value(self) -> Order:
         return Order(
@@ -213,6 +250,7 @@ class OrderFields(Params):
             int(self.salt),
             bytes(self.replaces),
             tuple((leg.instrument, leg.ratio) for leg in self.legs),
+            PLAIN if self.conditions is UNSET else self.conditions.value(),
         )
 
 
@@ -230,6 +268,19 @@ class CancelAllFields(Params):
 
     def value(self) -> CancelAll:
         return CancelAll(self.account, self.new_counter)
+
+
+class CancelWhereFields(Params):
+    account: U32
+    scope: U8
+    value: Unsigned64
+    salt: Unsigned64
+    expiry_seconds: Unsigned64
+
+    def signed(self) -> CancelWhere:
+        return CancelWhere(
+            self.account, self.scope, int(self.value), int(self.salt), int(self.expiry_seconds)
+        )
 
 
 class WithdrawFields(Params):
@@ -254,6 +305,11 @@ class SignedCancel(Params):
 
 class SignedCancelAll(Params):
     message: CancelAllFields
+    signature: Signature
+
+
+class SignedCancelWhere(Params):
+    message: CancelWhereFields
     signature: Signature
 
 

@@ -13,7 +13,7 @@ from exchange.handlers.accounts import check_signer
 from exchange.handlers.refusal import refuse
 from exchange.state import State
 from margin.accounts import Account
-from matching.book import orders_of
+from matching.combos import COMBO_BASE
 from matching.orders import BUY, SELL, Order
 from matching.rejects import (
     COUNTER_MUST_RISE,
@@ -72,7 +72,7 @@ def cancel_book(state: State, number: int, emit: Emit) -> None:
     """Cancels every order of a book whose instrument, or leg, is settled."""
     book = state.books[number]
     for side in (BUY, SELL):
-        for order in [order for level in book.levels(side) for order in orders_of(level)]:
+        for order in list(book.orders(side)):
             cancel(state, order, events.CANCELLED_SETTLED, emit)
 
 
@@ -81,6 +81,8 @@ def cancel(state: State, order: Order, reason: int, emit: Emit) -> None:
     state.portfolio.unrest(order)
     state.books[order.book].remove(order)
     del state.orders[order.hash]
+    if order.book >= COMBO_BASE:
+        state.combo_life.removed(order, state.time_s)
     emit_cancelled(order, reason, emit)
 
 

@@ -1,38 +1,29 @@
-"""Orders placed and replaced.
+"""Orders placed and replaced: what is checked before the books are read.
 
-Holds: an order that is refused leaves no trace; what a plan says is committed as a whole; an
-order is opened by a record before its first fill; makers that the gate refused are cancelled
-only when the plan is committed; what rests has been judged with all else that its account has
-open.
+Holds: an order that is refused leaves no trace; what passes here goes to `execution`.
 Never: verifies a signature (only whether the signer may act for the account).
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from exchange import events
 from exchange.commands import PlaceOrder
-from exchange.handlers.accounts import check_signer, settle_all, settle_position
-from exchange.handlers.cancels import cancel, emit_cancelled
+from exchange.handlers.accounts import check_signer
+from exchange.handlers.combos import check_combos_of_account, check_new_combo
+from exchange.handlers.execution import Placement, execute
 from exchange.handlers.refusal import refuse
 from exchange.handlers.states import check_trading_state, takes_nothing
 from exchange.state import State
-from margin.accounts import MAX_OPEN_ORDERS
-from matching.book import Book, orders_of
-from matching.combos import COMBO_BASE, Combo
-from matching.gate import MAKER_FEE, TAKER_FEE, TAKER_LIMIT, TAKER_POSITIONS, Fill, Ruling
+from matching.book import Book
+from matching.combos import Combo
 from matching.instruments import Instrument
-from matching.orders import BUY, FOK, GTC, POST_ONLY, SELL, Order
-from matching.plan import FILL_BOUND, REFUSED, SELF_TRADE, ComboPlanner, Plan, Step, plan_single
+from matching.orders import BUY, GTC, POST_ONLY, SELL, Order
 from matching.rejects import (
-    CANNOT_FILL,
     COUNTER_AHEAD,
     COUNTER_CANCELLED,
     EXPIRY_TOO_FAR,
-    FEE_TOO_HIGH,
     INSTRUMENT_NOT_OPEN,
     LEGS_OF_SEVERAL_ASSETS,
-    MARGIN,
     NO_MARKS,
     NOT_YOUR_ORDER,
     NOTHING_TRADES_NOW,
@@ -40,38 +31,17 @@ from matching.rejects import (
     ORDER_EXPIRED,
     ORDER_NOT_LIVE,
     PRICE_OFF_TICK,
-    PRICE_OUT_OF_RANGE,
-    TOO_MANY_LOTS,
-    TOO_MANY_OPEN_ORDERS,
-    TOO_MANY_POSITIONS,
     UNKNOWN_INSTRUMENT,
     WOULD_CROSS,
     Reject,
 )
-from settlement import records
-from settlement.signed_messages import MAX_NET_PRICE_MICRO, NO_ORDER, check_order_fields
+from settlement.signed_messages import NO_ORDER, check_order_fields
 from settlement.signed_messages import Order as SignedOrder
 
 Emit = Callable[[events.Event], None]
 
 MAX_LIFE_S = 30 * 86_400
 """An order's expiry is at most 30 days ahead (docs/protocol.md, 2)."""
-SLOTS = 1 << 24
-
-_NO_MAKER = (0, bytes(32), 0, -1)
-
-
-class _Placement(NamedTuple):
-    """An order that passed its checks, and where it trades. `combo` is None for a single
-    instrument.
-    """
-
-    order: Order
-    book: Book
-    instrument: Instrument | None
-    combo: Combo | None
-    is_new_combo: bool
-    replaced: Order | None
 
 
 def place_order(state: State, command: PlaceOrder, emit: Emit) -> None:
@@ -81,31 +51,16 @@ def place_order(state: State, command: PlaceOrder, emit: Emit) -> None:
     if isinstance(placement, Reject):
         refuse(emit, placement, signed.account, command.order_hash)
         return
-    # MARGIN and MATCH: plan; an order that may only rest takes from its legs' books neither
-    plan = Plan() if takes_nothing(state, signed) else _plan(state, placement)
-    reject = _check_plan(state, signed, placement, plan)
+    # MARGIN, MATCH and EMIT
+    reject = execute(state, placement, emit)
     if reject is not None:
-        state.portfolio.drop()
-        if placement.is_new_combo and placement.combo is not None:
-            state.forget_newest_combo(placement.combo)
         refuse(emit, reject, signed.account, command.order_hash)
-        return
-    # MATCH: commit, and EMIT as it happens
-    _accept(state, placement, emit)
-    if plan.steps:
-        _commit(state, placement, plan, emit)
-    for maker, ruling in plan.dropped:
-        reason = (
-            events.CANCELLED_FEE if ruling.outcome == MAKER_FEE else events.CANCELLED_MARGIN_MAKER
-        )
-        cancel(state, maker, reason, emit)
-    _finish(state, signed, placement, plan, emit)
 
 
 # CHECK
 
 
-def _check(state: State, command: PlaceOrder) -> _Placement | Reject:
+def _check(state: State, command: PlaceOrder) -> Placement | Reject:
     """Everything that can be known before the books are read."""
     signed, now_s = command.order, state.time_s
     reject = check_signer(state, signed.account, command.signer) or check_order_fields(signed)
@@ -153,7 +108,7 @@ def _check_instrument(state: State, number: int, now_s: int) -> Reject | None:
 
 def _find_book(
     state: State, signed: SignedOrder, order_hash: bytes, replaced: Order | None
-) -> _Placement | Reject:
+) -> Placement | Reject:
     """The book of an order's legs, made if a combo is named for the first time, and the checks
     that need its tick.
     """
@@ -168,13 +123,18 @@ def _find_book(
         for number, _ in signed.legs:
             if state.instruments[number].underlying is not first:
                 return Reject(LEGS_OF_SEVERAL_ASSETS, number, signed.legs[0][0])
+        reject = check_new_combo(state, signed.legs)
+        if reject is not None:
+            return reject
         is_new = signed.legs not in state.combos_by_legs
-        combo = state.combo_of(signed.legs)
+        combo = state.combo_life.of(signed.legs)
         book = state.books[combo.book]
     ticks, off = divmod(signed.limit_price_micro, book.tick_micro)
     reject = Reject(PRICE_OFF_TICK, signed.limit_price_micro, book.tick_micro) if off else None
-    if reject is None and takes_nothing(state, signed):
+    if reject is None and takes_nothing(state, signed.flags, signed.legs):
         reject = _check_post_only(book, signed, ticks, replaced)
+    if reject is None and combo is not None and signed.time_in_force == GTC:
+        reject = check_combos_of_account(state, signed.account, combo.book, replaced)
     if reject is not None:
         if is_new and combo is not None:
             state.forget_newest_combo(combo)
@@ -190,8 +150,10 @@ def _find_book(
         signed.quantity_lots,
         signed.max_fee_micro,
         signed.expiry_s,
+        signed.flags,
     )
-    return _Placement(order, book, instrument, combo, is_new, replaced)
+    order.client_id, order.label = signed.salt, signed.conditions.label
+    return Placement(order, book, instrument, combo, replaced, is_new, signed.time_in_force)
 
 
 def _check_post_only(
@@ -200,306 +162,11 @@ def _check_post_only(
     """An order that may only rest must not meet a price in its own book; what it replaces does not
     count.
     """
-    for level in book.levels(SELL if signed.side == BUY else BUY):
-        if all(order is replaced for order in orders_of(level)):
+    for met in book.orders(SELL if signed.side == BUY else BUY):
+        if met is replaced:
             continue
-        best = level.key if signed.side == SELL else -level.key
-        if (ticks >= best) if signed.side == BUY else (ticks <= best):
+        if (ticks >= met.price_ticks) if signed.side == BUY else (ticks <= met.price_ticks):
             code = WOULD_CROSS if signed.flags & POST_ONLY else NOTHING_TRADES_NOW
-            return Reject(code, signed.limit_price_micro, best * book.tick_micro)
+            return Reject(code, signed.limit_price_micro, met.price_micro)
         return None
     return None
-
-
-# MARGIN and MATCH
-
-
-def _plan(state: State, placement: _Placement) -> Plan:
-    """What the order would do, if it meets a price at all."""
-    order, book, portfolio = placement.order, placement.book, state.portfolio
-    portfolio.begin(order, placement.replaced)
-    if placement.combo is None:
-        assert placement.instrument is not None, "an order has a combo or an instrument"
-        return plan_single(book, placement.instrument, order, portfolio, placement.replaced)
-    leg_books = [state.books[number] for number, _ in placement.combo.legs]
-    planner = ComboPlanner(
-        placement.combo,
-        book,
-        leg_books,
-        order,
-        portfolio,
-        state.marks.mark_ticks,
-        placement.replaced,
-    )
-    return planner.run()
-
-
-def _check_plan(
-    state: State, signed: SignedOrder, placement: _Placement, plan: Plan
-) -> Reject | None:
-    """Whether the plan, and the rest of the order in its book, can be accepted."""
-    combo, price = placement.combo, placement.order.price_micro
-    if combo is not None and signed.time_in_force == GTC and not combo.can_cost(price):
-        return Reject(PRICE_OUT_OF_RANGE, price, MAX_NET_PRICE_MICRO)
-    if signed.time_in_force == FOK and plan.filled_lots < signed.quantity_lots:
-        return _refusal(plan.ruling, placement.order) or Reject(
-            CANNOT_FILL, signed.quantity_lots, plan.filled_lots
-        )
-    if plan.steps:
-        return None
-    if plan.stop == REFUSED:
-        return _refusal(plan.ruling, placement.order)
-    if not _will_rest(signed, plan):
-        return None
-    return _check_rest(state, placement.order, placement.replaced)
-
-
-def _check_rest(state: State, order: Order, replaced: Order | None) -> Reject | None:
-    """Whether what is left of an order may stand in its book, in place of `replaced`."""
-    account = state.accounts[order.account]
-    fee = state.portfolio.resting_fee_micro(order)
-    if fee > order.max_fee_micro:  # it would look like an offer, and go as soon as it is met
-        return Reject(FEE_TOO_HIGH, fee, order.max_fee_micro)
-    if len(account.orders) >= MAX_OPEN_ORDERS and replaced is None:
-        return Reject(TOO_MANY_OPEN_ORDERS, len(account.orders), MAX_OPEN_ORDERS)
-    return _refusal(state.portfolio.judge_rest(order, replaced), order)
-
-
-def _will_rest(signed: SignedOrder, plan: Plan) -> bool:
-    """Only a good-till-cancelled order that met all it could rests; FOK and IOC never do."""
-    return (
-        signed.time_in_force == GTC
-        and plan.stop not in (REFUSED, SELF_TRADE, FILL_BOUND)
-        and plan.filled_lots < signed.quantity_lots
-    )
-
-
-def _refusal(ruling: Ruling, order: Order) -> Reject | None:
-    """A gate's ruling on the taker, as a numbered reject."""
-    if not ruling.outcome:
-        return None
-    if ruling.outcome == TAKER_POSITIONS:
-        return Reject(TOO_MANY_POSITIONS, order.account, ruling.allowed)
-    codes = {TAKER_FEE: FEE_TOO_HIGH, TAKER_LIMIT: TOO_MANY_LOTS}
-    return Reject(codes.get(ruling.outcome, MARGIN), ruling.got, ruling.allowed)
-
-
-# COMMIT
-
-
-def _accept(state: State, placement: _Placement, emit: Emit) -> None:
-    """The order exists from here on; what it replaces is gone."""
-    order = placement.order
-    state.next_order_id += 1
-    state.used[order.hash] = order.expiry_s
-    state.expiring.add(order.expiry_s, order.hash)
-    if placement.is_new_combo and placement.combo is not None:
-        combo = placement.combo
-        emit(events.ComboCreated(combo.book, combo.legs, combo.tick_micro))
-    emit(
-        events.OrderPlaced(
-            order.order_id,
-            order.hash,
-            order.account,
-            order.book,
-            order.side,
-            order.price_micro,
-            order.remaining_lots,
-        )
-    )
-    if placement.replaced is not None:
-        cancel(state, placement.replaced, events.CANCELLED_REPLACED, emit)
-
-
-def _commit(state: State, placement: _Placement, plan: Plan, emit: Emit) -> None:
-    """Writes the plan: accounts, books, records, events."""
-    taker, portfolio = placement.order, state.portfolio
-    for step in plan.steps:
-        for fill in step.fills:
-            if fill.instrument.is_linear:
-                settle_position(state, fill.instrument, state.accounts[taker.account], emit)
-                settle_position(state, fill.instrument, state.accounts[fill.maker.account], emit)
-    portfolio.commit()
-    _take_settled(state, taker, plan, emit)
-    _open(state, taker)
-    fees = iter(portfolio.fees)
-    for step in plan.steps:
-        taker.filled_lots += step.units
-        taker.remaining_lots -= step.units
-        if placement.combo is None:
-            fill = step.fills[0]
-            group = [_trade(state, taker, fill, next(fees), 0, emit)]
-        else:
-            trade = state.next_combo_trade
-            state.next_combo_trade += 1
-            group = [_trade(state, taker, fill, next(fees), trade, emit) for fill in step.fills]
-            group.append(_close_combo(state, placement.book, taker, step, trade, emit))
-        state.record(*group)
-
-
-def _take_settled(state: State, taker: Order, plan: Plan, emit: Emit) -> None:
-    """Whoever trades first takes what settled expiries left, so that it fills no position."""
-    parties = [taker.account] + [fill.maker.account for step in plan.steps for fill in step.fills]
-    for number in parties:
-        account = state.accounts[number]
-        if account.settlements_seen != state.settlements:
-            settle_all(state, account, emit)
-
-
-def _trade(
-    state: State,
-    taker: Order,
-    fill: Fill,
-    fees: tuple[int, int],
-    combo_trade: int,
-    emit: Emit,
-) -> bytes:
-    """One fill: the maker's book, the event, and the record, which is returned for its group."""
-    maker, instrument, lots = fill.maker, fill.instrument, fill.quantity_lots
-    state.fee_cash_micro += fees[0] + fees[1]
-    _open(state, maker)
-    maker_is_single = maker.book < COMBO_BASE
-    if maker_is_single:
-        _reduce(state, maker, lots)
-    trade = state.next_trade
-    state.next_trade += 1
-    flags = (
-        (1 if fill.taker_buys else 0) | (2 if maker_is_single else 0) | (0 if combo_trade else 4)
-    )
-    emit(
-        events.OrderFilled(
-            trade,
-            instrument.number,
-            fill.price_ticks,
-            fill.price_ticks * instrument.tick_value_micro,
-            lots,
-            flags & 1,
-            taker.order_id,
-            taker.hash,
-            taker.account,
-            fees[0],
-            -1 if combo_trade else taker.remaining_lots,
-            maker.order_id,
-            maker.hash,
-            maker.account,
-            fees[1],
-            maker.remaining_lots if maker_is_single else -1,
-            combo_trade,
-        )
-    )
-    return records.fill_record(
-        flags,
-        maker.account,
-        maker.slot,
-        taker.account,
-        taker.slot,
-        instrument.number,
-        lots,
-        fill.price_ticks,
-    )
-
-
-def _close_combo(
-    state: State, book: Book, taker: Order, step: Step, trade: int, emit: Emit
-) -> bytes:
-    """Ends a combo's step: both combo orders advance by its units."""
-    maker = step.maker_combo
-    if maker is not None:
-        _reduce(state, maker, step.units)
-    maker_id, maker_hash, maker_account, maker_left = (
-        _NO_MAKER
-        if maker is None
-        else (maker.order_id, maker.hash, maker.account, maker.remaining_lots)
-    )
-    taker_buys = 1 if taker.side == BUY else 0
-    emit(
-        events.ComboFilled(
-            trade,
-            book.number,
-            step.net_price_micro,
-            step.units,
-            taker_buys,
-            taker.order_id,
-            taker.hash,
-            taker.account,
-            taker.remaining_lots,
-            maker_id,
-            maker_hash,
-            maker_account,
-            maker_left,
-        )
-    )
-    return records.combo_filled_record(
-        taker_buys | (2 if maker is not None else 0) | 4,
-        maker_account,
-        0 if maker is None else maker.slot,
-        taker.account,
-        taker.slot,
-        step.units,
-        step.net_price_micro,
-        len(step.fills),
-    )
-
-
-def _reduce(state: State, maker: Order, lots: int) -> None:
-    """A resting order trades; with nothing left it is live no more."""
-    state.books[maker.book].reduce(maker, lots)
-    if not maker.remaining_lots:
-        del state.orders[maker.hash]
-        del state.accounts[maker.account].orders[maker.order_id]
-
-
-def _open(state: State, order: Order) -> None:
-    """Binds an order's hash to a slot of its account before its first fill."""
-    if order.slot >= 0:
-        return
-    account = state.accounts[order.account]
-    slot = account.next_slot
-    while slot in account.slots:
-        slot = (slot + 1) % SLOTS
-    order.slot = slot
-    account.slots[slot] = order.hash
-    account.next_slot = (slot + 1) % SLOTS
-    state.opened[order.hash] = (order.account, order.slot)
-    state.record(records.order_opened_record(order.account, order.slot, order.hash))
-
-
-def _finish(
-    state: State, signed: SignedOrder, placement: _Placement, plan: Plan, emit: Emit
-) -> None:
-    """The rest of the order stands in its book, or is cancelled with the reason."""
-    order = placement.order
-    if not order.remaining_lots:
-        return
-    if not _will_rest(signed, plan):
-        emit_cancelled(order, _end_reason(plan), emit)
-        return
-    reject = _check_rest(state, order, None) if plan.steps else None
-    if reject is not None:
-        fee = reject.code == FEE_TOO_HIGH
-        reason = events.CANCELLED_FEE if fee else events.CANCELLED_MARGIN_TAKER
-        emit_cancelled(order, reason, emit)
-        return
-    state.portfolio.rest(order)
-    state.orders[order.hash] = order
-    placement.book.add(order)
-    emit(
-        events.OrderRested(
-            order.order_id,
-            order.hash,
-            order.account,
-            order.book,
-            order.side,
-            order.price_micro,
-            order.remaining_lots,
-        )
-    )
-
-
-def _end_reason(plan: Plan) -> int:
-    if plan.stop == REFUSED:
-        fee = plan.ruling.outcome == TAKER_FEE
-        return events.CANCELLED_FEE if fee else events.CANCELLED_MARGIN_TAKER
-    if plan.stop == SELF_TRADE:
-        return events.CANCELLED_SELF_TRADE
-    return events.CANCELLED_LIMIT if plan.stop == FILL_BOUND else events.CANCELLED_IMMEDIATE

@@ -41,6 +41,7 @@ from matching.trading_states import (
     UNDERLYING,
     VENUE,
 )
+from settlement.signed_messages import Legs
 from settlement.signed_messages import Order as SignedOrder
 
 Emit = Callable[[events.Event], None]
@@ -95,13 +96,13 @@ def check_trading_state(state: State, signed: SignedOrder, replaced: Order | Non
     return None if permitted & asked else Reject(_REFUSALS[found], where)
 
 
-def takes_nothing(state: State, signed: SignedOrder) -> bool:
+def takes_nothing(state: State, flags: int, legs: Legs) -> bool:
     """Whether an order may only rest: it is refused where it meets a price of its own book, and
     does not look at any other.
     """
-    if signed.flags & POST_ONLY:
+    if flags & POST_ONLY:
         return True
-    return not PERMITTED[legs_state(state, signed.legs)[0]] & TAKE
+    return not PERMITTED[legs_state(state, legs)[0]] & TAKE
 
 
 def _shrinks(state: State, signed: SignedOrder, replaced: Order) -> bool:

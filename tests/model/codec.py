@@ -3,9 +3,11 @@
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+from settlement.signed_messages import PLAIN, Conditions, Order
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
 
@@ -25,6 +27,8 @@ EVENTS: Final = {
     "OrderCancelled": "0x06 order_id u64, order_hash 32, account u32, book u32, side u8,"
     " remaining_lots u32, reason u8",
     "ComboCreated": "0x07 book u32, [u8] (instrument u32, ratio i16), tick_micro i64",
+    "ComboDropped": "0x0f book u32",
+    "OrdersCancelled": "0x0b account u32, message_hash 32, scope u8, value u64, count u32",
     "AccountOpened": "0x10 account u32, owner 20",
     "DepositCredited": "0x11 account u32, asset u8, amount_micro u64, cash_micro i128",
     "KeyRegistered": "0x12 account u32, key 20, valid_until_s u48",
@@ -101,7 +105,8 @@ def command_layouts() -> dict[str, Layout]:
     order = re.search(r"order = (.*?)\.\n", section, re.S)
     assert order, "the page gives the bytes of an order"
     text = order[1].replace("\n", " ")
-    names = tuple("legs" if part[0] == "[" else part.split()[0] for part in _split(text))
+    lists = iter(("legs", "conditions"))
+    names = tuple(next(lists) if part[0] == "[" else part.split()[0] for part in _split(text))
     inner = Struct(names, _fields(text))
     rows = re.findall(r"\| 0x(..) \| (\w+) \| (.*?) *\|\n", section)
     return {
@@ -166,7 +171,20 @@ def _write(field: Field, value: Any) -> bytes:
             assert len(value) == times
             return b"".join(_write(item, one) for one in value)
         case Struct(names, inner):
-            return write(inner, [getattr(value, name) for name in names])
+            return write(inner, [_listed(name, getattr(value, name)) for name in names])
+
+
+def order_of(values: Mapping[str, Any]) -> Order:
+    """An order of values as they are laid out: conditions are a list of none or one."""
+    listed = [Conditions(*item) for item in values["conditions"]]
+    return Order(**{**values, "conditions": listed[0] if listed else PLAIN})
+
+
+def _listed(name: str, value: Any) -> Any:
+    """Conditions as a list of none or one."""
+    if name != "conditions":
+        return value
+    return (value,) if any(value[:4] + value[5:]) or any(value.parent) else ()
 
 
 def command_bytes(layout: Layout, command: Any) -> bytes:

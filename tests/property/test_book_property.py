@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from matching.book import Book, Side
+from matching.book import Book
 from matching.orders import BUY, SELL, Order
 from tests.model.book import SlowBook, SlowOrder, check_links, contents
 
@@ -69,10 +69,10 @@ class BookLife(RuleBasedStateMachine):
         assert contents(self.fast) == self.slow.contents()
         check_links(self.fast)
         assert self.fast.is_empty() == (not self.orders)
-        for side, opposite in ((BUY, self.fast.asks), (SELL, self.fast.bids)):
-            assert self.fast.opposite(side) is opposite
-            best: Side = opposite
-            prices = self.slow.prices(1 - side)
+        for side, best in ((SELL, self.fast.asks), (BUY, self.fast.bids)):
+            prices = self.slow.prices(side)
+            walked = [order.order_id for order in self.fast.orders(side)]
+            assert walked == [order.order_id for order in self.slow.queue(side)]
             level = best.best()
             assert (None if level is None else abs(level.key)) == (
                 abs(prices[0]) if prices else None

@@ -12,7 +12,6 @@ from exchange.codec import decode_command, decode_event, encode_command, encode_
 from exchange.commands import Command
 from exchange.events import Event
 from matching.rejects import MALFORMED, UNSUPPORTED_VERSION, Reject
-from settlement.signed_messages import Order
 from tests.model.codec import (
     Bytes,
     Counted,
@@ -25,6 +24,7 @@ from tests.model.codec import (
     command_layouts,
     event_bytes,
     event_layouts,
+    order_of,
 )
 
 COMMANDS = command_layouts()
@@ -48,7 +48,7 @@ def values(field: Field) -> st.SearchStrategy[Any]:
             return st.lists(values(item), min_size=times, max_size=times).map(tuple)
         case Struct(names, inner):
             fields = dict(zip(names, map(values, inner), strict=True))
-            return st.fixed_dictionaries(fields).map(lambda found: Order(**found))
+            return st.fixed_dictionaries(fields).map(order_of)
 
 
 def of_layout(kind: type[Any], layout: Layout, *first: st.SearchStrategy[Any]) -> Any:

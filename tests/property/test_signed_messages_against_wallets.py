@@ -10,9 +10,12 @@ from matching.combos import canonical_legs
 from matching.rejects import Reject
 from settlement.signature import Signer, recover
 from settlement.signed_messages import (
+    PLAIN,
     Acknowledgement,
     Cancel,
     CancelAll,
+    CancelWhere,
+    Conditions,
     Message,
     Order,
     Withdraw,
@@ -55,11 +58,27 @@ orders = st.builds(
     unsigned(64),
     words(32),
     st.lists(st.tuples(unsigned(32), signed(16)), max_size=10).map(tuple),
+    st.one_of(
+        st.just(PLAIN),
+        st.builds(
+            Conditions,
+            unsigned(32),
+            unsigned(32),
+            unsigned(8),
+            signed(64),
+            words(32),
+            unsigned(64),
+            unsigned(32),
+            unsigned(8),
+            unsigned(64),
+        ),
+    ),
 )
 messages: st.SearchStrategy[Message] = st.one_of(
     orders,
     st.builds(Cancel, unsigned(32), words(32)),
     st.builds(CancelAll, unsigned(32), unsigned(32)),
+    st.builds(CancelWhere, unsigned(32), unsigned(8), unsigned(64), unsigned(64), unsigned(64)),
     st.builds(Withdraw, unsigned(32), unsigned(8), unsigned(64), unsigned(64)),
     st.builds(Acknowledgement, unsigned(64), words(32), words(32)),
 )

@@ -15,7 +15,7 @@ from exchange.codec import decode_command, decode_event, encode_command, encode_
 from exchange.commands import Command, PlaceOrder, SettleExpiry, UpdateMarks
 from exchange.events import Event
 from matching.rejects import MALFORMED, UNSUPPORTED_VERSION, Reject
-from settlement.signed_messages import Order
+from settlement.signed_messages import Conditions, Order
 from tests.model.codec import (
     Bytes,
     Counted,
@@ -28,6 +28,7 @@ from tests.model.codec import (
     command_layouts,
     event_bytes,
     event_layouts,
+    order_of,
 )
 
 VECTORS: Final = Path(__file__).resolve().parents[1] / "data" / "codec_vectors.json"
@@ -57,7 +58,7 @@ def example(field: Field, case: str, seed: int) -> Any:
         case Repeated(times, item):
             return tuple(example(item, case, seed + at) for at in range(times))
         case Struct(names, inner):
-            return Order(**dict(zip(names, examples(inner, case, seed), strict=True)))
+            return order_of(dict(zip(names, examples(inner, case, seed), strict=True)))
 
 
 def examples(fields: tuple[Field, ...], case: str, seed: int) -> list[Any]:
@@ -106,7 +107,8 @@ def to_json(value: Any) -> Any:
 
 def from_json(value: Any) -> Any:
     if isinstance(value, dict):
-        return Order(**{name: from_json(item) for name, item in value.items()})
+        found = {name: from_json(item) for name, item in value.items()}
+        return Order(**{**found, "conditions": Conditions(*found["conditions"])})
     if isinstance(value, list):
         return tuple(from_json(item) for item in value)
     return bytes.fromhex(value[2:]) if value.startswith("0x") else int(value)

@@ -176,4 +176,5 @@ def test_a_struct_inside_a_struct_keeps_its_canonical_type(
     contract = contract_of(compiled_contracts["Settlement"]._asdict())
     order = contract.functions["orderHash"].inputs[0].type
     fields = "uint32,uint32,uint8,uint8,uint16,int64,uint32,uint64,uint64,uint64,bytes32"
-    assert order == f"({fields},(uint32,int16)[])"
+    conditions = "(uint32,uint32,uint8,int64,bytes32,uint64,uint32,uint8,uint64)"
+    assert order == f"({fields},(uint32,int16)[],{conditions})"

@@ -28,12 +28,19 @@ LEG_FIELDS = [{"name": "instrument", "type": "uint32"}, {"name": "ratio", "type"
 ORDER_TYPES = (
     "uint32 account,uint32 counter,uint8 side,uint8 timeInForce,uint16 flags,"
     "int64 limitPriceMicro,uint32 quantityLots,uint64 maxFeeMicro,uint64 expirySeconds,"
-    "uint64 salt,bytes32 replaces,Leg[] legs"
+    "uint64 salt,bytes32 replaces,Leg[] legs,Conditions conditions"
 )
-ORDER_FIELDS = [
-    {"name": name, "type": kind}
-    for kind, name in (field.split(" ") for field in ORDER_TYPES.split(","))
-]
+CONDITIONS_TYPES = (
+    "uint32 minQuantityLots,uint32 displayLots,uint8 trigger,int64 triggerPriceMicro,"
+    "bytes32 parent,uint64 ocoGroup,uint32 volatilityE6,uint8 protection,uint64 label"
+)
+ORDER_FIELDS, CONDITIONS_FIELDS = (
+    [
+        {"name": name, "type": kind}
+        for kind, name in (field.split(" ") for field in types.split(","))
+    ]
+    for types in (ORDER_TYPES, CONDITIONS_TYPES)
+)
 
 
 def integers_of(kind: str) -> st.SearchStrategy[int]:
@@ -44,10 +51,19 @@ def integers_of(kind: str) -> st.SearchStrategy[int]:
 
 
 LEGS = st.lists(st.tuples(integers_of("uint32"), integers_of("int16")), max_size=8)
+CONDITIONS = st.tuples(
+    *(
+        st.binary(min_size=32, max_size=32)
+        if field["type"] == "bytes32"
+        else integers_of(field["type"])
+        for field in CONDITIONS_FIELDS
+    )
+)
 ORDERS = st.tuples(
-    *(integers_of(field["type"]) for field in ORDER_FIELDS[:-2]),
+    *(integers_of(field["type"]) for field in ORDER_FIELDS[:-3]),
     st.binary(min_size=32, max_size=32),
     LEGS,
+    CONDITIONS,
 )
 
 
@@ -58,9 +74,16 @@ def settlement(node: Node) -> Chain:
 
 def typed_data(chain: Chain, order: tuple[Any, ...]) -> dict[str, Any]:
     message: dict[str, Any] = dict(zip((f["name"] for f in ORDER_FIELDS), order, strict=True))
-    message["legs"] = [{"instrument": leg[0], "ratio": leg[1]} for leg in order[-1]]
+    message["legs"] = [{"instrument": leg[0], "ratio": leg[1]} for leg in order[-2]]
+    names = (field["name"] for field in CONDITIONS_FIELDS)
+    message["conditions"] = dict(zip(names, order[-1], strict=True))
     return {
-        "types": {"EIP712Domain": DOMAIN_FIELDS, "Order": ORDER_FIELDS, "Leg": LEG_FIELDS},
+        "types": {
+            "EIP712Domain": DOMAIN_FIELDS,
+            "Order": ORDER_FIELDS,
+            "Leg": LEG_FIELDS,
+            "Conditions": CONDITIONS_FIELDS,
+        },
         "primaryType": "Order",
         "domain": {
             "name": "Straddle",
@@ -86,7 +109,21 @@ def test_an_order_has_the_hash_and_the_digest_that_a_wallet_computes(
         assert view(settlement, "recoverOrderSigner", order, signature) == (ALICE.address,)
 
 
-ORDER = (7, 0, 1, 0, 1, -5_000_000, 3, 99, 1_800_000_000, 12, bytes(32), ((4, 1), (9, -2)))
+ORDER = (
+    7,
+    0,
+    1,
+    0,
+    1,
+    -5_000_000,
+    3,
+    99,
+    1_800_000_000,
+    12,
+    bytes(32),
+    ((4, 1), (9, -2)),
+    (0, 2, 0, 0, bytes(32), 0, 0, 0, 5),
+)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +137,7 @@ def test_every_field_is_signed(settlement: Chain, signature: bytes, place: int) 
     was = ORDER[place]
     other: Any = was + 1 if isinstance(was, int) else b"\x01" * 32
     if isinstance(was, tuple):
-        other = (*was[:-1], (9, 2))
+        other = (*was[:-1], (9, 2) if place == len(ORDER) - 2 else 6)
     changed = (*ORDER[:place], other, *ORDER[place + 1 :])
     assert view(settlement, "orderHash", changed) != view(settlement, "orderHash", ORDER)
     assert view(settlement, "recoverOrderSigner", changed, signature) != (ALICE.address,)
@@ -167,9 +204,13 @@ def domain_of(chain: Chain) -> dict[str, str]:
 
 def order_of(message: dict[str, Any]) -> tuple[Any, ...]:
     """An order of the vectors; integers of 64 bits stand there as text."""
-    plain = [int(message[field["name"]]) for field in ORDER_FIELDS[:-2]]
+    plain = [int(message[field["name"]]) for field in ORDER_FIELDS[:-3]]
     legs = [(leg["instrument"], leg["ratio"]) for leg in message["legs"]]
-    return (*plain, bytes_of(message["replaces"]), legs)
+    conditions = tuple(
+        bytes_of(value) if name == "parent" else int(value)
+        for name, value in message["conditions"].items()
+    )
+    return (*plain, bytes_of(message["replaces"]), legs, conditions)
 
 
 def bytes_of(text: str) -> bytes:

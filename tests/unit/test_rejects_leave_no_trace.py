@@ -15,9 +15,10 @@ from exchange import commands as c
 from exchange.events import CANCELLED_MARGIN_MAKER, CommandRejected, Event
 from exchange.invariants import excess_micro, state_hash
 from matching import rejects as r
+from matching.combo_life import MAX_COMBOS
 from matching.combos import COMBO_BASE
 from matching.instruments import CALL, FUTURE, NO_EXPIRY, PERPETUAL, PUT
-from matching.orders import FOK, IOC, POST_ONLY
+from matching.orders import FOK, IOC, POST_ONLY, Order
 from matching.rejects import TEMPLATES, Reject
 from matching.trading_states import (
     CANCEL_ONLY,
@@ -30,7 +31,14 @@ from matching.trading_states import (
     UNDERLYING,
     VENUE,
 )
-from settlement.signed_messages import Withdraw, order_hash, struct_hash
+from settlement.signed_messages import (
+    OF_ALL,
+    OF_COMBOS,
+    OF_INSTRUMENT,
+    Withdraw,
+    order_hash,
+    struct_hash,
+)
 from tests.floor import (
     BTC_INDEX,
     CALL_90,
@@ -126,6 +134,43 @@ def a_combo_of_which_one_leg_has_settled(floor: Floor) -> Events:
 def an_order_before_the_first_mark(floor: Floor) -> Events:
     floor.list_instrument(LISTINGS[CALL_90]._replace(strike_micro=910_000_000))
     return floor.buy(0, 10_000, 1, LISTED)
+
+
+def many_legs(count: int) -> list[tuple[tuple[int, int], ...]]:
+    """So many strategies of two calls: a whole number of one against the next prime of the other,
+    so that none is a multiple of another.
+    """
+    primes = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71)
+    pairs = [(prime, k) for prime in primes for k in range(1, 128) if k % prime]
+    return [((CALL_90, a), (CALL_100, b)) for a, b in pairs[:count]]
+
+
+@told(r.TOO_MANY_COMBOS_OF_ACCOUNT, 256, 256)
+def an_order_in_one_combo_too_many(floor: Floor) -> Events:
+    floor.watched = False
+    *most, last = many_legs(257)
+    for legs in most:
+        assert was_accepted(floor.buy(0, 10_000 * (legs[0][1] + legs[1][1]), 1, legs))
+    assert was_accepted(floor.buy(0, 250_000, 1, most[7]))  # one that it is in already
+    assert was_accepted(floor.buy(1, 2_000_000, 1, last))
+    floor.watched = True
+    return floor.buy(0, 2_000_000, 1, last)
+
+
+@told(r.TOO_MANY_COMBOS, MAX_COMBOS, MAX_COMBOS)
+def an_order_that_names_one_combo_too_many(floor: Floor) -> Events:
+    """All others have orders (of nobody, here: that many accounts would take long to tell)."""
+    floor.watched = False
+    life = floor.state.combo_life
+    for number in range(MAX_COMBOS):
+        ratios = [1 + number % 127, -1 - number // 127 % 127, 2 + number // 16_129]
+        made = life.of(tuple(zip((CALL_90, CALL_100, PUT_90), ratios, strict=True)))
+        order = Order(-number, bytes(32), 0, made.book, 0, 0, 0, 1, 0, 0)
+        floor.state.books[made.book].add(order)
+    before = state_hash(floor.state)
+    refused = floor.buy(0, 10_000, 1, VERTICAL)
+    assert state_hash(floor.state) == before
+    return refused
 
 
 # ITS FIELDS
@@ -774,6 +819,54 @@ def a_second_settlement(floor: Floor) -> Events:
 def a_settlement_with_a_sample_of_nothing(floor: Floor) -> Events:
     floor.advance(MARCH - START_S)
     return floor.settle(0, *[BTC_INDEX] * 29, 0)
+
+
+# MASS CANCELS
+
+
+@told(r.UNKNOWN_CANCEL_SCOPE, 6, 5)
+def a_mass_cancel_of_an_unknown_scope(floor: Floor) -> Events:
+    return floor.cancel_where(0, 6)
+
+
+@told(r.SCOPE_WITHOUT_VALUE, 7)
+def a_mass_cancel_of_everything_that_names_something(floor: Floor) -> Events:
+    floor.buy(0, 10_000, 1, CALL_90)
+    return floor.cancel_where(0, OF_ALL, 7)
+
+
+@told(r.UNKNOWN_INSTRUMENT, COMBO_BASE, LISTED)
+def a_mass_cancel_in_an_instrument_that_nobody_listed(floor: Floor) -> Events:
+    return floor.cancel_where(0, OF_INSTRUMENT, COMBO_BASE)
+
+
+@told(r.UNKNOWN_UNDERLYING, U64, 2)
+def a_mass_cancel_in_an_underlying_that_nobody_listed(floor: Floor) -> Events:
+    return floor.cancel_where(0, OF_COMBOS, U64)
+
+
+@told(r.MESSAGE_EXPIRED, START_S, START_S)
+def a_mass_cancel_that_expires_this_second(floor: Floor) -> Events:
+    floor.buy(0, 10_000, 1, CALL_90)
+    return floor.cancel_where(0, life_s=0)
+
+
+@told(r.EXPIRY_TOO_FAR, START_S + 30 * DAY_S + 1, START_S + 30 * DAY_S)
+def a_mass_cancel_that_would_be_remembered_too_long(floor: Floor) -> Events:
+    return floor.cancel_where(0, life_s=30 * DAY_S + 1)
+
+
+@told(r.MESSAGE_ALREADY_USED)
+def a_mass_cancel_sent_again_after_another_order(floor: Floor) -> Events:
+    floor.cancel_where(0, salt=5)
+    floor.buy(0, 10_000, 1, CALL_90)
+    return floor.cancel_where(0, salt=5)
+
+
+@told(r.WRONG_SIGNER, 0)
+def a_mass_cancel_of_anothers_orders(floor: Floor) -> Events:
+    floor.buy(0, 10_000, 1, CALL_90)
+    return floor.cancel_where(0, signer=owner_of(1))
 
 
 # BATCHES AND GENESIS

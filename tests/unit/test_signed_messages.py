@@ -19,10 +19,13 @@ from settlement.signed_messages import (
     MAX_NET_PRICE_MICRO,
     MAX_PRICE_MICRO,
     ORDER_TYPE,
+    PLAIN,
     WITHDRAW_TYPE,
     Acknowledgement,
     Cancel,
     CancelAll,
+    CancelWhere,
+    Conditions,
     Message,
     Order,
     Withdraw,
@@ -43,6 +46,7 @@ KINDS: dict[str, type[Message]] = {
     "Order": Order,
     "Cancel": Cancel,
     "CancelAll": CancelAll,
+    "CancelWhere": CancelWhere,
     "Withdraw": Withdraw,
     "Acknowledgement": Acknowledgement,
 }
@@ -52,15 +56,19 @@ def from_hex(text: str) -> bytes:
     return bytes.fromhex(text.removeprefix("0x"))
 
 
+def plain_value(value: str | int) -> bytes | int:
+    return from_hex(value) if isinstance(value, str) and value.startswith("0x") else int(value)
+
+
 def message_of(vector: dict[str, Any]) -> Message:
     values: list[Any] = []
     for value in vector["message"].values():
         if isinstance(value, list):
             values.append(tuple((leg["instrument"], leg["ratio"]) for leg in value))
-        elif isinstance(value, str) and value.startswith("0x"):
-            values.append(from_hex(value))
+        elif isinstance(value, dict):
+            values.append(Conditions(*map(plain_value, value.values())))
         else:
-            values.append(int(value))
+            values.append(plain_value(value))
     return KINDS[vector["type"]](*values)
 
 
@@ -165,21 +173,33 @@ def test_an_order_in_a_command_has_the_bytes_of_the_protocol_page() -> None:
             b"\x02",
             b"\x00\x00\x00\x05\x00\x01",
             b"\x00\x00\x00\x06\xff\xfe",
+            b"\x00",
         )
     )
 
 
+@pytest.mark.parametrize("conditions", [PLAIN, Conditions(label=1), Conditions(2, 3, 1, -4)])
 @pytest.mark.parametrize("legs", [(), ((17, 1),), ((5, 1), (6, -2), (7, 1))])
-def test_an_order_cut_at_any_byte_is_malformed_there(legs: tuple[tuple[int, int], ...]) -> None:
-    whole = encode_order(order(legs=legs))
-    assert decode_order(whole) == (order(legs=legs), len(whole))
+def test_an_order_cut_at_any_byte_is_malformed_there(
+    legs: tuple[tuple[int, int], ...], conditions: Conditions
+) -> None:
+    whole = encode_order(order(legs=legs, conditions=conditions))
+    assert decode_order(whole) == (order(legs=legs, conditions=conditions), len(whole))
     for length in range(len(whole)):
         assert decode_order(whole[:length]) == Reject(rejects.MALFORMED, length)
 
 
+def test_a_plain_order_has_one_form_and_conditions_one_count() -> None:
+    plain = encode_order(order())
+    assert decode_order(plain[:-1] + b"\1" + bytes(70)) == Reject(rejects.MALFORMED, 87)
+    labelled = bytearray(encode_order(order(conditions=Conditions(label=1))))
+    labelled[87] = 2
+    assert decode_order(bytes(labelled)) == Reject(rejects.MALFORMED, 87)
+
+
 def test_a_leg_count_that_promises_more_than_there_is_reads_nothing_beyond() -> None:
-    promises_255 = encode_order(order())[:80] + b"\xff" + bytes(6)
-    assert decode_order(promises_255) == Reject(rejects.MALFORMED, 87)
+    promises_255 = encode_order(order())[:80] + b"\xff" + bytes(7)
+    assert decode_order(promises_255) == Reject(rejects.MALFORMED, 88)
 
 
 def test_every_field_takes_part_in_equality() -> None:
@@ -188,7 +208,11 @@ def test_every_field_takes_part_in_equality() -> None:
     assert hash(base) == hash(order())
     assert base != "an order"
     for name in Order.__slots__:
-        value = {"replaces": b"\x01" * 32, "legs": ((18, 1),)}.get(name, 99)
+        value = {
+            "replaces": b"\x01" * 32,
+            "legs": ((18, 1),),
+            "conditions": Conditions(label=9),
+        }.get(name, 99)
         assert order(**{name: value}) != base
         assert f"{name}={value!r}" in repr(order(**{name: value}))
 

@@ -1,0 +1,410 @@
+"""How a checked order meets the books: planned, judged, accepted, committed, finished.
+
+Holds: an order that is refused leaves no trace; what a plan says is committed as a whole; an
+order is opened by a record before its first fill; makers that the gate refused are cancelled
+only when the plan is committed; what rests has been judged with all else that its account has
+open.
+Never: looks at a signed message: what is asked of the order stands in its `Placement`, so that
+an order that was triggered or repriced, or a side of a quote, goes the same way.
+"""
+
+from collections.abc import Callable
+
+from exchange import events
+from exchange.handlers.accounts import settle_all, settle_position
+from exchange.handlers.cancels import cancel, emit_cancelled
+from exchange.handlers.combos import use_combo
+from exchange.handlers.states import takes_nothing
+from exchange.state import State
+from margin.accounts import MAX_OPEN_ORDERS
+from matching.book import Book
+from matching.combos import COMBO_BASE, Combo
+from matching.gate import MAKER_FEE, TAKER_FEE, TAKER_LIMIT, TAKER_POSITIONS, Fill, Ruling
+from matching.instruments import Instrument
+from matching.orders import BUY, FOK, GTC, Order
+from matching.plan import FILL_BOUND, REFUSED, SELF_TRADE, ComboPlanner, Plan, Step, plan_single
+from matching.rejects import (
+    CANNOT_FILL,
+    FEE_TOO_HIGH,
+    MARGIN,
+    PRICE_OUT_OF_RANGE,
+    TOO_MANY_LOTS,
+    TOO_MANY_OPEN_ORDERS,
+    TOO_MANY_POSITIONS,
+    Reject,
+)
+from settlement import records
+from settlement.signed_messages import MAX_NET_PRICE_MICRO
+
+Emit = Callable[[events.Event], None]
+
+SLOTS = 1 << 24
+
+_NO_MAKER = (0, bytes(32), 0, -1)
+
+
+class Placement:
+    """An order that passed its checks, where it trades, and what is asked of it now.
+
+    `combo` is None for a single instrument. `replaced` is the account's live order whose place it
+    takes; `is_new_combo` says that it is the first to name its combo. `is_accepted` says that it
+    was accepted by an earlier command (it waited): its hash is taken and `OrderPlaced` is out.
+    """
+
+    __slots__ = (
+        "book",
+        "combo",
+        "instrument",
+        "is_accepted",
+        "is_new_combo",
+        "order",
+        "replaced",
+        "time_in_force",
+    )
+
+    def __init__(
+        self,
+        order: Order,
+        book: Book,
+        instrument: Instrument | None,
+        combo: Combo | None,
+        replaced: Order | None = None,
+        is_new_combo: bool = False,
+        time_in_force: int = GTC,
+        is_accepted: bool = False,
+    ) -> None:
+        self.order = order
+        self.book = book
+        self.instrument = instrument
+        self.combo = combo
+        self.replaced = replaced
+        self.is_new_combo = is_new_combo
+        self.time_in_force = time_in_force
+        self.is_accepted = is_accepted
+
+
+def execute(state: State, placement: Placement, emit: Emit) -> Reject | None:
+    """Lets an order trade and rest, or says why not, and then leaves no trace of it.
+
+    An order that was accepted earlier is the caller's to end if it is refused now.
+    """
+    order = placement.order
+    # MARGIN and MATCH: plan; an order that may only rest takes from its legs' books neither
+    legs = ((order.book, 1),) if placement.combo is None else placement.combo.legs
+    plan = Plan() if takes_nothing(state, order.flags, legs) else _plan(state, placement)
+    reject = _check_plan(state, placement, plan)
+    if reject is not None:
+        state.portfolio.drop()
+        if placement.is_new_combo and placement.combo is not None:
+            state.forget_newest_combo(placement.combo)
+        return reject
+    # MATCH: commit, and EMIT as it happens
+    if not placement.is_accepted:
+        _accept(state, placement, emit)
+    if plan.steps:
+        _commit(state, placement, plan, emit)
+    for maker, ruling in plan.dropped:
+        reason = (
+            events.CANCELLED_FEE if ruling.outcome == MAKER_FEE else events.CANCELLED_MARGIN_MAKER
+        )
+        cancel(state, maker, reason, emit)
+    _finish(state, placement, plan, emit)
+    if placement.combo is not None:
+        use_combo(state, placement.combo.book, emit)
+    return None
+
+
+# MARGIN and MATCH
+
+
+def _plan(state: State, placement: Placement) -> Plan:
+    """What the order would do, if it meets a price at all."""
+    order, book, portfolio = placement.order, placement.book, state.portfolio
+    portfolio.begin(order, placement.replaced)
+    if placement.combo is None:
+        assert placement.instrument is not None, "an order has a combo or an instrument"
+        return plan_single(book, placement.instrument, order, portfolio, placement.replaced)
+    leg_books = [state.books[number] for number, _ in placement.combo.legs]
+    planner = ComboPlanner(
+        placement.combo,
+        book,
+        leg_books,
+        order,
+        portfolio,
+        state.marks.mark_ticks,
+        placement.replaced,
+    )
+    return planner.run()
+
+
+def _check_plan(state: State, placement: Placement, plan: Plan) -> Reject | None:
+    """Whether the plan, and the rest of the order in its book, can be accepted."""
+    order, combo, price = placement.order, placement.combo, placement.order.price_micro
+    if combo is not None and placement.time_in_force == GTC and not combo.can_cost(price):
+        return Reject(PRICE_OUT_OF_RANGE, price, MAX_NET_PRICE_MICRO)
+    if placement.time_in_force == FOK and plan.filled_lots < order.remaining_lots:
+        return _refusal(plan.ruling, order) or Reject(
+            CANNOT_FILL, order.remaining_lots, plan.filled_lots
+        )
+    if plan.steps:
+        return None
+    if plan.stop == REFUSED:
+        return _refusal(plan.ruling, order)
+    if not _will_rest(placement, plan, order.remaining_lots):
+        return None
+    return _check_rest(state, order, placement.replaced)
+
+
+def _check_rest(state: State, order: Order, replaced: Order | None) -> Reject | None:
+    """Whether what is left of an order may stand in its book, in place of `replaced`."""
+    account = state.accounts[order.account]
+    fee = state.portfolio.resting_fee_micro(order)
+    if fee > order.max_fee_micro:  # it would look like an offer, and go as soon as it is met
+        return Reject(FEE_TOO_HIGH, fee, order.max_fee_micro)
+    if len(account.orders) >= MAX_OPEN_ORDERS and replaced is None:
+        return Reject(TOO_MANY_OPEN_ORDERS, len(account.orders), MAX_OPEN_ORDERS)
+    return _refusal(state.portfolio.judge_rest(order, replaced), order)
+
+
+def _will_rest(placement: Placement, plan: Plan, wanted_lots: int) -> bool:
+    """Only a good-till-cancelled order that met all it could rests; FOK and IOC never do.
+    `wanted_lots`: what it wanted before the plan.
+    """
+    return (
+        placement.time_in_force == GTC
+        and plan.stop not in (REFUSED, SELF_TRADE, FILL_BOUND)
+        and plan.filled_lots < wanted_lots
+    )
+
+
+def _refusal(ruling: Ruling, order: Order) -> Reject | None:
+    """A gate's ruling on the taker, as a numbered reject."""
+    if not ruling.outcome:
+        return None
+    if ruling.outcome == TAKER_POSITIONS:
+        return Reject(TOO_MANY_POSITIONS, order.account, ruling.allowed)
+    codes = {TAKER_FEE: FEE_TOO_HIGH, TAKER_LIMIT: TOO_MANY_LOTS}
+    return Reject(codes.get(ruling.outcome, MARGIN), ruling.got, ruling.allowed)
+
+
+# COMMIT
+
+
+def _accept(state: State, placement: Placement, emit: Emit) -> None:
+    """The order exists from here on; what it replaces is gone."""
+    order = placement.order
+    state.next_order_id += 1
+    state.used[order.hash] = order.expiry_s
+    state.expiring.add(order.expiry_s, order.hash)
+    if placement.is_new_combo and placement.combo is not None:
+        combo = placement.combo
+        emit(events.ComboCreated(combo.book, combo.legs, combo.tick_micro))
+    emit(
+        events.OrderPlaced(
+            order.order_id,
+            order.hash,
+            order.account,
+            order.book,
+            order.side,
+            order.price_micro,
+            order.remaining_lots,
+        )
+    )
+    if placement.replaced is not None:
+        cancel(state, placement.replaced, events.CANCELLED_REPLACED, emit)
+
+
+def _commit(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
+    """Writes the plan: accounts, books, records, events."""
+    taker, portfolio = placement.order, state.portfolio
+    for step in plan.steps:
+        for fill in step.fills:
+            if fill.instrument.is_linear:
+                settle_position(state, fill.instrument, state.accounts[taker.account], emit)
+                settle_position(state, fill.instrument, state.accounts[fill.maker.account], emit)
+    portfolio.commit()
+    _take_settled(state, taker, plan, emit)
+    _open(state, taker)
+    fees = iter(portfolio.fees)
+    for step in plan.steps:
+        taker.filled_lots += step.units
+        taker.remaining_lots -= step.units
+        if placement.combo is None:
+            fill = step.fills[0]
+            group = [_trade(state, taker, fill, next(fees), 0, emit)]
+        else:
+            trade = state.next_combo_trade
+            state.next_combo_trade += 1
+            group = [_trade(state, taker, fill, next(fees), trade, emit) for fill in step.fills]
+            group.append(_close_combo(state, placement.book, taker, step, trade, emit))
+        state.record(*group)
+
+
+def _take_settled(state: State, taker: Order, plan: Plan, emit: Emit) -> None:
+    """Whoever trades first takes what settled expiries left, so that it fills no position."""
+    parties = [taker.account] + [fill.maker.account for step in plan.steps for fill in step.fills]
+    for number in parties:
+        account = state.accounts[number]
+        if account.settlements_seen != state.settlements:
+            settle_all(state, account, emit)
+
+
+def _trade(
+    state: State,
+    taker: Order,
+    fill: Fill,
+    fees: tuple[int, int],
+    combo_trade: int,
+    emit: Emit,
+) -> bytes:
+    """One fill: the maker's book, the event, and the record, which is returned for its group."""
+    maker, instrument, lots = fill.maker, fill.instrument, fill.quantity_lots
+    state.fee_cash_micro += fees[0] + fees[1]
+    _open(state, maker)
+    maker_is_single = maker.book < COMBO_BASE
+    if maker_is_single:
+        _reduce(state, maker, lots)
+    trade = state.next_trade
+    state.next_trade += 1
+    flags = (
+        (1 if fill.taker_buys else 0) | (2 if maker_is_single else 0) | (0 if combo_trade else 4)
+    )
+    emit(
+        events.OrderFilled(
+            trade,
+            instrument.number,
+            fill.price_ticks,
+            fill.price_ticks * instrument.tick_value_micro,
+            lots,
+            flags & 1,
+            taker.order_id,
+            taker.hash,
+            taker.account,
+            fees[0],
+            -1 if combo_trade else taker.remaining_lots,
+            maker.order_id,
+            maker.hash,
+            maker.account,
+            fees[1],
+            maker.remaining_lots if maker_is_single else -1,
+            combo_trade,
+        )
+    )
+    return records.fill_record(
+        flags,
+        maker.account,
+        maker.slot,
+        taker.account,
+        taker.slot,
+        instrument.number,
+        lots,
+        fill.price_ticks,
+    )
+
+
+def _close_combo(
+    state: State, book: Book, taker: Order, step: Step, trade: int, emit: Emit
+) -> bytes:
+    """Ends a combo's step: both combo orders advance by its units."""
+    maker = step.maker_combo
+    if maker is not None:
+        _reduce(state, maker, step.units)
+    maker_id, maker_hash, maker_account, maker_left = (
+        _NO_MAKER
+        if maker is None
+        else (maker.order_id, maker.hash, maker.account, maker.remaining_lots)
+    )
+    taker_buys = 1 if taker.side == BUY else 0
+    emit(
+        events.ComboFilled(
+            trade,
+            book.number,
+            step.net_price_micro,
+            step.units,
+            taker_buys,
+            taker.order_id,
+            taker.hash,
+            taker.account,
+            taker.remaining_lots,
+            maker_id,
+            maker_hash,
+            maker_account,
+            maker_left,
+        )
+    )
+    return records.combo_filled_record(
+        taker_buys | (2 if maker is not None else 0) | 4,
+        maker_account,
+        0 if maker is None else maker.slot,
+        taker.account,
+        taker.slot,
+        step.units,
+        step.net_price_micro,
+        len(step.fills),
+    )
+
+
+def _reduce(state: State, maker: Order, lots: int) -> None:
+    """A resting order trades; with nothing left it is live no more."""
+    state.books[maker.book].reduce(maker, lots)
+    if not maker.remaining_lots:
+        del state.orders[maker.hash]
+        del state.accounts[maker.account].orders[maker.order_id]
+        if maker.book >= COMBO_BASE:
+            state.combo_life.removed(maker, state.time_s)
+
+
+def _open(state: State, order: Order) -> None:
+    """Binds an order's hash to a slot of its account before its first fill."""
+    if order.slot >= 0:
+        return
+    account = state.accounts[order.account]
+    slot = account.next_slot
+    while slot in account.slots:
+        slot = (slot + 1) % SLOTS
+    order.slot = slot
+    account.slots[slot] = order.hash
+    account.next_slot = (slot + 1) % SLOTS
+    state.opened[order.hash] = (order.account, order.slot)
+    state.record(records.order_opened_record(order.account, order.slot, order.hash))
+
+
+def _finish(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
+    """The rest of the order stands in its book, or is cancelled with the reason."""
+    order = placement.order
+    if not order.remaining_lots:
+        return
+    if not _will_rest(placement, plan, plan.filled_lots + order.remaining_lots):
+        emit_cancelled(order, _end_reason(plan), emit)
+        return
+    reject = _check_rest(state, order, None) if plan.steps else None
+    if reject is not None:
+        fee = reject.code == FEE_TOO_HIGH
+        reason = events.CANCELLED_FEE if fee else events.CANCELLED_MARGIN_TAKER
+        emit_cancelled(order, reason, emit)
+        return
+    state.portfolio.rest(order)
+    state.orders[order.hash] = order
+    placement.book.add(order)
+    if placement.combo is not None:
+        state.combo_life.added(order)
+    emit(
+        events.OrderRested(
+            order.order_id,
+            order.hash,
+            order.account,
+            order.book,
+            order.side,
+            order.price_micro,
+            order.remaining_lots,
+        )
+    )
+
+
+def _end_reason(plan: Plan) -> int:
+    if plan.stop == REFUSED:
+        fee = plan.ruling.outcome == TAKER_FEE
+        return events.CANCELLED_FEE if fee else events.CANCELLED_MARGIN_TAKER
+    if plan.stop == SELF_TRADE:
+        return events.CANCELLED_SELF_TRADE
+    return events.CANCELLED_LIMIT if plan.stop == FILL_BOUND else events.CANCELLED_IMMEDIATE
