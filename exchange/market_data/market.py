@@ -83,6 +83,7 @@ class MarketData:
             events.ComboFilled: self._combo_filled,
             events.OrderCancelled: self._cancelled,
             events.ComboCreated: self._combo_created,
+            events.ComboDropped: self._combo_dropped,
             events.MarksUpdated: self._marks_updated,
             events.ExpirySettled: self._expiry_settled,
             events.TradingStateChanged: self._state_changed,
@@ -164,6 +165,13 @@ class MarketData:
     def _combo_created(self, event: events.ComboCreated) -> None:
         self._legs[event.book] = event.legs
         self._combos[event.legs] = event.book
+
+    def _combo_dropped(self, event: events.ComboDropped) -> None:
+        """The book is gone; what its legs were is remembered, for trades that name it."""
+        del self._combos[self._legs[event.book]]
+        self.books.pop(event.book, None)
+        self._days.pop(event.book, None)
+        self.tape.by_book.pop(event.book, None)
 
     def _marks_updated(self, event: events.MarksUpdated) -> None:
         self.index_micro[event.underlying] = event.index_micro
