@@ -39,7 +39,7 @@ def check_ties(state: State, signed: SignedOrder, replaced: Order | None) -> Rej
     conditions = signed.conditions
     if conditions.parent != NO_ORDER:
         parent = find_live(state, conditions.parent)
-        if parent is None:
+        if parent is None or conditions.parent == signed.replaces:
             return Reject(PARENT_NOT_LIVE)
         if parent.account != signed.account:
             return Reject(NOT_YOUR_ORDER, signed.account, parent.account)

@@ -118,7 +118,7 @@ class WaitingExchange(Exchange):
         conditions = signed.conditions
         if conditions.parent != NO_ORDER:
             account = self.account_of(conditions.parent)
-            if account is None:
+            if account is None or conditions.parent == signed.replaces:
                 return Reject(r.PARENT_NOT_LIVE)
             if account != signed.account:
                 return Reject(r.NOT_YOUR_ORDER, signed.account, account)
@@ -308,7 +308,7 @@ class WaitingExchange(Exchange):
         if reject is None:
             trial = deepcopy(self)
             placed = len(trial.events)
-            reject = trial.try_to_place(_without_replaces(signed), order)
+            reject = trial.try_to_place(_without_replaces(signed), deepcopy(order))
             if reject is None:
                 trial.next_order -= 1
                 del trial.events[placed]
