@@ -124,6 +124,7 @@ _ADDRESS, _HASH, _SIGNATURE, _NAME = _fixed(20), _fixed(32), _fixed(65), _fixed(
 _SAMPLES = _group(*(_U40,) * commands.SETTLEMENT_SAMPLES)
 _MARKS = _counted(_U16, _group(_U16, _U40, _I32, _I32, _I32, _I32, _I32))
 _LEGS = _counted(_U8, _group(_U32, _I16))
+_LEVELS = _counted(_U8, _group(_U16, _U8, _U16))
 
 _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
     commands.Genesis: (_U64, _ADDRESS, _ADDRESS, _U16, _U16, _U16, _U8),
@@ -131,6 +132,7 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
     commands.CancelOrder: (_U32, _HASH, _ADDRESS, _SIGNATURE),
     commands.CancelAllOrders: (_U32, _U32, _ADDRESS, _SIGNATURE),
     commands.RequestWithdrawal: (_U32, _U8, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
+    commands.CancelWhere: (_U32, _U8, _U64, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
     commands.OpenAccount: (_U64, _U32, _ADDRESS),
     commands.CreditDeposit: (_U64, _U32, _U8, _U64),
     commands.RegisterKey: (_U64, _U32, _ADDRESS, _U48),
@@ -141,6 +143,8 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
     commands.UpdateMarks: (_U8, _U40, _MARKS),
     commands.AccrueFunding: (_U24, _I64),
     commands.SettleExpiry: (_U16, _SAMPLES),
+    commands.SetTradingState: (_U8, _U24, _U8, _U8),
+    commands.SetBreaker: (_U8, _U16, _U16, _U16, _LEVELS),
     commands.CutBatch: (_HASH,),
     commands.ConfirmBatch: (_U64, _U64, _HASH),
     commands.AdvanceTime: (),
@@ -161,6 +165,8 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     ),
     events.OrderCancelled: (_U64, _HASH, _U32, _U32, _U8, _U32, _U8),
     events.ComboCreated: (_U32, _LEGS, _I64),
+    events.ComboDropped: (_U32,),
+    events.OrdersCancelled: (_U32, _HASH, _U8, _U64, _U32),
     events.AccountOpened: (_U32, _ADDRESS),
     events.DepositCredited: (_U32, _U8, _U64, _I128),
     events.KeyRegistered: (_U32, _ADDRESS, _U48),
@@ -175,6 +181,10 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.MarksUpdated: (_U8, _U40, _U32),
     events.FundingAccrued: (_U24, _I64, _I64),
     events.ExpirySettled: (_U16, _U40),
+    events.TradingStateChanged: (_U8, _U24, _U8, _U8, _U8),
+    events.BreakerArmed: (_U8, _U16, _U16, _U16, _LEVELS),
+    events.BreakerTripped: (_U8, _U8, _U8, _U40, _U40, _U16, _U48),
+    events.BreakerReleased: (_U8, _U40, _U40, _U48),
     events.BatchCut: (_U64, _HASH, _U32, _sized(_U32)),
     events.BatchConfirmed: (_U64, _U64, _HASH),
     events.TimeAdvanced: (_U64,),

@@ -3,7 +3,8 @@ happens.
 
 Holds: deterministic and total: the same commands give the same events, state and roots on every
 machine; a command that is refused gives one CommandRejected and changes nothing but sequence and
-time (orders whose expiry has passed go whatever the command is).
+time (orders whose expiry has passed, and combos that have been idle long enough, go whatever
+the command is).
 Never: reads a clock, a file, a socket or a random number; uses a float; iterates a set; verifies
 a signature (the door does, the auditor does again: here the signer's address is only held
 against the account's owner and session keys).
@@ -15,7 +16,17 @@ from typing import Any, Final
 from exchange import commands
 from exchange.commands import Command
 from exchange.events import CommandRejected, Event
-from exchange.handlers import accounts, batches, cancels, listings, marks, orders
+from exchange.handlers import (
+    accounts,
+    batches,
+    cancels,
+    combos,
+    listings,
+    marks,
+    mass_cancels,
+    orders,
+    states,
+)
 from exchange.handlers.refusal import NO_ACCOUNT, NO_MESSAGE
 from exchange.state import State
 from matching.rejects import GENESIS
@@ -28,6 +39,7 @@ _HANDLERS: Final[dict[type[Command], Handler]] = {
     commands.PlaceOrder: orders.place_order,
     commands.CancelOrder: cancels.cancel_order,
     commands.CancelAllOrders: cancels.cancel_all_orders,
+    commands.CancelWhere: mass_cancels.cancel_where,
     commands.RequestWithdrawal: accounts.request_withdrawal,
     commands.OpenAccount: accounts.open_account,
     commands.CreditDeposit: accounts.credit_deposit,
@@ -39,6 +51,8 @@ _HANDLERS: Final[dict[type[Command], Handler]] = {
     commands.UpdateMarks: marks.update_marks,
     commands.AccrueFunding: marks.accrue_funding,
     commands.SettleExpiry: marks.settle_expiry,
+    commands.SetTradingState: states.set_trading_state,
+    commands.SetBreaker: states.set_breaker,
     commands.CutBatch: batches.cut_batch,
     commands.ConfirmBatch: batches.confirm_batch,
     commands.AdvanceTime: batches.advance_time,
@@ -60,5 +74,7 @@ def apply(state: State, command: Command) -> tuple[Event, ...]:
         return (CommandRejected(NO_ACCOUNT, NO_MESSAGE, GENESIS, 0, 0),)
     if state.expiring.is_due(state.time_s):
         cancels.expire_due(state, events.append)
+    if state.combo_life.is_due(state.time_s):
+        combos.drop_idle_combos(state, events.append)
     _HANDLERS[type(command)](state, command, events.append)
     return tuple(events)

@@ -9,6 +9,7 @@ Never: changes the state, or freshens what it keeps for later (an order loss of 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from exchange.circuit_breaker import shape
 from exchange.state import State
 from margin.accounts import MAX_POSITIONS, Account
 from margin.fees import fee_up
@@ -16,7 +17,7 @@ from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
 from matching.book import Book, Level, Side
 from matching.combos import COMBO_BASE
 from matching.instruments import MAX_LOTS, Instrument
-from matching.orders import BUY, Order
+from matching.orders import BUY, SELL, Order
 from settlement.keccak import keccak256
 
 Values = list[int]
@@ -32,6 +33,7 @@ def check(state: State) -> list[str]:
         *_vectors(state),
         *_books(state),
         *_orders(state),
+        *_combos(state),
         *_ledger(state),
     ]
 
@@ -333,6 +335,43 @@ def _orders(state: State) -> Iterator[str]:
     yield from _used(state)
 
 
+def _combos(state: State) -> Iterator[str]:
+    """Combos, their books, and what is kept of who uses them."""
+    life = state.combo_life
+    in_use: dict[int, dict[int, int]] = {}
+    active: dict[tuple[int, int], list[int]] = {}
+    sides = {(order.book, order.side): True for order in resting(state)}
+    for number, combo in state.combos.items():
+        if combo.book != number or state.combos_by_legs.get(combo.legs) is not combo:
+            yield f"combo {number}: bears the number {combo.book}, legs {combo.legs}"
+        if not COMBO_BASE <= number < life.next_number or number not in state.books:
+            yield f"combo {number}: out of its range, or without a book"
+        for side in (BUY, SELL):
+            for instrument, _ in combo.legs:
+                if (number, side) in sides and len(combo.legs) == 2:
+                    active.setdefault((instrument, side), []).append(number)
+    for account in state.accounts.values():
+        for order in account.orders.values():
+            if order.book >= COMBO_BASE:
+                counts = in_use.setdefault(account.number, {})
+                counts[order.book] = counts.get(order.book, 0) + 1
+        kept = life.orders_of(account.number)
+        here = f"account {account.number}: combos with its orders"
+        yield from _differs(here, kept, in_use.get(account.number, {}))
+    for instrument in state.instruments:
+        for side in (BUY, SELL):
+            here = f"instrument {instrument.number}, side {side}: active combos"
+            kept = life.active(instrument.number, side)
+            yield from _differs(here, kept, sorted(active.get((instrument.number, side), [])))
+    yield from _differs(
+        "combos by number and by legs", len(state.combos), len(state.combos_by_legs)
+    )
+    empty = sorted(number for number in state.combos if state.books[number].is_empty())
+    yield from _differs("idle combos", sorted(life.idle), empty)
+    if list(life.idle.values()) != sorted(life.idle.values()):
+        yield f"idle combos out of order: {life.idle}"
+
+
 def _expiring(state: State) -> list[tuple[int, list[bytes]]]:
     return list(state.expiring.items())
 
@@ -462,8 +501,12 @@ def _market_lines(state: State) -> Iterator[str]:
     for by_underlying in (marks.index_micro, marks.mark_time_s, marks.epochs):
         yield repr(sorted(by_underlying.items()))
     yield repr(sorted(marks.expiry_marks.items()))
+    yield repr((state.combo_life.next_number, list(state.combo_life.idle.items())))
     for combo in state.combos.values():
         yield repr((combo.book, combo.legs, combo.tick_micro))
+    yield repr((state.trading.items(), sorted(state.trading.by_breaker.items())))
+    for underlying, breaker in sorted(state.breakers.items()):
+        yield repr((underlying, shape(breaker)))
 
 
 def _account_lines(account: Account) -> Iterator[str]:

@@ -53,6 +53,7 @@ from settlement.signed_messages import Acknowledgement as SignedAcknowledgement
 from settlement.signed_messages import (
     Cancel,
     CancelAll,
+    CancelWhere,
     Order,
     Withdraw,
     check_order_fields,
@@ -207,6 +208,18 @@ class Exchange:
             ),
         )
 
+    async def cancel_where(self, cancel: CancelWhere, signature: bytes) -> Verdict:
+        message_hash = struct_hash(cancel)
+        signer = self._signer(cancel.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.CancelWhere(
+                time_ns, *cancel, message_hash, signer, signature
+            ),
+        )
+
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict:
         message_hash = struct_hash(withdraw)
         signer = self._signer(withdraw.account, message_hash, signature)
@@ -291,7 +304,7 @@ class Exchange:
         return legs_symbol(legs, self.state.instruments)
 
     def legs_of(self, book: int) -> Legs:
-        return ((book, 1),) if book < COMBO_BASE else self.state.combos[book].legs
+        return ((book, 1),) if book < COMBO_BASE else self.read_model.combos[book]
 
     def counter_of(self, account: int) -> int | Reject:
         return views.unknown(self.state, account) or self.state.accounts[account].counter

@@ -41,6 +41,13 @@ UNKNOWN_UNDERLYING: Final = 205
 UNKNOWN_EXPIRY: Final = 206
 INSTRUMENT_NOT_OPEN: Final = 207
 NOT_YOUR_ORDER: Final = 208
+BEFORE_OPENING: Final = 209
+NOTHING_TRADES_NOW: Final = 210
+POST_ONLY_NOW: Final = 211
+CANCEL_ONLY_NOW: Final = 212
+HALTED_NOW: Final = 213
+UNKNOWN_SCOPE: Final = 214
+UNKNOWN_STATE: Final = 215
 # 3xx: the order's fields
 PRICE_OUT_OF_RANGE: Final = 301
 PRICE_OFF_TICK: Final = 302
@@ -59,6 +66,11 @@ RATIOS_NOT_REDUCED: Final = 315
 FIRST_RATIO_NEGATIVE: Final = 316
 SINGLE_LEG_RATIO: Final = 317
 LEGS_OF_SEVERAL_ASSETS: Final = 318
+TOO_MANY_COMBOS: Final = 319
+TOO_MANY_COMBOS_OF_ACCOUNT: Final = 320
+# 341..359: what waits, what is linked, what is cancelled together
+UNKNOWN_CANCEL_SCOPE: Final = 341
+SCOPE_WITHOUT_VALUE: Final = 342
 # 4xx: life of an order
 ORDER_EXPIRED: Final = 401
 EXPIRY_TOO_FAR: Final = 402
@@ -69,6 +81,7 @@ WOULD_CROSS: Final = 406
 CANNOT_FILL: Final = 407
 ORDER_NOT_LIVE: Final = 408
 COUNTER_MUST_RISE: Final = 409
+MESSAGE_EXPIRED: Final = 420
 # 5xx: who signed
 SIGNATURE_LENGTH: Final = 501
 SIGNATURE_HIGH_S: Final = 502
@@ -126,6 +139,22 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "instrument {got} does not trade: expired or settled",
     ),
     NOT_YOUR_ORDER: ("not your order", "the order belongs to account {allowed}, not {got}"),
+    BEFORE_OPENING: (
+        "before the opening",
+        "instrument {got} is in pre-open: nothing trades, only good-till-cancelled orders rest",
+    ),
+    NOTHING_TRADES_NOW: (
+        "nothing trades now",
+        "nothing trades for now: an order at {got} would meet the price {allowed}",
+    ),
+    POST_ONLY_NOW: ("post-only now", "instrument {got} takes post-only orders alone for now"),
+    CANCEL_ONLY_NOW: (
+        "cancel-only now",
+        "instrument {got} takes cancels and smaller replacements alone for now",
+    ),
+    HALTED_NOW: ("halted now", "instrument {got} is halted: it takes cancels alone"),
+    UNKNOWN_SCOPE: ("unknown scope", "no scope {got}; use 0 (venue) to {allowed}"),
+    UNKNOWN_STATE: ("unknown state", "state or reason {got} cannot be ordered; use 0 to {allowed}"),
     PRICE_OUT_OF_RANGE: (
         "price out of range",
         "limit price {got} micro-USDC; a single instrument's is 1 to {allowed}, a net price at "
@@ -176,6 +205,22 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "legs of several underlyings",
         "leg {got} is on another underlying than leg {allowed}",
     ),
+    TOO_MANY_COMBOS: (
+        "too many combos",
+        "{got} combos exist and have orders; at most {allowed} may",
+    ),
+    TOO_MANY_COMBOS_OF_ACCOUNT: (
+        "too many combos of one account",
+        "the account has orders in {got} combos; at most {allowed} may hold them",
+    ),
+    UNKNOWN_CANCEL_SCOPE: (
+        "unknown scope of a cancel",
+        "scope {got} of a mass cancel; it must be 0 to {allowed}",
+    ),
+    SCOPE_WITHOUT_VALUE: (
+        "scope without value",
+        "a mass cancel of everything takes the value 0, not {got}",
+    ),
     ORDER_EXPIRED: (
         "order expired",
         "the order expired at {got}; it is now {allowed} (Unix seconds)",
@@ -203,6 +248,10 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "the order to cancel or replace is no longer live: filled or cancelled",
     ),
     COUNTER_MUST_RISE: ("counter must rise", "new counter {got}; it must be above {allowed}"),
+    MESSAGE_EXPIRED: (
+        "message expired",
+        "the message expired at {got}; it is now {allowed} (Unix seconds)",
+    ),
     SIGNATURE_LENGTH: (
         "signature length",
         "the signature has {got} bytes; r, s and v are {allowed}",

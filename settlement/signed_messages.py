@@ -156,6 +156,18 @@ class CancelAll(NamedTuple):
     new_counter: int
 
 
+class CancelWhere(NamedTuple):
+    """Cancel all live orders of the account that `scope` and `value` say (`SCOPES` below); taken
+    once, before `expiry_s`, and void of nothing that is placed later.
+    """
+
+    account: int
+    scope: int
+    value: int
+    salt: int
+    expiry_s: int
+
+
 class Withdraw(NamedTuple):
     """Move free cash out of the exchange, to be claimed from the Vault by the account's owner."""
 
@@ -175,7 +187,15 @@ class Acknowledgement(NamedTuple):
     journal_hash: bytes
 
 
-Message = Order | Cancel | CancelAll | Withdraw | Acknowledgement
+Message = Order | Cancel | CancelAll | CancelWhere | Withdraw | Acknowledgement
+
+# What a CancelWhere's `value` is
+OF_ALL: Final = 0  # 0
+OF_CLIENT_ID: Final = 1  # the salt of an order
+OF_LABEL: Final = 2  # `Conditions.label`
+OF_INSTRUMENT: Final = 3  # an instrument's number: orders in its own book
+OF_UNDERLYING: Final = 4  # an underlying's number: instruments and combos
+OF_COMBOS: Final = 5  # an underlying's number: combos alone
 
 # Bytes in a command ------------------------------------------------------------------------------
 
@@ -339,6 +359,9 @@ CONDITIONS_TYPE: Final = (
 )
 CANCEL_TYPE: Final = "Cancel(uint32 account,bytes32 orderHash)"
 CANCEL_ALL_TYPE: Final = "CancelAll(uint32 account,uint32 newCounter)"
+CANCEL_WHERE_TYPE: Final = (
+    "CancelWhere(uint32 account,uint8 scope,uint64 value,uint64 salt,uint64 expirySeconds)"
+)
 WITHDRAW_TYPE: Final = "Withdraw(uint32 account,uint8 asset,uint64 amountMicro,uint64 salt)"
 ACKNOWLEDGEMENT_TYPE: Final = (
     "Acknowledgement(uint64 sequence,bytes32 orderHash,bytes32 journalHash)"
@@ -355,6 +378,7 @@ CONDITIONS_TYPE_HASH: Final = keccak256(CONDITIONS_TYPE.encode())
 ORDER_TYPE_HASH: Final = keccak256((ORDER_TYPE + CONDITIONS_TYPE + LEG_TYPE).encode())
 CANCEL_TYPE_HASH: Final = keccak256(CANCEL_TYPE.encode())
 CANCEL_ALL_TYPE_HASH: Final = keccak256(CANCEL_ALL_TYPE.encode())
+CANCEL_WHERE_TYPE_HASH: Final = keccak256(CANCEL_WHERE_TYPE.encode())
 WITHDRAW_TYPE_HASH: Final = keccak256(WITHDRAW_TYPE.encode())
 ACKNOWLEDGEMENT_TYPE_HASH: Final = keccak256(ACKNOWLEDGEMENT_TYPE.encode())
 DOMAIN_TYPE_HASH: Final = keccak256(DOMAIN_TYPE.encode())
@@ -366,6 +390,7 @@ _ORDER_WORDS: Final = Struct(">32s28xI28xI31xB31xB30xHqqqq28xI24xQ24xQ24xQ32s32s
 _CONDITIONS_WORDS: Final = Struct(">32s28xI28xI31xBqqqq32s24xQ28xI31xB24xQ")
 _CANCEL_WORDS: Final = Struct(">32s28xI32s")
 _CANCEL_ALL_WORDS: Final = Struct(">32s28xI28xI")
+_CANCEL_WHERE_WORDS: Final = Struct(">32s28xI31xB24xQ24xQ24xQ")
 _WITHDRAW_WORDS: Final = Struct(">32s28xI31xB24xQ24xQ")
 _ACKNOWLEDGEMENT_WORDS: Final = Struct(">32s24xQ32s32s")
 
@@ -451,6 +476,8 @@ def struct_hash(message: Message) -> bytes:
         return keccak256(_CANCEL_WORDS.pack(CANCEL_TYPE_HASH, *message))
     if isinstance(message, CancelAll):
         return keccak256(_CANCEL_ALL_WORDS.pack(CANCEL_ALL_TYPE_HASH, *message))
+    if isinstance(message, CancelWhere):
+        return keccak256(_CANCEL_WHERE_WORDS.pack(CANCEL_WHERE_TYPE_HASH, *message))
     if isinstance(message, Withdraw):
         return keccak256(_WITHDRAW_WORDS.pack(WITHDRAW_TYPE_HASH, *message))
     return keccak256(_ACKNOWLEDGEMENT_WORDS.pack(ACKNOWLEDGEMENT_TYPE_HASH, *message))

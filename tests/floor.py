@@ -26,7 +26,17 @@ from margin.accounts import Account
 from matching.instruments import CALL, FUTURE, NO_EXPIRY, PERPETUAL, PUT
 from matching.orders import BUY, GTC, SELL
 from matching.rejects import Reject
-from settlement.signed_messages import NO_ORDER, Order, Withdraw, order_hash, struct_hash
+from settlement.signed_messages import (
+    NO_ORDER,
+    OF_ALL,
+    PLAIN,
+    CancelWhere,
+    Conditions,
+    Order,
+    Withdraw,
+    order_hash,
+    struct_hash,
+)
 
 START_S: Final = 1_768_521_040  # 15 January 2026
 NS: Final = 10**9
@@ -213,6 +223,24 @@ class Floor:
         samples = samples_micro * 30 if len(samples_micro) == 1 else samples_micro
         return self.send(c.SettleExpiry(self.time_ns, expiry, samples))
 
+    def set_state(
+        self, state: int, scope: int = 0, number: int = 0, reason: int = 0
+    ) -> tuple[Event, ...]:
+        return self.send(c.SetTradingState(self.time_ns, scope, number, state, reason))
+
+    def arm(
+        self,
+        levels: Sequence[tuple[int, int, int]],
+        *,
+        underlying: int = 0,
+        window_s: int = 300,
+        calm_window_s: int = 60,
+        calm_e4: int = 200,
+    ) -> tuple[Event, ...]:
+        return self.send(
+            c.SetBreaker(self.time_ns, underlying, window_s, calm_window_s, calm_e4, tuple(levels))
+        )
+
     def cut(self) -> tuple[Event, ...]:
         return self.send(c.CutBatch(self.time_ns, b"\x70" * 32))
 
@@ -238,6 +266,7 @@ class Floor:
         salt: int | None = None,
         replaces: bytes = NO_ORDER,
         counter: int | None = None,
+        conditions: Conditions = PLAIN,
     ) -> Order:
         """An order as it is signed; `legs` may be the number of one instrument."""
         if salt is None:
@@ -259,6 +288,7 @@ class Floor:
             salt,
             replaces,
             ((legs, 1),) if isinstance(legs, int) else tuple(legs),
+            conditions,
         )
 
     def submit(self, order: Order, signer: bytes | None = None) -> tuple[Event, ...]:
@@ -294,6 +324,30 @@ class Floor:
             new_counter = self.state.accounts[account].counter + 1
         return self.send(
             c.CancelAllOrders(self.time_ns, account, new_counter, owner_of(account), NO_SIGNATURE)
+        )
+
+    def cancel_where(
+        self,
+        account: int,
+        scope: int = OF_ALL,
+        value: int = 0,
+        *,
+        life_s: int = 60,
+        salt: int | None = None,
+        signer: bytes | None = None,
+    ) -> tuple[Event, ...]:
+        if salt is None:
+            self._salt += 1
+            salt = self._salt
+        message = CancelWhere(account, scope, value, salt, self.time_s + life_s)
+        return self.send(
+            c.CancelWhere(
+                self.time_ns,
+                *message,
+                struct_hash(message),
+                owner_of(account) if signer is None else signer,
+                NO_SIGNATURE,
+            )
         )
 
     def withdraw(

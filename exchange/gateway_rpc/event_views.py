@@ -20,6 +20,7 @@ from exchange.events import (
     OrderFilled,
     OrderPlaced,
     OrderRested,
+    OrdersCancelled,
     PositionSettled,
     WithdrawalRequested,
 )
@@ -192,6 +193,16 @@ def _cancelled(event: OrderCancelled, catalogue: Catalogue) -> Json:
     }
 
 
+def _all_cancelled(event: OrdersCancelled, _: Catalogue) -> Json:
+    return {
+        "event": "ordersCancelled",
+        "messageHash": hexadecimal(event.message_hash),
+        "scope": event.scope,
+        "value": str(event.value),
+        "count": event.count,
+    }
+
+
 def _rejected(event: CommandRejected, _: Catalogue) -> Json:
     return {
         "event": "commandRejected",
@@ -248,6 +259,7 @@ _VIEWS: Final[dict[type[Event], Callable[[Any, Catalogue], Json]]] = {
     OrderPlaced: _placed,
     OrderRested: _rested,
     OrderCancelled: _cancelled,
+    OrdersCancelled: _all_cancelled,
     CommandRejected: _rejected,
     AccountOpened: _opened,
     DepositCredited: _credited,

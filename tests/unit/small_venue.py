@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from exchange import events
 from exchange.events import Event
+from exchange.strategy_names import legs_text
 from exchange.symbols import resolve_symbol
 from exchange.venue import (
     Acknowledgement,
@@ -49,6 +50,7 @@ from settlement.signed_messages import (
 from settlement.signed_messages import (
     Cancel,
     CancelAll,
+    CancelWhere,
     Message,
     Order,
     Withdraw,
@@ -124,6 +126,18 @@ class SmallVenue:
             return [events.CounterRaised(account, cancel_all.new_counter), *gone]
 
         return await self._take(cancel_all, account, signature, apply)
+
+    async def cancel_where(self, cancel: CancelWhere, signature: bytes) -> Verdict:
+        """Of everything alone."""
+        account = cancel.account
+
+        def apply(message_hash: bytes) -> list[Event] | Reject:
+            mine = [found for found in self.live.values() if found.order.account == account]
+            gone = [self._remove(found, events.CANCELLED_BY_OWNER) for found in mine]
+            done = events.OrdersCancelled(account, message_hash, 0, 0, len(gone))
+            return [*gone, done]
+
+        return await self._take(cancel, account, signature, apply)
 
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict:
         account, amount = withdraw.account, withdraw.amount_micro
@@ -388,9 +402,7 @@ class SmallVenue:
         return resolve_symbol(symbol, {name: number for number, name in enumerate(SYMBOLS)})
 
     def symbol_of(self, legs: Legs) -> str:
-        if len(legs) == 1:
-            return SYMBOLS[legs[0][0]]
-        return ",".join(f"{ratio:+d}*{SYMBOLS[number]}" for number, ratio in legs)
+        return legs_text([(SYMBOLS[number], ratio) for number, ratio in legs])
 
     def legs_of(self, book: int) -> Legs:
         return self.combos[book - COMBO_BASE]
