@@ -69,6 +69,7 @@ class Order:
         "filled_lots",
         "flags",
         "hash",
+        "is_quote",
         "is_reduce_only",
         "label",
         "level",
@@ -120,6 +121,7 @@ class Order:
         self.protection = protection
         self.client_id = 0
         self.label = 0
+        self.is_quote = False
         self.slot = -1
         self.level: Level | None = None
         self.previous: Order | None = None

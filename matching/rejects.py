@@ -71,6 +71,11 @@ TOO_MANY_COMBOS_OF_ACCOUNT: Final = 320
 # 341..359: what waits, what is linked, what is cancelled together
 UNKNOWN_CANCEL_SCOPE: Final = 341
 SCOPE_WITHOUT_VALUE: Final = 342
+# 36x: mass quotes
+QUOTE_COUNT: Final = 361
+QUOTE_CROSSED: Final = 362
+QUOTE_TWICE: Final = 363
+QUOTE_SALT_OUT_OF_RANGE: Final = 364
 # 4xx: life of an order
 ORDER_EXPIRED: Final = 401
 EXPIRY_TOO_FAR: Final = 402
@@ -82,6 +87,7 @@ CANNOT_FILL: Final = 407
 ORDER_NOT_LIVE: Final = 408
 COUNTER_MUST_RISE: Final = 409
 MESSAGE_EXPIRED: Final = 420
+PROTECTION_NOT_SET: Final = 430
 # 5xx: who signed
 SIGNATURE_LENGTH: Final = 501
 SIGNATURE_HIGH_S: Final = 502
@@ -221,6 +227,16 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "scope without value",
         "a mass cancel of everything takes the value 0, not {got}",
     ),
+    QUOTE_COUNT: ("quote count", "{got} quotes; a mass quote has 1 to {allowed}"),
+    QUOTE_CROSSED: ("quote crossed", "the bid, {got}, is not below the ask, {allowed}"),
+    QUOTE_TWICE: (
+        "quote twice",
+        "quote {got} is of an instrument that a quote before it names; quote it once",
+    ),
+    QUOTE_SALT_OUT_OF_RANGE: (
+        "quote salt out of range",
+        "salt {got}; each side takes the next, so at most {allowed} leaves room for all",
+    ),
     ORDER_EXPIRED: (
         "order expired",
         "the order expired at {got}; it is now {allowed} (Unix seconds)",
@@ -251,6 +267,10 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     MESSAGE_EXPIRED: (
         "message expired",
         "the message expired at {got}; it is now {allowed} (Unix seconds)",
+    ),
+    PROTECTION_NOT_SET: (
+        "protection not set",
+        "the account has no protection group {got}; set its limits first",
     ),
     SIGNATURE_LENGTH: (
         "signature length",
