@@ -408,3 +408,30 @@ class BatchConfirmed(Event, frozen=True, gc=False):
 class TimeAdvanced(Event, frozen=True, gc=False):
     TYPE: ClassVar[int] = 0x32
     time_ns: int
+
+
+class QuoteRejected(Event, frozen=True, gc=False):
+    """One side of quote `index` of a mass quote was refused; what stood there stands. `code`, `got`
+    and `allowed` are those of any reject.
+    """
+
+    TYPE: ClassVar[int] = 0x50
+    account: int
+    index: int
+    side: int
+    code: int
+    got: int
+    allowed: int
+
+
+class QuotesTaken(Event, frozen=True, gc=False):
+    """A mass quote is done: `taken` of its sides were, zero lots among them, and `refused` were
+    not.
+    """
+
+    TYPE: ClassVar[int] = 0x51
+    account: int
+    message_hash: bytes
+    label: int
+    taken: int
+    refused: int

@@ -379,7 +379,23 @@ def _orders(state: State) -> Iterator[str]:
             yield f"{here}: its hash is not remembered"
         opened = (order.account, order.slot) if order.slot >= 0 else None
         yield from _differs(f"{here}: its slot", state.opened.get(order_hash), opened)
+    yield from _quotes(state)
     yield from _used(state)
+
+
+def _quotes(state: State) -> Iterator[str]:
+    """Live quotes and the sets that they stand in."""
+    quotes = {
+        (order.account, order.label, order.book, order.side): order.order_id
+        for order in resting(state)
+        if order.is_quote
+    }
+    listed = {key: order.order_id for key, order in state.quotes.items()}
+    yield from _differs(
+        "live quotes and quote sets", sorted(listed.items()), sorted(quotes.items())
+    )
+    if len(quotes) != sum(order.is_quote for order in resting(state)):
+        yield "a quote set has two live quotes on one side of one book"
 
 
 def _combos(state: State) -> Iterator[str]:
@@ -659,4 +675,5 @@ _ORDER_FIELDS = (
     "client_id",
     "label",
     "oco_group",
+    "is_quote",
 )

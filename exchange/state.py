@@ -54,6 +54,7 @@ class State:
         # Who trades
         self.accounts: dict[int, Account] = {}
         self.orders: dict[bytes, Order] = {}
+        self.quotes: dict[tuple[int, int, int, int], Order] = {}
         self.used: dict[bytes, int] = {}
         self.opened: dict[bytes, tuple[int, int]] = {}
         self.withdrawals_taken: dict[bytes, int] = {}

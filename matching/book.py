@@ -102,6 +102,26 @@ class Book:
             keys = side.keys
             del keys[bisect_left(keys, level.key)]
 
+    def substitute(self, old: Order, new: Order) -> None:
+        """Puts an order into the very place of another, at its price and with at most its lots."""
+        level = old.level
+        assert level is not None, "a place is taken from an order that has one"
+        assert old.side == new.side, "a place is on one side"
+        assert old.price_ticks == new.price_ticks, "a place is at one price"
+        assert 0 < new.remaining_lots <= old.remaining_lots, "a larger order would lose the place"
+        before, after = old.previous, old.next
+        if before is None:
+            level.head = new
+        else:
+            before.next = new
+        if after is None:
+            level.tail = new
+        else:
+            after.previous = new
+        new.previous, new.next, new.level = before, after, level
+        level.quantity_lots += new.remaining_lots - old.remaining_lots
+        old.level = old.previous = old.next = None
+
     def reduce(self, order: Order, quantity_lots: int) -> None:
         """Lets an order trade `quantity_lots` of what remains; an order with nothing left leaves
         the book.

@@ -70,6 +70,7 @@ class Order:
         "filled_lots",
         "flags",
         "hash",
+        "is_quote",
         "is_reduce_only",
         "label",
         "level",
@@ -123,6 +124,7 @@ class Order:
         self.client_id = 0
         self.label = 0
         self.oco_group = 0
+        self.is_quote = False
         self.slot = -1
         self.level: Level | None = None
         self.previous: Order | None = None

@@ -74,6 +74,11 @@ SCOPE_WITHOUT_VALUE: Final = 342
 UNKNOWN_TRIGGER: Final = 343
 TRIGGER_PRICE_OUT_OF_RANGE: Final = 344
 WAITS_WITH_ONE_LEG: Final = 345
+# 36x: mass quotes
+QUOTE_COUNT: Final = 361
+QUOTE_CROSSED: Final = 362
+QUOTE_TWICE: Final = 363
+QUOTE_SALT_OUT_OF_RANGE: Final = 364
 # 4xx: life of an order
 ORDER_EXPIRED: Final = 401
 EXPIRY_TOO_FAR: Final = 402
@@ -88,6 +93,7 @@ MESSAGE_EXPIRED: Final = 420
 TOO_MANY_WAITING_ORDERS: Final = 421
 PARENT_NOT_LIVE: Final = 422
 GROUP_FULL: Final = 423
+PROTECTION_NOT_SET: Final = 430
 # 5xx: who signed
 SIGNATURE_LENGTH: Final = 501
 SIGNATURE_HIGH_S: Final = 502
@@ -227,6 +233,16 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "scope without value",
         "a mass cancel of everything takes the value 0, not {got}",
     ),
+    QUOTE_COUNT: ("quote count", "{got} quotes; a mass quote has 1 to {allowed}"),
+    QUOTE_CROSSED: ("quote crossed", "the bid, {got}, is not below the ask, {allowed}"),
+    QUOTE_TWICE: (
+        "quote twice",
+        "quote {got} is of an instrument that a quote before it names; quote it once",
+    ),
+    QUOTE_SALT_OUT_OF_RANGE: (
+        "quote salt out of range",
+        "salt {got}; each side takes the next, so at most {allowed} leaves room for all",
+    ),
     ORDER_EXPIRED: (
         "order expired",
         "the order expired at {got}; it is now {allowed} (Unix seconds)",
@@ -278,6 +294,10 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     MESSAGE_EXPIRED: (
         "message expired",
         "the message expired at {got}; it is now {allowed} (Unix seconds)",
+    ),
+    PROTECTION_NOT_SET: (
+        "protection not set",
+        "the account has no protection group {got}; set its limits first",
     ),
     SIGNATURE_LENGTH: (
         "signature length",

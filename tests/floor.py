@@ -26,12 +26,14 @@ from margin.accounts import Account
 from matching.instruments import CALL, FUTURE, NO_EXPIRY, PERPETUAL, PUT
 from matching.orders import BUY, GTC, SELL
 from matching.rejects import Reject
+from settlement.mass_quotes import MassQuote, check_mass_quote, mass_quote_hash
 from settlement.signed_messages import (
     NO_ORDER,
     OF_ALL,
     PLAIN,
     CancelWhere,
     Conditions,
+    Legs,
     Order,
     Withdraw,
     order_hash,
@@ -294,6 +296,47 @@ class Floor:
     def submit(self, order: Order, signer: bytes | None = None) -> tuple[Event, ...]:
         signer = owner_of(order.account) if signer is None else signer
         return self.send(c.PlaceOrder(self.time_ns, order, order_hash(order), signer, NO_SIGNATURE))
+
+    def quote(
+        self,
+        account: int,
+        quotes: Sequence[tuple[int | Legs, int, int, int, int]],
+        *,
+        label: int = 1,
+        flags: int = 0,
+        protection: int = 0,
+        max_fee_micro: int = HUGE_FEE,
+        life_s: int = 3_600,
+        salt: int | None = None,
+        counter: int | None = None,
+        signer: bytes | None = None,
+    ) -> tuple[Event, ...]:
+        """A mass quote; each quote is (legs, bid price, bid lots, ask price, ask lots)."""
+        if salt is None:
+            salt = self._salt + 1
+            self._salt += 2 * len(quotes)
+        if counter is None:
+            known = self.state.accounts.get(account)
+            counter = known.counter if known else 0
+        message = MassQuote(
+            account,
+            counter,
+            flags,
+            max_fee_micro,
+            self.time_s + life_s,
+            salt,
+            protection,
+            label,
+            tuple(
+                (((legs, 1),) if isinstance(legs, int) else legs, *rest) for legs, *rest in quotes
+            ),
+        )
+        is_whole = check_mass_quote(message) is None
+        message_hash = mass_quote_hash(message) if is_whole else bytes(32)
+        signer = owner_of(account) if signer is None else signer
+        return self.send(
+            c.QuoteMass(self.time_ns, *message, message_hash, signer, NO_SIGNATURE)  # type: ignore
+        )
 
     def buy(
         self,

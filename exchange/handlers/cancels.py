@@ -94,18 +94,24 @@ def live_orders(state: State, account: Account) -> list[Order]:
 
 
 def cancel(state: State, order: Order, reason: int, emit: Emit) -> None:
-    """Takes a live order out of its book and its account's margin, or from where it waits."""
     waiting = state.waiting.by_hash.get(order.hash) if state.waiting.by_hash else None
     if waiting is None:
         state.portfolio.unrest(order)
         state.books[order.book].remove(order)
         del state.orders[order.hash]
+        forget_quote(state, order)
         if order.book >= COMBO_BASE:
             state.combo_life.removed(order, state.time_s)
     else:
         state.waiting.remove(waiting)
     state.waiting.end(order, is_filled=False)
     emit_cancelled(order, reason, emit)
+
+
+def forget_quote(state: State, order: Order) -> None:
+    """A side of a mass quote that is live no more leaves its place in the quote set."""
+    if order.is_quote:
+        del state.quotes[(order.account, order.label, order.book, order.side)]
 
 
 def emit_cancelled(order: Order, reason: int, emit: Emit) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from exchange import events
 from exchange.handlers.accounts import settle_all, settle_position
-from exchange.handlers.cancels import cancel, emit_cancelled
+from exchange.handlers.cancels import cancel, emit_cancelled, forget_quote
 from exchange.handlers.combos import use_combo
 from exchange.handlers.states import takes_nothing
 from exchange.state import State
@@ -116,6 +116,32 @@ def execute(state: State, placement: Placement, emit: Emit) -> Reject | None:
     return None
 
 
+def take_place(state: State, placement: Placement, emit: Emit) -> Reject | None:
+    """Puts an order into the very place of the live one that it replaces, which has its price and
+    at least its lots; or says why not, and then leaves no trace of it.
+    """
+    order, replaced = placement.order, placement.replaced
+    assert replaced is not None, "it takes the place of another"
+    # MARGIN
+    reject = _check_rest(state, order, replaced)
+    if reject is not None:
+        return reject
+    # EMIT
+    placement.book.substitute(replaced, order)
+    state.portfolio.unrest(replaced)
+    state.portfolio.rest(order)
+    del state.orders[replaced.hash]
+    forget_quote(state, replaced)
+    if placement.combo is not None:
+        state.combo_life.added(order)
+        state.combo_life.removed(replaced, state.time_s)
+    state.orders[order.hash] = order
+    _remember(state, placement, emit)
+    emit_cancelled(replaced, events.CANCELLED_REPLACED, emit)
+    _emit_rested(order, emit)
+    return None
+
+
 # MARGIN and MATCH
 
 
@@ -194,6 +220,13 @@ def _refusal(ruling: Ruling, order: Order) -> Reject | None:
 
 def accept(state: State, placement: Placement, emit: Emit) -> None:
     """The order exists from here on; what it replaces is gone."""
+    _remember(state, placement, emit)
+    if placement.replaced is not None:
+        cancel(state, placement.replaced, events.CANCELLED_REPLACED, emit)
+
+
+def _remember(state: State, placement: Placement, emit: Emit) -> None:
+    """Takes the order's number and hash, and says that it was placed."""
     order = placement.order
     state.next_order_id += 1
     state.used[order.hash] = order.expiry_s
@@ -214,8 +247,6 @@ def accept(state: State, placement: Placement, emit: Emit) -> None:
             order.remaining_lots,
         )
     )
-    if placement.replaced is not None:
-        cancel(state, placement.replaced, events.CANCELLED_REPLACED, emit)
 
 
 def _commit(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
@@ -357,6 +388,7 @@ def _reduce(state: State, maker: Order, lots: int) -> None:
     """A resting order trades; with nothing left it is live no more."""
     state.books[maker.book].reduce(maker, lots)
     if not maker.remaining_lots:
+        forget_quote(state, maker)
         del state.orders[maker.hash]
         del state.accounts[maker.account].orders[maker.order_id]
         if maker.book >= COMBO_BASE:
@@ -398,6 +430,10 @@ def _finish(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
     placement.book.add(order)
     if placement.combo is not None:
         state.combo_life.added(order)
+    _emit_rested(order, emit)
+
+
+def _emit_rested(order: Order, emit: Emit) -> None:
     emit(
         events.OrderRested(
             order.order_id,

@@ -83,25 +83,41 @@ def renew(state: State, signed: SignedOrder, order_hash: bytes) -> Placement | R
 
 def _check(state: State, command: PlaceOrder) -> Placement | Reject:
     """Everything that can be known before the books are read."""
-    signed, now_s = command.order, state.time_s
+    signed = command.order
     reject = check_signer(state, signed.account, command.signer) or check_order_fields(signed)
-    if reject is not None:
-        return reject
-    account = state.accounts[signed.account]
-    if signed.counter != account.counter:
-        code = COUNTER_CANCELLED if signed.counter < account.counter else COUNTER_AHEAD
-        return Reject(code, signed.counter, account.counter)
-    if signed.expiry_s <= now_s:
-        return Reject(ORDER_EXPIRED, signed.expiry_s, now_s)
-    if signed.expiry_s > now_s + MAX_LIFE_S:
-        return Reject(EXPIRY_TOO_FAR, signed.expiry_s, now_s + MAX_LIFE_S)
-    if command.order_hash in state.used:
+    if reject is None:
+        reject = check_life(state, signed.account, signed.counter, signed.expiry_s)
+    return reject or check_placement(state, signed, command.order_hash)
+
+
+def check_life(state: State, account: int, counter: int, expiry_s: int) -> Reject | None:
+    """Whether what an account signed is in force: neither voided, nor expired, nor too far
+    ahead.
+    """
+    now_s, current = state.time_s, state.accounts[account].counter
+    if counter != current:
+        code = COUNTER_CANCELLED if counter < current else COUNTER_AHEAD
+        return Reject(code, counter, current)
+    if expiry_s <= now_s:
+        return Reject(ORDER_EXPIRED, expiry_s, now_s)
+    if expiry_s > now_s + MAX_LIFE_S:
+        return Reject(EXPIRY_TOO_FAR, expiry_s, now_s + MAX_LIFE_S)
+    return None
+
+
+def check_placement(
+    state: State, signed: SignedOrder, order_hash: bytes, replaced: Order | None = None
+) -> Placement | Reject:
+    """The place of an order whose fields and life are in order. `replaced` is the live order that
+    it takes the place of, where another rule than its signed `replaces` says so.
+    """
+    now_s = state.time_s
+    if order_hash in state.used:
         return Reject(ORDER_ALREADY_USED)
     for number, _ in signed.legs:
         reject = _check_instrument(state, number, now_s)
         if reject is not None:
             return reject
-    replaced = None
     if signed.replaces != NO_ORDER:
         replaced = find_live(state, signed.replaces)
         if replaced is None:
@@ -115,7 +131,7 @@ def _check(state: State, command: PlaceOrder) -> Placement | Reject:
         return reject
     if replaced is not None and replaced.level is None:  # it waits: no book and no margin knows it
         replaced = None
-    return _find_book(state, signed, command.order_hash, replaced, waits(signed))
+    return _find_book(state, signed, order_hash, replaced, waits(signed))
 
 
 def _check_instrument(state: State, number: int, now_s: int) -> Reject | None:

@@ -56,6 +56,8 @@ EVENTS: Final = {
     "BatchCut": "0x30 number u64, state_root 32, groups u32, [u32] data",
     "BatchConfirmed": "0x31 number u64, block u64, transaction 32",
     "TimeAdvanced": "0x32 time_ns u64",
+    "QuoteRejected": "0x50 account u32, index u8, side u8, code u16, got i128, allowed i128",
+    "QuotesTaken": "0x51 account u32, message_hash 32, label u64, taken u16, refused u16",
 }
 
 CALLED_OTHERWISE: Final = {"CancelAll": "CancelAllOrders"}
