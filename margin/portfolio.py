@@ -299,12 +299,19 @@ class Portfolio(Gate):
 
     def unrest(self, order: Order) -> None:
         """Takes an order out of its account's open ones, with what it has left."""
+        self.shrink(order, order.remaining_lots)
+        del self.accounts[order.account].orders[order.order_id]
+
+    def shrink(self, order: Order, lots: int) -> None:
+        """Takes lots (or units) out of what a resting order may still trade. The book's are the
+        caller's to change.
+        """
         account = self.accounts[order.account]
-        risk = account.risk(self._underlying_of(order.book))
-        del account.orders[order.order_id]
-        account.open_lots -= order.remaining_lots * self.lots_per_unit(order.book)
-        if risk.epoch == self.marks.epochs.get(self._underlying_of(order.book), 0):
-            add_lots(risk.order_loss, self._loss_of(order), -order.remaining_lots)
+        underlying = self._underlying_of(order.book)
+        risk = account.risk(underlying)
+        account.open_lots -= lots * self.lots_per_unit(order.book)
+        if risk.epoch == self.marks.epochs.get(underlying, 0):
+            add_lots(risk.order_loss, self._loss_of(order), -lots)
 
     # THE GATE
 
@@ -331,8 +338,8 @@ class Portfolio(Gate):
             fee = fee_up(taker_rate, cap, instrument.is_linear, index, price, lots)
             maker_fee = fee_up(maker_rate, cap, instrument.is_linear, index, price, lots)
             taker_fees += fee
-            paid = maker_fees[maker.order_id] = maker_fees.get(maker.order_id, 0) + maker_fee
-            if maker_combo is None and paid > maker.max_fee_micro * lots:
+            maker_fees[maker.order_id] = maker_fees.get(maker.order_id, 0) + maker_fee
+            if maker_combo is None and maker_fee > maker.max_fee_micro * lots:
                 return Ruling(MAKER_FEE, maker)
             maker_side = trial.get(maker.account)
             if maker_side is None:

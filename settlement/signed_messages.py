@@ -28,6 +28,7 @@ from matching.rejects import (
     QUANTITY_OUT_OF_RANGE,
     RATIOS_NOT_REDUCED,
     SINGLE_LEG_RATIO,
+    UNKNOWN_CONDITION,
     UNKNOWN_FLAG,
     UNKNOWN_SIDE,
     UNKNOWN_TIME_IN_FORCE,
@@ -74,6 +75,8 @@ class Conditions(NamedTuple):
 
 PLAIN: Final = Conditions()
 """The conditions of an order that has none."""
+KNOWN_CONDITIONS: Final[tuple[int, ...]] = ()
+"""Places in `Conditions` of those that are offered."""
 
 
 class Order:
@@ -300,6 +303,14 @@ def check_order_fields(order: Order) -> Reject | None:
             return Reject(UNKNOWN_FLAG, order.flags, KNOWN_FLAGS)
         if order.flags & POST_ONLY and order.time_in_force != GTC:
             return Reject(POST_ONLY_NEEDS_GTC, order.time_in_force)
+    return None if order.conditions is PLAIN else _check_conditions(order)
+
+
+def _check_conditions(order: Order) -> Reject | None:
+    """Whether what an order says besides can be, and is offered."""
+    for at, value in enumerate(order.conditions):
+        if at not in KNOWN_CONDITIONS and value != PLAIN[at]:
+            return Reject(UNKNOWN_CONDITION, at)
     return None
 
 

@@ -26,7 +26,15 @@ from margin.accounts import Account
 from matching.instruments import CALL, FUTURE, NO_EXPIRY, PERPETUAL, PUT
 from matching.orders import BUY, GTC, SELL
 from matching.rejects import Reject
-from settlement.signed_messages import NO_ORDER, Order, Withdraw, order_hash, struct_hash
+from settlement.signed_messages import (
+    NO_ORDER,
+    PLAIN,
+    Conditions,
+    Order,
+    Withdraw,
+    order_hash,
+    struct_hash,
+)
 
 START_S: Final = 1_768_521_040  # 15 January 2026
 NS: Final = 10**9
@@ -167,9 +175,10 @@ class Floor:
         number = len(self.state.instruments)
         return self.send(c.ListInstrument(self.time_ns, number, *listing))
 
-    def open_account(self, cash_micro: int = 0) -> int:
+    def open_account(self, cash_micro: int = 0, owner: bytes | None = None) -> int:
         number = len(self.state.accounts)
-        self.send(c.OpenAccount(self.time_ns, self.state.inbox_cursor, number, owner_of(number)))
+        owner = owner_of(number) if owner is None else owner
+        self.send(c.OpenAccount(self.time_ns, self.state.inbox_cursor, number, owner))
         if cash_micro:
             self.deposit(number, cash_micro)
         return number
@@ -238,6 +247,7 @@ class Floor:
         salt: int | None = None,
         replaces: bytes = NO_ORDER,
         counter: int | None = None,
+        conditions: Conditions = PLAIN,
     ) -> Order:
         """An order as it is signed; `legs` may be the number of one instrument."""
         if salt is None:
@@ -259,10 +269,15 @@ class Floor:
             salt,
             replaces,
             ((legs, 1),) if isinstance(legs, int) else tuple(legs),
+            conditions,
         )
 
+    def owner(self, account: int) -> bytes:
+        known = self.state.accounts.get(account)
+        return owner_of(account) if known is None else known.owner
+
     def submit(self, order: Order, signer: bytes | None = None) -> tuple[Event, ...]:
-        signer = owner_of(order.account) if signer is None else signer
+        signer = self.owner(order.account) if signer is None else signer
         return self.send(c.PlaceOrder(self.time_ns, order, order_hash(order), signer, NO_SIGNATURE))
 
     def buy(
@@ -286,14 +301,14 @@ class Floor:
         return self.submit(self.sign(account, SELL, price, lots, legs, **more))  # type: ignore
 
     def cancel(self, account: int, hash_: bytes, signer: bytes | None = None) -> tuple[Event, ...]:
-        signer = owner_of(account) if signer is None else signer
+        signer = self.owner(account) if signer is None else signer
         return self.send(c.CancelOrder(self.time_ns, account, hash_, signer, NO_SIGNATURE))
 
     def cancel_all(self, account: int, new_counter: int | None = None) -> tuple[Event, ...]:
         if new_counter is None:
             new_counter = self.state.accounts[account].counter + 1
         return self.send(
-            c.CancelAllOrders(self.time_ns, account, new_counter, owner_of(account), NO_SIGNATURE)
+            c.CancelAllOrders(self.time_ns, account, new_counter, self.owner(account), NO_SIGNATURE)
         )
 
     def withdraw(
@@ -311,7 +326,7 @@ class Floor:
                 amount_micro,
                 salt,
                 message_hash,
-                owner_of(account),
+                self.owner(account),
                 NO_SIGNATURE,
             )
         )

@@ -140,6 +140,7 @@ def _find_book(
         signed.max_fee_micro,
         signed.expiry_s,
         signed.flags,
+        state.accounts[signed.account].owner_number,
     )
     return Placement(order, book, instrument, combo, replaced, is_new, signed.time_in_force)
 
