@@ -168,7 +168,7 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
 _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.CommandRejected: (_U32, _HASH, _U16, _I128, _I128),
     events.OrderPlaced: (_U64, _HASH, _U32, _U32, _U8, _I64, _U32),
-    events.OrderRested: (_U64, _HASH, _U32, _U32, _U8, _I64, _U32),
+    events.OrderRested: (_U64, _HASH, _U32, _U32, _U8, _I64, _U32, _U32, _U64),
     events.OrderFilled: (
         _U64, _U24, _I32, _I64, _U24, _U8,
         _U64, _HASH, _U32, _I64, _I32,
@@ -184,6 +184,8 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.OrdersCancelled: (_U32, _HASH, _U8, _U64, _U32),
     events.OrderAwaiting: (_U64, _HASH, _U32, _U32, _U8, _I64, _HASH),
     events.OrderTriggered: (_U64, _HASH, _U32, _U32, _I64),
+    events.OrderReduced: (_U64, _HASH, _U32, _U32, _U8, _U32, _U32, _U32, _U8),
+    events.OrderReplenished: (_U64, _HASH, _U32, _U32, _U8, _I64, _U32, _U32),
     events.AccountOpened: (_U32, _ADDRESS),
     events.DepositCredited: (_U32, _U8, _U64, _I128),
     events.KeyRegistered: (_U32, _ADDRESS, _U48),

@@ -93,6 +93,7 @@ def _positions(state: State) -> Iterator[str]:
         here = f"account {key}"
         if account.number != key:
             yield f"{here}: bears the number {account.number}"
+        yield from _differs(f"{here}: owner", account.owner_number, state.owners[account.owner])
         gross = basis = 0
         for number, position in account.positions.items():
             lots = position.quantity_lots
@@ -321,7 +322,7 @@ def _level(here: str, book: Book, level: Level, key: int, is_bid: bool) -> Itera
     order = level.head
     while order is not None:
         orders += 1
-        lots += order.remaining_lots
+        lots += order.remaining_lots - order.hidden_lots
         if order.previous is not before or order.level is not level:
             yield f"{here}: order {order.order_id} is linked wrongly"
         if order.book != book.number or (order.side == BUY) != is_bid:
@@ -332,6 +333,9 @@ def _level(here: str, book: Book, level: Level, key: int, is_bid: bool) -> Itera
             yield f"{here}: order {order.order_id} at {order.price_micro} micro-USDC"
         if order.remaining_lots <= 0:
             yield f"{here}: order {order.order_id} has nothing left"
+        shown = order.remaining_lots - order.hidden_lots
+        if not 0 < shown <= (order.display_lots or order.remaining_lots) or order.hidden_lots < 0:
+            yield f"{here}: order {order.order_id} shows {shown} of {order.remaining_lots}"
         before, order = order, order.next
     if not orders:
         yield f"{here}: empty"
@@ -373,6 +377,7 @@ def _orders(state: State) -> Iterator[str]:
             yield f"{here}: another stands with account {order.account}"
         if order.expiry_s <= state.time_s:
             yield f"{here}: live at {state.time_s}, expired at {order.expiry_s}"
+        yield from _differs(f"{here}: owner", order.owner, account.owner_number)
         if order.order_id >= state.next_order_id:
             yield f"{here}: the next is {state.next_order_id}"
         if order_hash not in state.used:
@@ -668,6 +673,10 @@ _ORDER_FIELDS = (
     "side",
     "price_micro",
     "remaining_lots",
+    "hidden_lots",
+    "display_lots",
+    "flags",
+    "owner",
     "filled_lots",
     "max_fee_micro",
     "expiry_s",

@@ -78,7 +78,8 @@ class Risk:
 
 
 class Account:
-    """One account: who owns it, what it has and what it has open.
+    """One account: who owns it, what it has and what it has open. `owner_number` is the dense
+    number of the owner, who may have several accounts.
 
     `counter` voids orders signed with a lower one; `keys` are session keys with the second until
     which each is valid; `slots` are the places in the account's order tree that are taken, with
@@ -98,6 +99,7 @@ class Account:
         "open_lots",
         "orders",
         "owner",
+        "owner_number",
         "positions",
         "protection_limits",
         "risks",
@@ -105,9 +107,10 @@ class Account:
         "slots",
     )
 
-    def __init__(self, number: int, owner: bytes) -> None:
+    def __init__(self, number: int, owner: bytes, owner_number: int = -1) -> None:
         self.number = number
         self.owner = owner
+        self.owner_number = number if owner_number < 0 else owner_number
         self.counter = 0
         self.keys: dict[bytes, int] = {}
         self.cash_micro = 0

@@ -188,13 +188,20 @@ class Portfolio(Gate):
 
     def unrest(self, order: Order) -> None:
         """Takes an order out of its account's open ones, with what it has left."""
+        self.shrink(order, order.remaining_lots)
+        del self.accounts[order.account].orders[order.order_id]
+
+    def shrink(self, order: Order, lots: int) -> None:
+        """Takes lots (or units) out of what a resting order may still trade. The book's are the
+        caller's to change.
+        """
+        account = self.accounts[order.account]
         account = self.accounts[order.account]
         underlying = self.open_orders.underlying_of(order.book)
         risk = account.risk(underlying)
         if risk.version == self.marks.versions.get(underlying, 0):
-            self.open_orders.count(account, risk, order, -order.remaining_lots)
-        del account.orders[order.order_id]
-        account.open_lots -= self.open_orders.open_lots(order, order.remaining_lots)
+            self.open_orders.count(account, risk, order, -lots)
+        account.open_lots -= self.open_orders.open_lots(order, lots)
 
     def limit_protection(self, account: Account, protection: int, lots: int | None) -> None:
         """Says how many lots (or units) of a group of quotes can fill before the rest of it goes;

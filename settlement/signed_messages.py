@@ -29,6 +29,7 @@ from matching.rejects import (
     RATIOS_NOT_REDUCED,
     SINGLE_LEG_RATIO,
     TRIGGER_PRICE_OUT_OF_RANGE,
+    UNKNOWN_CONDITION,
     UNKNOWN_FLAG,
     UNKNOWN_SIDE,
     UNKNOWN_TIME_IN_FORCE,
@@ -77,6 +78,8 @@ class Conditions(NamedTuple):
 
 PLAIN: Final = Conditions()
 """The conditions of an order that has none."""
+KNOWN_CONDITIONS: Final[tuple[int, ...]] = (2, 3, 4, 5, 7, 8)
+"""Places in `Conditions` of those that are offered."""
 
 
 class Order:
@@ -323,11 +326,13 @@ def check_order_fields(order: Order) -> Reject | None:
             return Reject(UNKNOWN_FLAG, order.flags, KNOWN_FLAGS)
         if order.flags & POST_ONLY and order.time_in_force != GTC:
             return Reject(POST_ONLY_NEEDS_GTC, order.time_in_force)
-    return None if order.conditions is PLAIN else _check_waiting(order)
+    return None if order.conditions is PLAIN else _check_conditions(order)
 
 
-def _check_waiting(order: Order) -> Reject | None:
-    """What an order waits for: a trigger with a price, another order, or nothing."""
+def _check_conditions(order: Order) -> Reject | None:
+    for at, value in enumerate(order.conditions):
+        if at not in KNOWN_CONDITIONS and value != PLAIN[at]:
+            return Reject(UNKNOWN_CONDITION, at)
     trigger, price = order.conditions.trigger, order.conditions.trigger_price_micro
     if trigger > LAST_AT_MOST:
         return Reject(UNKNOWN_TRIGGER, trigger, LAST_AT_MOST)

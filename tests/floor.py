@@ -179,9 +179,10 @@ class Floor:
         number = len(self.state.instruments)
         return self.send(c.ListInstrument(self.time_ns, number, *listing))
 
-    def open_account(self, cash_micro: int = 0) -> int:
+    def open_account(self, cash_micro: int = 0, owner: bytes | None = None) -> int:
         number = len(self.state.accounts)
-        self.send(c.OpenAccount(self.time_ns, self.state.inbox_cursor, number, owner_of(number)))
+        owner = owner_of(number) if owner is None else owner
+        self.send(c.OpenAccount(self.time_ns, self.state.inbox_cursor, number, owner))
         if cash_micro:
             self.deposit(number, cash_micro)
         return number
@@ -293,8 +294,12 @@ class Floor:
             conditions,
         )
 
+    def owner(self, account: int) -> bytes:
+        known = self.state.accounts.get(account)
+        return owner_of(account) if known is None else known.owner
+
     def submit(self, order: Order, signer: bytes | None = None) -> tuple[Event, ...]:
-        signer = owner_of(order.account) if signer is None else signer
+        signer = self.owner(order.account) if signer is None else signer
         return self.send(c.PlaceOrder(self.time_ns, order, order_hash(order), signer, NO_SIGNATURE))
 
     def quote(
@@ -359,14 +364,14 @@ class Floor:
         return self.submit(self.sign(account, SELL, price, lots, legs, **more))  # type: ignore
 
     def cancel(self, account: int, hash_: bytes, signer: bytes | None = None) -> tuple[Event, ...]:
-        signer = owner_of(account) if signer is None else signer
+        signer = self.owner(account) if signer is None else signer
         return self.send(c.CancelOrder(self.time_ns, account, hash_, signer, NO_SIGNATURE))
 
     def cancel_all(self, account: int, new_counter: int | None = None) -> tuple[Event, ...]:
         if new_counter is None:
             new_counter = self.state.accounts[account].counter + 1
         return self.send(
-            c.CancelAllOrders(self.time_ns, account, new_counter, owner_of(account), NO_SIGNATURE)
+            c.CancelAllOrders(self.time_ns, account, new_counter, self.owner(account), NO_SIGNATURE)
         )
 
     def cancel_where(
@@ -408,7 +413,7 @@ class Floor:
                 amount_micro,
                 salt,
                 message_hash,
-                owner_of(account),
+                self.owner(account),
                 NO_SIGNATURE,
             )
         )

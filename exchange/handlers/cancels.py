@@ -128,6 +128,52 @@ def emit_cancelled(order: Order, reason: int, emit: Emit) -> None:
     )
 
 
+def reduce_unfilled(state: State, order: Order, lots: int, reason: int, emit: Emit) -> None:
+    """Takes lots that a resting order shows away from it, without a trade; it keeps its place.
+    An order that has no more goes.
+    """
+    if lots == order.remaining_lots:
+        cancel(state, order, reason, emit)
+        return
+    state.portfolio.shrink(order, lots)
+    shown = order.remaining_lots - order.hidden_lots
+    state.books[order.book].shrink(order, lots)
+    emit_reduced(order, lots, shown - lots, reason, emit)
+    if lots == shown:
+        emit_replenished(order, emit)
+
+
+def emit_reduced(order: Order, lots: int, displayed_lots: int, reason: int, emit: Emit) -> None:
+    emit(
+        events.OrderReduced(
+            order.order_id,
+            order.hash,
+            order.account,
+            order.book,
+            order.side,
+            lots,
+            order.remaining_lots,
+            displayed_lots,
+            reason,
+        )
+    )
+
+
+def emit_replenished(order: Order, emit: Emit) -> None:
+    emit(
+        events.OrderReplenished(
+            order.order_id,
+            order.hash,
+            order.account,
+            order.book,
+            order.side,
+            order.price_micro,
+            order.remaining_lots,
+            order.remaining_lots - order.hidden_lots,
+        )
+    )
+
+
 def expire_due(state: State, emit: Emit) -> None:
     """Cancels resting orders whose expiry has come, and forgets hashes that can no longer be
     taken.

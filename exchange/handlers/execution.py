@@ -9,20 +9,45 @@ an order that was triggered or repriced, or a side of a quote, goes the same way
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from exchange import events
 from exchange.handlers.accounts import settle_all, settle_position
-from exchange.handlers.cancels import cancel, emit_cancelled, forget_quote
+from exchange.handlers.cancels import (
+    cancel,
+    emit_cancelled,
+    emit_reduced,
+    emit_replenished,
+    forget_quote,
+    reduce_unfilled,
+)
 from exchange.handlers.combos import use_combo
 from exchange.handlers.states import takes_nothing
 from exchange.state import State
 from margin.accounts import MAX_OPEN_ORDERS
 from matching.book import Book
 from matching.combos import COMBO_BASE, Combo
-from matching.gate import MAKER_FEE, TAKER_FEE, TAKER_LIMIT, TAKER_POSITIONS, Fill, Ruling
+from matching.gate import (
+    MAKER_FAILS,
+    MAKER_FEE,
+    TAKER_FEE,
+    TAKER_LIMIT,
+    TAKER_POSITIONS,
+    Fill,
+    Ruling,
+)
 from matching.instruments import Instrument
 from matching.orders import BUY, FOK, GTC, Order
-from matching.plan import FILL_BOUND, REFUSED, SELF_TRADE, ComboPlanner, Plan, Step, plan_single
+from matching.plan import (
+    FILL_BOUND,
+    REFUSED,
+    SELF_TRADE,
+    ComboPlanner,
+    OwnMet,
+    Plan,
+    Step,
+    plan_single,
+)
 from matching.rejects import (
     CANNOT_FILL,
     FEE_TOO_HIGH,
@@ -41,6 +66,10 @@ Emit = Callable[[events.Event], None]
 SLOTS = 1 << 24
 
 _NO_MAKER = (0, bytes(32), 0, -1)
+_DROPPED_BECAUSE: Final = {
+    MAKER_FAILS: events.CANCELLED_MARGIN_MAKER,
+    MAKER_FEE: events.CANCELLED_FEE,
+}
 
 
 class Placement:
@@ -101,13 +130,9 @@ def execute(state: State, placement: Placement, emit: Emit) -> Reject | None:
     # MATCH: commit, and EMIT as it happens
     if not placement.is_accepted:
         accept(state, placement, emit)
-    if plan.steps:
+    if plan.steps or plan.own:
         _commit(state, placement, plan, emit)
-    for maker, ruling in plan.dropped:
-        reason = (
-            events.CANCELLED_FEE if ruling.outcome == MAKER_FEE else events.CANCELLED_MARGIN_MAKER
-        )
-        cancel(state, maker, reason, emit)
+    _drop_makers(state, plan, emit)
     _finish(state, placement, plan, emit)
     if placement.combo is not None:
         use_combo(state, placement.combo.book, emit)
@@ -178,7 +203,9 @@ def _check_plan(state: State, placement: Placement, plan: Plan) -> Reject | None
         return None
     if plan.stop == REFUSED:
         return _refusal(plan.ruling, order)
-    if not _will_rest(placement, plan, order.remaining_lots):
+    if plan.cancelled_lots == order.remaining_lots:
+        return None
+    if not _will_rest(placement, plan):
         return None
     return _check_rest(state, order, placement.replaced)
 
@@ -194,15 +221,9 @@ def _check_rest(state: State, order: Order, replaced: Order | None) -> Reject | 
     return _refusal(state.portfolio.judge_rest(order, replaced), order)
 
 
-def _will_rest(placement: Placement, plan: Plan, wanted_lots: int) -> bool:
-    """Only a good-till-cancelled order that met all it could rests; FOK and IOC never do.
-    `wanted_lots`: what it wanted before the plan.
-    """
-    return (
-        placement.time_in_force == GTC
-        and plan.stop not in (REFUSED, SELF_TRADE, FILL_BOUND)
-        and plan.filled_lots < wanted_lots
-    )
+def _will_rest(placement: Placement, plan: Plan) -> bool:
+    """Only a good-till-cancelled order that met all it could rests; FOK and IOC never do."""
+    return placement.time_in_force == GTC and plan.stop not in (REFUSED, SELF_TRADE, FILL_BOUND)
 
 
 def _refusal(ruling: Ruling, order: Order) -> Reject | None:
@@ -258,10 +279,15 @@ def _commit(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
                 settle_position(state, fill.instrument, state.accounts[taker.account], emit)
                 settle_position(state, fill.instrument, state.accounts[fill.maker.account], emit)
     portfolio.commit()
-    _take_settled(state, taker, plan, emit)
-    _open(state, taker)
-    fees = iter(portfolio.fees)
-    for step in plan.steps:
+    if plan.steps:
+        _take_settled(state, taker, plan, emit)
+        _open(state, taker)
+    fees, own = iter(portfolio.fees), iter(plan.own)
+    gives_way = next(own, None)
+    for done, step in enumerate(plan.steps):
+        while gives_way is not None and gives_way.after_steps == done:
+            _give_way(state, taker, gives_way, emit)
+            gives_way = next(own, None)
         taker.filled_lots += step.units
         taker.remaining_lots -= step.units
         if placement.combo is None:
@@ -273,6 +299,15 @@ def _commit(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
             group = [_trade(state, taker, fill, next(fees), trade, emit) for fill in step.fills]
             group.append(_close_combo(state, placement.book, taker, step, trade, emit))
         state.record(*group)
+    while gives_way is not None:
+        _give_way(state, taker, gives_way, emit)
+        gives_way = next(own, None)
+
+
+def _drop_makers(state: State, plan: Plan, emit: Emit) -> None:
+    """Makers that the gate refused go."""
+    for maker, ruling in plan.dropped:
+        cancel(state, maker, _DROPPED_BECAUSE[ruling.outcome], emit)
 
 
 def _take_settled(state: State, taker: Order, plan: Plan, emit: Emit) -> None:
@@ -297,8 +332,8 @@ def _trade(
     state.fee_cash_micro += fees[0] + fees[1]
     _open(state, maker)
     maker_is_single = maker.book < COMBO_BASE
+    is_replenished = maker_is_single and _reduce(state, maker, lots)
     if maker_is_single:
-        _reduce(state, maker, lots)
         state.waiting.traded(instrument.number, maker.price_micro)
     if maker.oco_group:
         state.waiting.hit(maker)
@@ -330,6 +365,8 @@ def _trade(
             combo_trade,
         )
     )
+    if is_replenished:
+        emit_replenished(maker, emit)
     return records.fill_record(
         flags,
         maker.account,
@@ -347,8 +384,7 @@ def _close_combo(
 ) -> bytes:
     """Ends a combo's step: both combo orders advance by its units."""
     maker = step.maker_combo
-    if maker is not None:
-        _reduce(state, maker, step.units)
+    is_replenished = maker is not None and _reduce(state, maker, step.units)
     maker_id, maker_hash, maker_account, maker_left = (
         _NO_MAKER
         if maker is None
@@ -372,6 +408,8 @@ def _close_combo(
             maker_left,
         )
     )
+    if maker is not None and is_replenished:
+        emit_replenished(maker, emit)
     return records.combo_filled_record(
         taker_buys | (2 if maker is not None else 0) | 4,
         maker_account,
@@ -384,16 +422,19 @@ def _close_combo(
     )
 
 
-def _reduce(state: State, maker: Order, lots: int) -> None:
-    """A resting order trades; with nothing left it is live no more."""
+def _reduce(state: State, maker: Order, lots: int) -> bool:
+    """A resting order trades; with nothing left it is live no more. True if it was replenished."""
+    shown = maker.remaining_lots - maker.hidden_lots
     state.books[maker.book].reduce(maker, lots)
-    if not maker.remaining_lots:
-        forget_quote(state, maker)
-        del state.orders[maker.hash]
-        del state.accounts[maker.account].orders[maker.order_id]
-        if maker.book >= COMBO_BASE:
-            state.combo_life.removed(maker, state.time_s)
-        state.waiting.end(maker, is_filled=True)
+    if maker.remaining_lots:
+        return lots == shown
+    forget_quote(state, maker)
+    del state.orders[maker.hash]
+    del state.accounts[maker.account].orders[maker.order_id]
+    if maker.book >= COMBO_BASE:
+        state.combo_life.removed(maker, state.time_s)
+    state.waiting.end(maker, is_filled=True)
+    return False
 
 
 def _open(state: State, order: Order) -> None:
@@ -416,7 +457,7 @@ def _finish(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
     order = placement.order
     if not order.remaining_lots:
         return
-    if not _will_rest(placement, plan, plan.filled_lots + order.remaining_lots):
+    if not _will_rest(placement, plan):
         emit_cancelled(order, _end_reason(plan), emit)
         return
     reject = _check_rest(state, order, None) if plan.steps else None
@@ -443,8 +484,25 @@ def _emit_rested(order: Order, emit: Emit) -> None:
             order.side,
             order.price_micro,
             order.remaining_lots,
+            order.remaining_lots - order.hidden_lots,
+            0,
         )
     )
+
+
+def _give_way(state: State, taker: Order, met: OwnMet, emit: Emit) -> None:
+    """A maker of the taker's owner gives way, as the taker's self-trade mode has it."""
+    reason, lots = events.CANCELLED_SELF_TRADE, met.lots
+    if not lots:
+        cancel(state, met.maker, reason, emit)
+        return
+    reduce_unfilled(state, met.maker, lots, reason, emit)
+    if lots == taker.remaining_lots:
+        emit_cancelled(taker, reason, emit)
+        taker.remaining_lots = 0
+        return
+    taker.remaining_lots -= lots
+    emit_reduced(taker, lots, 0, reason, emit)
 
 
 def _end_reason(plan: Plan) -> int:

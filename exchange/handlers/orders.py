@@ -196,6 +196,7 @@ def _find_book(
         signed.max_fee_micro,
         signed.expiry_s,
         signed.flags,
+        state.accounts[signed.account].owner_number,
     )
     order.client_id, order.label = signed.salt, signed.conditions.label
     order.oco_group = signed.conditions.oco_group

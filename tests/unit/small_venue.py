@@ -243,6 +243,8 @@ class SmallVenue:
                 order.side,
                 order.limit_price_micro,
                 taker.left,
+                taker.left,
+                0,
             )
         )
         return happened

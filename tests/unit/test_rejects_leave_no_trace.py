@@ -18,7 +18,7 @@ from matching import rejects as r
 from matching.combo_life import MAX_COMBOS
 from matching.combos import COMBO_BASE
 from matching.instruments import CALL, FUTURE, NO_EXPIRY, PERPETUAL, PUT
-from matching.orders import FOK, IOC, POST_ONLY, Order
+from matching.orders import FOK, IOC, KNOWN_FLAGS, POST_ONLY, Order
 from matching.rejects import TEMPLATES, Reject
 from matching.trading_states import (
     CANCEL_ONLY,
@@ -239,9 +239,14 @@ def a_time_in_force_that_nobody_knows(floor: Floor) -> Events:
     return floor.buy(0, 10_000, 1, CALL_90, time_in_force=3)
 
 
-@told(r.UNKNOWN_FLAG, 3, 1)
+@told(r.UNKNOWN_FLAG, 1 << 15, KNOWN_FLAGS)
 def a_flag_without_a_meaning(floor: Floor) -> Events:
-    return floor.buy(0, 10_000, 1, CALL_90, flags=3)
+    return floor.buy(0, 10_000, 1, CALL_90, flags=1 << 15)
+
+
+@told(r.UNKNOWN_CONDITION, 5)
+def a_condition_that_is_not_offered(floor: Floor) -> Events:
+    return floor.buy(0, 10_000, 1, CALL_90, conditions=Conditions(oco_group=7))
 
 
 @told(r.POST_ONLY_NEEDS_GTC, IOC)
