@@ -355,6 +355,46 @@ class Portfolio(Gate):
             self.fees += fees
         return ruling
 
+    def propose_through(self, incoming: Fill, others: Sequence[Fill], units: int) -> Ruling:
+        taker, resting = self._taker, incoming.maker
+        assert taker is not None, "a plan is open"
+        trial = {taker.account: self._trial(taker.account)}
+        trial[resting.account] = self._trial(resting.account)
+        maker_rate, taker_rate, cap = self.schedule
+        fees: list[tuple[int, int]] = []
+        resting_fees = 0
+        for fill in (incoming, *others):
+            is_incoming = fill is incoming
+            instrument, lots, maker = fill.instrument, fill.quantity_lots, fill.maker
+            index = self.marks.index_micro.get(instrument.underlying.number, 0)
+            price = fill.price_ticks * instrument.tick_value_micro
+            maker_fee = fee_up(maker_rate, cap, instrument.is_linear, index, price, lots)
+            fee = maker_fee
+            if is_incoming:
+                fee = fee_up(taker_rate, cap, instrument.is_linear, index, price, lots)
+                if fee > taker.max_fee_micro * lots:
+                    return Ruling(TAKER_FEE, None, -(-fee // lots), taker.max_fee_micro)
+            elif maker_fee > maker.max_fee_micro * lots:
+                return Ruling(MAKER_FEE, maker)
+            resting_fees += maker_fee
+            if maker.account not in trial:
+                trial[maker.account] = self._trial(maker.account)
+            signed = lots if fill.taker_buys else -lots
+            by = taker.account if is_incoming else resting.account
+            self._fill(trial[by], instrument, signed, price, fee)
+            self._fill(trial[maker.account], instrument, -signed, price, maker_fee)
+            if not is_incoming:
+                self._use_up(trial[maker.account], maker, lots)
+            fees.append((fee, maker_fee))
+        if resting_fees > resting.max_fee_micro * units:
+            return Ruling(MAKER_FEE, resting)
+        self._use_up(trial[resting.account], resting, units)
+        ruling = self._judge(trial, taker.account, (incoming, *others))
+        if ruling.outcome == FITS:
+            self._open.update(trial)
+            self.fees += fees
+        return ruling
+
     def _judge(self, trial: dict[int, _Provisional], taker: int, fills: Sequence[Fill]) -> Ruling:
         """Every account of a group: excess >= 0, or no lower than before and risk eased."""
         for number, after in trial.items():

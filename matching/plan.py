@@ -12,7 +12,7 @@ Never: changes a book, asks a clock, or meets more than MAX_FILLS makers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from matching.book import Book
 from matching.combos import Combo
@@ -20,6 +20,9 @@ from matching.gate import FITS, MAKER_FAILS, MAKER_FEE, Fill, Gate, Ruling
 from matching.instruments import Instrument
 from matching.leg_prices import split_net_price
 from matching.orders import BUY, SELL, Order
+
+if TYPE_CHECKING:
+    from matching.implied_out import ImpliedOut
 
 MAX_FILLS: Final = 256
 """What one command may do: its fills, and the makers that it finds the gate to refuse."""
@@ -36,15 +39,30 @@ FILL_BOUND: Final = 3
 """MAX_FILLS is reached."""
 
 
+class Through(NamedTuple):
+    """The resting combo order through which a single order met the combo's other leg, and its
+    units.
+    """
+
+    combo: Combo
+    order: Order
+    units: int
+
+
 class Step(NamedTuple):
     """Fills that happen together. `net_price_micro` per unit; `maker_combo` is the resting combo
     order met, None for a single order or legs' books.
+
+    With `through` (implied out) the first fill is the taker's, with the resting combo order, and
+    the others are that order's with makers of the other leg; `units` are the taker's lots, the net
+    price is the combo's.
     """
 
     fills: tuple[Fill, ...]
     units: int
     net_price_micro: int
     maker_combo: Order | None
+    through: Through | None = None
 
 
 class Plan:
@@ -73,22 +91,34 @@ class Plan:
 
 
 def plan_single(
-    book: Book, instrument: Instrument, taker: Order, gate: Gate, replaced: Order | None = None
+    book: Book,
+    instrument: Instrument,
+    taker: Order,
+    gate: Gate,
+    replaced: Order | None = None,
+    implied: ImpliedOut | None = None,
 ) -> Plan:
-    """Plans an order of one instrument against its book; `taker.remaining_lots` is what it wants.
+    """Plans an order of one instrument against its book, and against what resting combos offer
+    (`implied`); `taker.remaining_lots` is what it wants.
 
     `replaced` is the taker's own order that it takes the place of: it is passed over, as gone.
     """
     plan = Plan()
     taker_buys = taker.side == BUY
     maker = book.first(SELL if taker_buys else BUY)
-    while maker is not None and (taker.price_ticks - maker.price_ticks) * taker.sign >= 0:
+    while True:
         wanted = taker.remaining_lots - plan.filled_lots
-        if not wanted:
+        if not wanted or plan.stop != EXHAUSTED:
             return plan
-        if maker is replaced:
+        if maker is not None and maker is replaced:
             maker = book.following(maker)
             continue
+        if maker is not None and (taker.price_ticks - maker.price_ticks) * taker.sign < 0:
+            maker = None
+        if implied is not None and implied.meets(plan, wanted, maker):
+            continue
+        if maker is None:
+            return plan
         if maker.account == taker.account:
             plan.stop = SELF_TRADE
             return plan
@@ -106,7 +136,6 @@ def plan_single(
             plan.stop, plan.ruling = REFUSED, ruling
             return plan
         maker = book.following(maker)
-    return plan
 
 
 class _Cursor:
@@ -154,6 +183,10 @@ class _Cursor:
                     return found
             order, spent = self._book.following(order), 0
         return None
+
+
+Cursor = _Cursor
+"""As `implied_out.py` knows it."""
 
 
 class _Quote(NamedTuple):
