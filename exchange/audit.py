@@ -44,6 +44,7 @@ from settlement.signature import recover
 from settlement.signed_messages import (
     Cancel,
     CancelAll,
+    CancelWhere,
     Message,
     Withdraw,
     domain_separator,
@@ -230,6 +231,11 @@ class _Auditor:
         elif isinstance(command, commands.CancelAllOrders):
             raised = CancelAll(command.account, command.new_counter)
             self._check_signature(raised, None, command.signer, command.signature)
+        elif isinstance(command, commands.CancelWhere):
+            where = CancelWhere(
+                command.account, command.scope, command.value, command.salt, command.expiry_s
+            )
+            self._check_signature(where, command.message_hash, command.signer, command.signature)
         elif isinstance(command, commands.RequestWithdrawal):
             withdraw = Withdraw(command.account, command.asset, command.amount_micro, command.salt)
             self._check_signature(withdraw, command.message_hash, command.signer, command.signature)

@@ -37,9 +37,11 @@ from settlement.signed_messages import (
     DOMAIN_NAME,
     DOMAIN_VERSION,
     NO_ORDER,
+    OF_ALL,
     Acknowledgement,
     Cancel,
     CancelAll,
+    CancelWhere,
     Message,
     Order,
     Withdraw,
@@ -49,6 +51,7 @@ Json = dict[str, Any]
 
 DAY_S: Final = 86_400
 _ANSWER_BYTES: Final = 64 << 20
+_CANCEL_LIFE_S: Final = 300
 _CASH_LOT_E8: Final = 10**8  # cash is a price of one whole unit
 
 
@@ -202,6 +205,17 @@ class Client:
         placed = await self._send("order/cancel_all", CancelAll(self._own_account(), raised))
         self.counter = raised
         return placed
+
+    async def cancel_where(self, scope: int = OF_ALL, value: int = 0) -> Placed:
+        """Cancels what `scope` and `value` say (docs/protocol.md, 2), the counter untouched."""
+        message = CancelWhere(
+            self._own_account(),
+            scope,
+            value,
+            secrets.randbits(64),
+            int(time.time()) + _CANCEL_LIFE_S,
+        )
+        return await self._send("order/cancel_where", message)
 
     async def withdraw(self, amount: str) -> Placed:
         """Asks for `amount` USDC back; `withdrawals` then tells when and how to claim it."""

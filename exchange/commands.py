@@ -83,6 +83,22 @@ class RequestWithdrawal(Command, frozen=True, gc=False):
     signature: bytes
 
 
+class CancelWhere(Command, frozen=True, gc=False):
+    """Cancels the account's orders that `scope` and `value` say. `message_hash` is the struct hash
+    of the signed CancelWhere; each is taken once.
+    """
+
+    TYPE: ClassVar[int] = 0x05
+    account: int
+    scope: int
+    value: int
+    salt: int
+    expiry_s: int
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
 class OpenAccount(Command, frozen=True, gc=False):
     TYPE: ClassVar[int] = 0x10
     inbox_index: int

@@ -16,7 +16,19 @@ from typing import Any, Final
 from exchange import commands
 from exchange.commands import Command
 from exchange.events import CommandRejected, Event
-from exchange.handlers import accounts, batches, cancels, combos, listings, marks, orders, states
+from exchange.handlers import (
+    accounts,
+    batches,
+    cancels,
+    combos,
+    listings,
+    marks,
+    mass_cancels,
+    orders,
+    states,
+    triggers,
+)
+from exchange.handlers.linked import settle_ties
 from exchange.handlers.refusal import NO_ACCOUNT, NO_MESSAGE
 from exchange.state import State
 from matching.rejects import GENESIS
@@ -29,6 +41,7 @@ _HANDLERS: Final[dict[type[Command], Handler]] = {
     commands.PlaceOrder: orders.place_order,
     commands.CancelOrder: cancels.cancel_order,
     commands.CancelAllOrders: cancels.cancel_all_orders,
+    commands.CancelWhere: mass_cancels.cancel_where,
     commands.RequestWithdrawal: accounts.request_withdrawal,
     commands.OpenAccount: accounts.open_account,
     commands.CreditDeposit: accounts.credit_deposit,
@@ -63,7 +76,10 @@ def apply(state: State, command: Command) -> tuple[Event, ...]:
         return (CommandRejected(NO_ACCOUNT, NO_MESSAGE, GENESIS, 0, 0),)
     if state.expiring.is_due(state.time_s):
         cancels.expire_due(state, events.append)
+        settle_ties(state, events.append)
     if state.combo_life.is_due(state.time_s):
         combos.drop_idle_combos(state, events.append)
     _HANDLERS[type(command)](state, command, events.append)
+    if state.waiting.is_stirred and not (events and type(events[-1]) is CommandRejected):
+        triggers.wake_due(state, events.append)
     return tuple(events)

@@ -11,13 +11,23 @@ from itertools import pairwise
 
 from exchange.circuit_breaker import shape
 from exchange.state import State
+from exchange.waiting_orders import MAX_GROUP, MAX_WAITING_ORDERS
 from margin.accounts import MAX_POSITIONS, Account
 from margin.fees import fee_up
+from margin.kernel import integers
 from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
 from matching.book import Book, Level, Side
 from matching.combos import COMBO_BASE
 from matching.instruments import MAX_LOTS, Instrument
-from matching.orders import BUY, SELL, Order
+from matching.orders import (
+    BUY,
+    INDEX_AT_LEAST,
+    INDEX_AT_MOST,
+    MARK_AT_LEAST,
+    MARK_AT_MOST,
+    SELL,
+    Order,
+)
 from settlement.keccak import keccak256
 
 Values = list[int]
@@ -34,6 +44,7 @@ def check(state: State) -> list[str]:
         *_books(state),
         *_orders(state),
         *_combos(state),
+        *_waiting(state),
         *_ledger(state),
     ]
 
@@ -91,7 +102,9 @@ def _positions(state: State) -> Iterator[str]:
             if not lots:
                 yield f"{here}: keeps an empty position in instrument {number}"
         open_lots = sum(
-            order.remaining_lots * _lots_per_unit(state, order) for order in account.orders.values()
+            order.remaining_lots * _lots_per_unit(state, order)
+            for order in account.orders.values()
+            if not order.is_reduce_only
         )
         yield from _differs(f"{here}: gross lots", account.gross_lots, gross)
         yield from _differs(f"{here}: open lots", account.open_lots, open_lots)
@@ -146,22 +159,47 @@ def position_values(state: State, account: Account, underlying: int) -> Values:
 
 def order_losses(state: State, account: Account, underlying: int) -> Values:
     """What the open orders on one underlying could lose per scenario, at the current marks: the
-    worst subset of them fills.
+    worst subset of them fills, of a protected group at most its limit (docs/margin.md, 3.3).
     """
     total = [0] * SCENARIO_COUNT
+    groups: dict[int, list[tuple[Order, Values]]] = {}
     for order in account.orders.values():
         legs = _legs(state, order)
-        if state.instruments[legs[0][0]].underlying.number == underlying:
-            price = order.price_micro - sum(
-                ratio * state.marks.offset_micro[number] for number, ratio in legs
-            )
-            values = [0] * SCENARIO_COUNT
-            for number, ratio in legs:
-                _add(values, _lot_values(state, number), ratio)
-            fee = _most_fee(state, order, legs)
-            losses = [min(0, order.sign * (value - price) - fee) for value in values]
+        if state.instruments[legs[0][0]].underlying.number != underlying or order.is_reduce_only:
+            continue
+        losses = _lot_losses(state, order, legs)
+        if order.protection in account.protection_limits:
+            groups.setdefault(order.protection, []).append((order, losses))
+        else:
             _add(total, losses, order.remaining_lots)
+    for protection, members in groups.items():
+        lots = sum(order.remaining_lots for order, _ in members)
+        limit = min(account.protection_limits[protection], lots)
+        for scenario in range(SCENARIO_COUNT):
+            whole = sum(losses[scenario] * order.remaining_lots for order, losses in members)
+            capped = limit * min(losses[scenario] for _, losses in members)
+            total[scenario] += whole if capped < -(1 << 62) else max(whole, capped)
     return total
+
+
+def _lot_losses(state: State, order: Order, legs: Sequence[tuple[int, int]]) -> Values:
+    """What one lot or unit could lose per scenario of its first leg's underlying; legs on others
+    each at the worst of its underlying, apart.
+    """
+    first = state.instruments[legs[0][0]].underlying.number
+    gains = [-order.sign * order.price_micro - _most_fee(state, order, legs)] * SCENARIO_COUNT
+    beside: dict[int, Values] = {}
+    for number, ratio in legs:
+        signed = order.sign * ratio
+        offset = signed * state.marks.offset_micro[number]
+        gains = [gain + offset for gain in gains]
+        underlying = state.instruments[number].underlying.number
+        values = (
+            gains if underlying == first else beside.setdefault(underlying, [0] * SCENARIO_COUNT)
+        )
+        _add(values, _lot_values(state, number), signed)
+    apart = sum(min(values) for values in beside.values())
+    return [min(0, gain + apart) for gain in gains]
 
 
 def excess_micro(state: State, account: Account) -> int:
@@ -171,7 +209,8 @@ def excess_micro(state: State, account: Account) -> int:
         lots += abs(position.quantity_lots)
         basis += position.quantity_lots * position.accrual_seen_micro
     for order in account.orders.values():
-        lots += order.remaining_lots * _lots_per_unit(state, order)
+        if not order.is_reduce_only:
+            lots += order.remaining_lots * _lots_per_unit(state, order)
     worth = account.cash_micro - basis - (lots + 1) // 2
     for underlying in range(len(state.underlyings)):
         values = position_values(state, account, underlying)
@@ -204,10 +243,14 @@ def _vectors(state: State) -> Iterator[str]:
                 if any(values):
                     yield f"{here}: positions without a vector"
                 continue
-            yield from _differs(f"{here}: position values", risk.value.tolist(), values)
-            if risk.epoch == state.marks.epochs.get(underlying, 0):
+            yield from _differs(f"{here}: position values", integers(risk.value), values)
+            if risk.version == state.marks.versions.get(underlying, 0):
                 losses = order_losses(state, account, underlying)
-                yield from _differs(f"{here}: order losses", risk.order_loss.tolist(), losses)
+                yield from _differs(f"{here}: least value", risk.least_micro, min(values))
+                if -min(losses) > risk.loss_bound_micro:
+                    yield f"{here}: orders can lose {-min(losses)}, bound {risk.loss_bound_micro}"
+                if risk.is_exact:
+                    yield from _differs(f"{here}: order losses", integers(risk.order_loss), losses)
 
 
 def _lot_values(state: State, number: int) -> Values:
@@ -223,19 +266,23 @@ def _most_fee(state: State, order: Order, legs: Sequence[tuple[int, int]]) -> in
     bounds it, leg by leg.
     """
     schedule = state.portfolio.schedule
-    instrument = state.instruments[legs[0][0]]
-    index = state.marks.index_micro.get(instrument.underlying.number, 0)
+    indices = state.marks.index_micro
+    listed = [(state.instruments[number], ratio) for number, ratio in legs]
     if order.book < COMBO_BASE:
+        instrument = listed[0][0]
         return fee_up(
             schedule.maker_rate,
             schedule.cap,
             instrument.is_linear,
-            index,
+            indices.get(instrument.underlying.number, 0),
             order.price_micro,
             1,
         )
-    lots = sum(abs(ratio) for _, ratio in legs)
-    return lots * fee_up(schedule.maker_rate, 0, True, index, 0, 1)
+    return sum(
+        abs(ratio)
+        * fee_up(schedule.maker_rate, 0, True, indices.get(leg.underlying.number, 0), 0, 1)
+        for leg, ratio in listed
+    )
 
 
 def _add(total: Values, values: Values, times: int) -> None:
@@ -400,6 +447,73 @@ def _used(state: State) -> Iterator[str]:
     yield from _differs("slots of accounts and of opened orders", slots, opened)
 
 
+# WAITING ORDERS
+
+
+def _waiting(state: State) -> Iterator[str]:
+    """Each waits in one place, with what it waits for not there yet; groups and parents live."""
+    waiting = state.waiting
+    places: list[bytes] = list(waiting.due)
+    for source, armed in waiting.armed.items():
+        places += [order_hash for _, _, order_hash in armed]
+        if armed != sorted(armed) or not armed:
+            yield f"armed at {source}: {armed}"
+        for _, number, order_hash in armed:
+            if waiting.by_hash[order_hash].source != source:
+                yield f"order {number}: armed at {source}"
+        yield from _not_reached(state, source)
+    for parent, children in waiting.children.items():
+        places += children.values()
+        if parent not in state.orders and parent not in waiting.by_hash:
+            yield f"children of {parent.hex()}, which is not live"
+    yield from _differs("places of waiting orders", sorted(places), sorted(waiting.by_hash))
+    for indexed in (waiting.by_account, waiting.by_book):
+        found = sorted(one.order.hash for held in indexed.values() for one in held.values())
+        yield from _differs("waiting orders by account or book", found, sorted(waiting.by_hash))
+    for number, held in waiting.by_account.items():
+        if list(held) != sorted(held) or not 0 < len(held) <= MAX_WAITING_ORDERS:
+            yield f"account {number}: {list(held)} wait"
+    for order_hash, one in waiting.by_hash.items():
+        order = one.order
+        here = f"waiting order {order.order_id}"
+        if order_hash in state.orders or order.level is not None or order.filled_lots:
+            yield f"{here}: stands in a book"
+        if state.used.get(order_hash) != order.expiry_s or order.expiry_s <= state.time_s:
+            yield f"{here}: expires at {order.expiry_s}, remembered {state.used.get(order_hash)}"
+    yield from _groups(state)
+    if waiting.ended or waiting.hits or waiting.ranges or waiting.remarked:
+        yield f"left over: {waiting.ended}, {waiting.hits}, {waiting.ranges}, {waiting.remarked}"
+
+
+def _not_reached(state: State, source: tuple[int, int]) -> Iterator[str]:
+    """No armed trigger on a mark or an index is true: it would be due."""
+    trigger, watched = source
+    armed = state.waiting.armed[source]
+    if trigger in (MARK_AT_LEAST, MARK_AT_MOST):
+        price = state.marks.mark_micro(state.instruments[watched])
+    elif trigger in (INDEX_AT_LEAST, INDEX_AT_MOST):
+        price = state.marks.index_micro[watched]
+    else:
+        return
+    for _, number, order_hash in armed:
+        wanted = state.waiting.by_hash[order_hash].signed.conditions.trigger_price_micro
+        if price >= wanted if trigger in (MARK_AT_LEAST, INDEX_AT_LEAST) else price <= wanted:
+            yield f"order {number}: armed at {wanted} with {price} there"
+
+
+def _groups(state: State) -> Iterator[str]:
+    live = [*state.orders.values(), *(one.order for one in state.waiting.by_hash.values())]
+    counted: dict[tuple[int, int], list[bytes]] = {}
+    for order in live:
+        if order.oco_group:
+            counted.setdefault((order.account, order.oco_group), []).append(order.hash)
+    kept = {group: sorted(members) for group, members in state.waiting.groups.items()}
+    yield from _differs("groups", kept, {group: sorted(found) for group, found in counted.items()})
+    for group, members in kept.items():
+        if len(members) > MAX_GROUP:
+            yield f"group {group}: {len(members)} orders"
+
+
 # THE LEDGER
 
 
@@ -478,6 +592,7 @@ def _lines(state: State) -> Iterable[str]:
         yield from _account_lines(account)
     for order in resting(state):
         yield _order_line(order)
+    yield from _waiting_lines(state)
     yield repr(sorted(state.used.items()))
     yield repr(sorted(state.opened.items()))
     yield repr(sorted(state.withdrawals_taken.items()))
@@ -488,6 +603,15 @@ def _lines(state: State) -> Iterable[str]:
     yield repr((state.inbox_cursor, state.withdrawal_count, state.settlements))
     yield repr((state.batches_cut, state.batches_confirmed, state.groups))
     yield "" if state.ledger is None else state.ledger.root().hex()
+
+
+def _waiting_lines(state: State) -> Iterator[str]:
+    waiting = state.waiting
+    for one in sorted(waiting.by_hash.values(), key=lambda one: one.order.order_id):
+        yield _order_line(one.order) + repr((one.signed, one.source))
+    yield repr((sorted(waiting.armed.items()), list(waiting.due.items())))
+    yield repr((sorted(waiting.children.items()), sorted(waiting.last_micro.items())))
+    yield repr([(group, list(members)) for group, members in sorted(waiting.groups.items())])
 
 
 def _market_lines(state: State) -> Iterator[str]:
@@ -533,4 +657,7 @@ _ORDER_FIELDS = (
     "max_fee_micro",
     "expiry_s",
     "slot",
+    "client_id",
+    "label",
+    "oco_group",
 )

@@ -53,6 +53,7 @@ from settlement.signed_messages import Acknowledgement as SignedAcknowledgement
 from settlement.signed_messages import (
     Cancel,
     CancelAll,
+    CancelWhere,
     Order,
     Withdraw,
     check_order_fields,
@@ -204,6 +205,18 @@ class Exchange:
             message_hash,
             lambda time_ns, _: commands.CancelAllOrders(
                 time_ns, cancel_all.account, cancel_all.new_counter, signer, signature
+            ),
+        )
+
+    async def cancel_where(self, cancel: CancelWhere, signature: bytes) -> Verdict:
+        message_hash = struct_hash(cancel)
+        signer = self._signer(cancel.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.CancelWhere(
+                time_ns, *cancel, message_hash, signer, signature
             ),
         )
 

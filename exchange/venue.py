@@ -15,7 +15,7 @@ import msgspec
 from exchange.events import Event
 from matching.rejects import Reject
 from matching.trading_states import OPEN
-from settlement.signed_messages import Cancel, CancelAll, Order, Withdraw
+from settlement.signed_messages import Cancel, CancelAll, CancelWhere, Order, Withdraw
 
 Legs = tuple[tuple[int, int], ...]
 """(instrument, ratio) in canonical order; a single instrument is ((instrument, 1),)."""
@@ -140,7 +140,9 @@ class MarginView(msgspec.Struct, frozen=True):
 
 
 class OrderView(msgspec.Struct, frozen=True):
-    """A live order."""
+    """A live order. One that `is_waiting` stands in no book: it waits for `parent` to be filled
+    (None: for none), then for its `trigger` (0 none) at `trigger_price_micro`.
+    """
 
     order_hash: bytes
     account: int
@@ -151,6 +153,10 @@ class OrderView(msgspec.Struct, frozen=True):
     quantity_lots: int
     remaining_lots: int
     expiry_s: int
+    is_waiting: bool = False
+    trigger: int = 0
+    trigger_price_micro: int = 0
+    parent: bytes | None = None
 
 
 class FillView(msgspec.Struct, frozen=True):
@@ -230,6 +236,10 @@ class Venue(Protocol):
     async def cancel(self, cancel: Cancel, signature: bytes) -> Verdict: ...
 
     async def cancel_all(self, cancel_all: CancelAll, signature: bytes) -> Verdict: ...
+
+    async def cancel_where(self, cancel: CancelWhere, signature: bytes) -> Verdict:
+        """Cancels by client id, label, instrument, underlying or everything; the counter stays."""
+        ...
 
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict: ...
 

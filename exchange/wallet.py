@@ -16,6 +16,7 @@ from settlement.signed_messages import (
     Acknowledgement,
     Cancel,
     CancelAll,
+    CancelWhere,
     Message,
     Order,
     Withdraw,
@@ -57,6 +58,13 @@ _FIELDS: Final[dict[type[Message], tuple[tuple[str, str], ...]]] = {
     ),
     Cancel: (("account", "uint32"), ("orderHash", "bytes32")),
     CancelAll: (("account", "uint32"), ("newCounter", "uint32")),
+    CancelWhere: (
+        ("account", "uint32"),
+        ("scope", "uint8"),
+        ("value", "uint64"),
+        ("salt", "uint64"),
+        ("expirySeconds", "uint64"),
+    ),
     Withdraw: (
         ("account", "uint32"),
         ("asset", "uint8"),

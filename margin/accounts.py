@@ -1,15 +1,15 @@
 """Accounts: cash, positions, open orders, and the scenario vectors that margin is read from.
 
 Holds: `risks[u].value` is the sum over positions on underlying u of lots x value of a lot, per
-scenario, at the current marks; `risks[u].order_loss` the sum over open orders of what each could
-lose, per scenario, as of `risks[u].epoch`; `basis_micro` the sum over positions of lots x
+scenario, at the current marks; `risks[u].order_loss` what open orders could lose, per scenario, and
+`loss_bound_micro` a bound of it; `basis_micro` the sum over positions of lots x
 accrual seen, so that cash - basis + value is the account's worth with all that has accrued;
 `gross_lots` the sum of the sizes of positions, `open_lots` of what open orders may still trade
 in legs' lots.
 Never: decides anything.
 """
 
-from margin.kernel import Vector, zero_vector
+from margin.kernel import Vector, add_lots, least, zero_vector
 from matching.orders import Order
 
 MAX_POSITIONS = 256
@@ -28,17 +28,53 @@ class Position:
         self.accrual_seen_micro = accrual_seen_micro
 
 
-class Risk:
-    """An account's scenario vectors on one underlying; `epoch` is that of the marks under
-    `order_loss`.
+class Group:
+    """Protected quotes of one group on one underlying: what all of them could lose, and the most
+    that one lot or unit of any could (at least; it falls when the marks move).
     """
 
-    __slots__ = ("epoch", "order_loss", "value")
+    __slots__ = ("loss_micro", "lot_loss_micro")
 
-    def __init__(self, epoch: int) -> None:
+    def __init__(self) -> None:
+        self.loss_micro = 0
+        self.lot_loss_micro = 0
+
+    def bound_micro(self, limit_lots: int) -> int:
+        """The most that the group could lose: never more than its limit of the worst lots."""
+        return min(self.loss_micro, limit_lots * self.lot_loss_micro)
+
+
+class Risk:
+    """An account's margin on one underlying.
+
+    `least_micro` is the least of `value`; `loss_bound_micro`, a number >= 0, what open orders
+    could lose if each met its own worst scenario, as of `version` of the marks. Only where that
+    bound does not decide is `order_loss` wanted; it is kept up while `is_exact`.
+    """
+
+    __slots__ = (
+        "groups",
+        "is_exact",
+        "least_micro",
+        "loss_bound_micro",
+        "order_loss",
+        "value",
+        "version",
+    )
+
+    def __init__(self) -> None:
         self.value: Vector = zero_vector()
+        self.least_micro = 0
         self.order_loss: Vector = zero_vector()
-        self.epoch = epoch
+        self.is_exact = False
+        self.loss_bound_micro = 0
+        self.groups: dict[int, Group] = {}
+        self.version = -1
+
+    def take(self, row: Vector, lots: int) -> None:
+        """Adds signed lots of what has these values."""
+        add_lots(self.value, row, lots)
+        self.least_micro = least(self.value)
 
 
 class Account:
@@ -47,7 +83,8 @@ class Account:
     `counter` voids orders signed with a lower one; `keys` are session keys with the second until
     which each is valid; `slots` are the places in the account's order tree that are taken, with
     the order's hash, and `next_slot` is where to look for the next; `settlements_seen` is how many
-    expiries had settled when it last took what its positions accrued.
+    expiries had settled when it last took what its positions accrued. `protection_limits` says of
+    a group of quotes how many lots (or units) of it can fill before the rest of it goes.
     """
 
     __slots__ = (
@@ -62,6 +99,7 @@ class Account:
         "orders",
         "owner",
         "positions",
+        "protection_limits",
         "risks",
         "settlements_seen",
         "slots",
@@ -76,6 +114,7 @@ class Account:
         self.basis_micro = 0
         self.positions: dict[int, Position] = {}
         self.orders: dict[int, Order] = {}
+        self.protection_limits: dict[int, int] = {}
         self.gross_lots = 0
         self.open_lots = 0
         self.risks: dict[int, Risk] = {}
@@ -87,7 +126,7 @@ class Account:
         """The vectors on one underlying, made on first use."""
         risk = self.risks.get(underlying)
         if risk is None:
-            risk = self.risks[underlying] = Risk(0)
+            risk = self.risks[underlying] = Risk()
         return risk
 
     def may_sign(self, signer: bytes, time_s: int) -> bool:

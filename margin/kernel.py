@@ -1,70 +1,129 @@
-"""The margin kernel: what a fill, a resting order and a check do to an account's scenario
-vectors.
+"""The margin kernel: what a fill, an order and a check do to an account's scenario vectors.
 
-Holds: a vector is int64[119], one value per scenario (`scenarios.py`); bounds at the door
-(|value of a lot| < 2^34, gross lots of an account < 2^24, |price of a combo's unit| < 2^38) keep
-every sum under 2^62, so nothing wraps.
+A vector has one 64-bit integer per scenario (`scenarios.py`). Compiled it is packed (`vec[i64]`)
+and these loops are what runs; interpreted they would be slow, so there it is a numpy array and
+`kernel_numpy` takes the place of every function. Both do the same (tests/property/
+test_kernel_property.py), so callers pass vectors on and look into none.
+
+Holds: bounds at the door (|value of a lot| < 2^34, gross lots of an account < 2^24, |price of a
+combo's unit| < 2^38) keep every sum under 2^62, so nothing wraps.
 Never: knows what an account or an order is.
 """
 
-from typing import Final
+from typing import Any, Final, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+from margin import kernel_numpy
+from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
+from matching.packed import i64, vec
 
-from margin.scenarios import SCENARIO_COUNT
+Vector: TypeAlias = "vec[i64]"
 
-Vector = NDArray[np.int64]
-"""int64[SCENARIO_COUNT]."""
-
-_ZERO: Final = np.zeros(SCENARIO_COUNT, dtype=np.int64)
+_SCENARIOS: Final = SCENARIO_COUNT
+_BASE: Final = BASE_SCENARIO
+_LARGEST: Final = 1 << 62
+_ZERO: Final = vec[i64]([0] * SCENARIO_COUNT)
 
 
 def zero_vector() -> Vector:
-    return _ZERO.copy()
+    return _ZERO[:]
 
 
-def add_lots(vector: Vector, unit_value: Vector, lots: int) -> None:
-    """vector += lots x unit_value, in place."""
-    np.add(vector, np.multiply(unit_value, lots), out=vector)
+def vector_of(values: Any) -> Vector:
+    """From a numpy row of 64-bit integers."""
+    return vec[i64](values)
 
 
-def unit_loss(unit_value: Vector, sign: int, price_micro: int, fee_micro: int) -> Vector:
-    """What one unit of a resting order could lose per scenario if it filled: min(0, sign x
-    (value - price) - fee).
+def copy_of(vector: Vector) -> Vector:
+    return vector[:]
 
-    `sign` is +1 for a buyer, -1 for a seller; `fee_micro` the most that the fill of one unit
-    costs.
+
+def integers(vector: Vector) -> list[int]:
+    """What a vector holds, as plain integers."""
+    return [int(value) for value in vector]
+
+
+def add_lots(vector: Vector, row: Vector, lots: i64) -> None:
+    """vector += lots x row, in place."""
+    for s in range(i64(_SCENARIOS)):
+        vector[s] = vector[s] + lots * row[s]
+
+
+def least(vector: Vector) -> i64:
+    """The least of a vector."""
+    found: i64 = vector[0]
+    for s in range(i64(_SCENARIOS)):
+        value = vector[s]
+        if value < found:
+            found = value
+    return found
+
+
+def largest(vector: Vector) -> i64:
+    """The largest of a vector."""
+    found: i64 = vector[0]
+    for s in range(i64(_SCENARIOS)):
+        value = vector[s]
+        if value > found:
+            found = value
+    return found
+
+
+def at_base(vector: Vector) -> i64:
+    """The value where nothing moves."""
+    return vector[_BASE]
+
+
+def add_loss(vector: Vector, row: Vector, sign: i64, price: i64, fee: i64, lots: i64) -> None:
+    """vector += lots x min(0, sign x (row - price) - fee), in place: what lots of an order could
+    lose if they filled.
+
+    `sign` is +1 for a buyer, -1 for a seller; `fee` the most that the fill of one lot costs.
     """
-    gain = (
-        np.subtract(unit_value, price_micro) if sign > 0 else np.subtract(price_micro, unit_value)
-    )
-    if fee_micro:
-        np.subtract(gain, fee_micro, out=gain)
-    return np.minimum(gain, 0, out=gain)
+    start: i64 = -sign * price - fee
+    for s in range(i64(_SCENARIOS)):
+        gain = sign * row[s] + start
+        vector[s] = vector[s] + lots * (gain & (gain >> 63))  # the sign's copies keep losses alone
 
 
-def worst(value: Vector, order_loss: Vector) -> int:
+def sink(vector: Vector, row: Vector, sign: i64, price: i64, fee: i64) -> None:
+    """vector = min(vector, what one lot of an order could lose), in place."""
+    start: i64 = -sign * price - fee
+    for s in range(i64(_SCENARIOS)):
+        gain = sign * row[s] + start
+        if gain < vector[s]:
+            vector[s] = gain
+
+
+def add_capped(vector: Vector, losses: Vector, lot_losses: Vector, lots: i64) -> None:
+    """vector += max(losses, lots x lot_losses), in place: of all those losses at most `lots` of the
+    worst kind. Where that product might pass 2^62 it is not taken.
+    """
+    for s in range(i64(_SCENARIOS)):
+        lot = lot_losses[s]
+        counted = losses[s]
+        if lot == 0 or lots <= i64(_LARGEST) // -lot:
+            counted = max(counted, lots * lot)
+        vector[s] = vector[s] + counted
+
+
+def worst(value: Vector, order_loss: Vector) -> i64:
     """The least of value + order_loss over the scenarios."""
-    total = np.add(value, order_loss)
-    return int(total[total.argmin()])
+    found: i64 = value[0] + order_loss[0]
+    for s in range(i64(_SCENARIOS)):
+        total = value[s] + order_loss[s]
+        if total < found:
+            found = total
+    return found
 
 
 def worst_scenario(value: Vector, order_loss: Vector) -> int:
     """The first scenario in which value + order_loss is least."""
-    return int(np.add(value, order_loss).argmin())
+    found: i64 = 0
+    for s in range(i64(_SCENARIOS)):
+        if value[s] + order_loss[s] < value[found] + order_loss[found]:
+            found = s
+    return int(found)
 
 
-def order_losses(
-    unit_values: NDArray[np.int64],
-    signs: NDArray[np.int64],
-    prices_micro: NDArray[np.int64],
-    fees_micro: NDArray[np.int64],
-    lots: NDArray[np.int64],
-) -> Vector:
-    """Sum over orders of lots x unit_loss: `unit_values` int64[orders, 119], the rest
-    int64[orders].
-    """
-    gains = (unit_values - prices_micro[:, None]) * signs[:, None] - fees_micro[:, None]
-    np.minimum(gains, 0, out=gains)
-    return (gains * lots[:, None]).sum(axis=0)
+if __file__.endswith(".py"):
+    globals().update(kernel_numpy.FUNCTIONS)

@@ -2,8 +2,9 @@
 
 Holds: `values[i, s]` is an option's scenario price, or a perpetual's or future's accrual plus
 its move; column BASE is the mark itself (for a linear instrument its accrual). `offset_micro[i]`
-= carry - accrual turns a price into the units of `values` (0 for options). `epoch[u]` counts the
-updates of underlying u. A settled instrument is worth its payoff in every scenario.
+= carry - accrual turns a price into the units of `values` (0 for options). `epochs[u]` counts the
+updates of underlying u; `versions[u]` moves whenever what an order that is margined on u could
+lose may have moved. A settled instrument is worth its payoff in every scenario.
 Never: fits or smooths anything (floats advise in `margin/analytics`; what arrives here is
 integers).
 """
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin.fixed_point import ln_q30
-from margin.kernel import Vector
+from margin.kernel import Vector, largest, least, vector_of
 from margin.rows import price_expiry, price_linear
 from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
 from margin.svi import ExpiryMark
@@ -37,14 +38,63 @@ class _Chain:
         self.ln_strikes: list[int] = []
 
 
+class Unit:
+    """What margin must know of one lot of an instrument, or one unit of a combo.
+
+    `row` are its values per scenario, at least `low_micro` and at most `high_micro`. A combo of
+    several underlyings is margined on that of its first leg: `row` values its legs there, and
+    those elsewhere add between `beside_low_micro` and `beside_high_micro`. `fee_micro` is the
+    most that a unit of a resting combo order costs in fees, -1 until the portfolio sets it.
+    """
+
+    __slots__ = (
+        "beside_high_micro",
+        "beside_low_micro",
+        "fee_micro",
+        "high_micro",
+        "low_micro",
+        "offset_micro",
+        "row",
+    )
+
+    def __init__(
+        self, row: Vector, offset_micro: int, beside_low_micro: int, beside_high_micro: int
+    ) -> None:
+        self.row = row
+        self.low_micro: int = least(row)
+        self.high_micro: int = largest(row)
+        self.offset_micro = offset_micro
+        self.beside_low_micro = beside_low_micro
+        self.beside_high_micro = beside_high_micro
+        self.fee_micro = -1
+
+    def level_micro(self, sign: int, price_micro: int) -> int:
+        """What the row is held against: a price in its terms, legs elsewhere at their worst."""
+        if sign > 0:
+            return price_micro - self.offset_micro - self.beside_low_micro
+        return price_micro - self.offset_micro - self.beside_high_micro
+
+    def most_loss_micro(self, sign: int, level_micro: int, fee_micro: int) -> int:
+        """The most that one lot or unit could lose in any scenario, a number >= 0."""
+        if sign > 0:
+            loss = level_micro + fee_micro - self.low_micro
+        else:
+            loss = self.high_micro - level_micro + fee_micro
+        return loss if loss > 0 else 0
+
+
 class Marks:
     """Marks of all underlyings, by instrument number."""
 
     __slots__ = (
         "_chains",
-        "_combo_values",
+        "_combo_units",
         "_futures",
+        "_links",
+        "_listed",
         "_perpetuals",
+        "_underlyings",
+        "_units",
         "accrual_micro",
         "carry_micro",
         "epochs",
@@ -54,6 +104,7 @@ class Marks:
         "mark_time_s",
         "offset_micro",
         "values",
+        "versions",
     )
 
     def __init__(self) -> None:
@@ -65,11 +116,16 @@ class Marks:
         self.index_micro: dict[int, int] = {}
         self.mark_time_s: dict[int, int] = {}
         self.epochs: dict[int, int] = {}
+        self.versions: dict[int, int] = {}
         self.expiry_marks: dict[int, ExpiryMark] = {}
         self._chains: dict[int, _Chain] = {}
         self._futures: dict[int, Instrument] = {}
         self._perpetuals: dict[int, Instrument] = {}
-        self._combo_values: dict[int, tuple[int, Vector]] = {}
+        self._underlyings: list[int] = []
+        self._listed: dict[int, list[int]] = {}
+        self._units: list[Unit | None] = []
+        self._combo_units: dict[int, Unit] = {}
+        self._links: dict[int, list[int]] = {}
 
     def list_instrument(self, instrument: Instrument) -> None:
         """Makes room for an instrument; it has no mark before the next update."""
@@ -82,6 +138,9 @@ class Marks:
         self.accrual_micro.append(0)
         self.carry_micro.append(0)
         self.is_marked.append(False)
+        self._underlyings.append(instrument.underlying.number)
+        self._listed.setdefault(instrument.underlying.number, []).append(number)
+        self._units.append(None)
         if instrument.kind == PERPETUAL:
             self._perpetuals[instrument.underlying.number] = instrument
             return
@@ -105,6 +164,7 @@ class Marks:
         self.index_micro[underlying] = index_micro
         self.mark_time_s[underlying] = time_s
         self.epochs[underlying] = self.epochs.get(underlying, 0) + 1
+        self._forget_units(underlying, self._listed.get(underlying, ()))
         perpetual = self._perpetuals.get(underlying)
         return [self._mark_linear(perpetual, index_micro)] if perpetual else []
 
@@ -114,6 +174,7 @@ class Marks:
         """
         self.expiry_marks[expiry.number] = mark
         chain = self._chains.get(expiry.number)
+        self._forget_units(expiry.underlying.number, chain.numbers if chain else ())
         if chain and expiry.expiry_time_s > time_s:  # from then on the last rows carry the risk
             prices, rows = price_expiry(
                 np.array(chain.kinds, dtype=np.int64),
@@ -136,6 +197,7 @@ class Marks:
         """
         underlying = expiry.underlying.number
         self.epochs[underlying] = self.epochs.get(underlying, 0) + 1
+        self._forget_units(underlying, self._listed.get(underlying, ()))
         for option in options:
             self.values[option.number] = option.payoff_micro(settlement_micro)
         future = self._futures.get(expiry.number)
@@ -152,6 +214,7 @@ class Marks:
         number = instrument.number
         underlying = instrument.underlying.number
         self.epochs[underlying] = self.epochs.get(underlying, 0) + 1
+        self._forget_units(underlying, self._listed.get(underlying, ()))
         self.accrual_micro[number] -= rate_micro
         self.offset_micro[number] += rate_micro
         self.values[number] -= rate_micro
@@ -167,6 +230,7 @@ class Marks:
         self.carry_micro[number] = mark_micro
         self.offset_micro[number] = mark_micro - self.accrual_micro[number]
         self.values[number] = price_linear(mark_micro) + self.accrual_micro[number]
+        self._units[number] = None
         return number
 
     def mark_micro(self, instrument: Instrument) -> int:
@@ -180,25 +244,49 @@ class Marks:
         tick = instrument.tick_value_micro
         return (2 * self.mark_micro(instrument) + tick) // (2 * tick)
 
-    def unit_value(self, book: int, combos: dict[int, Combo]) -> Vector:
-        """Scenario values of one lot of an instrument or one unit of a combo."""
+    def unit(self, book: int, combos: dict[int, Combo]) -> Unit:
+        """What margin must know of one lot of an instrument or one unit of a combo, kept until
+        the marks move.
+        """
         if book < COMBO_BASE:
-            return self.values[book]
-        combo = combos[book]
-        epoch = self.epochs.get(combo.underlying.number, 0)
-        cached = self._combo_values.get(book)
-        if cached is None or cached[0] != epoch:
-            numbers = [instrument.number for instrument in combo.instruments]
-            value: Vector = np.array(combo.ratios, dtype=np.int64) @ self.values[numbers]
-            cached = self._combo_values[book] = (epoch, value)
-        return cached[1]
+            known = self._units[book]
+            if known is None:
+                row = vector_of(self.values[book])
+                known = self._units[book] = Unit(row, self.offset_micro[book], 0, 0)
+            return known
+        unit = self._combo_units.get(book)
+        if unit is None:
+            unit = self._combo_units[book] = self._combo_unit(combos[book])
+        return unit
+
+    def _combo_unit(self, combo: Combo) -> Unit:
+        first = combo.underlying.number
+        rows: dict[int, NDArray[np.int64]] = {}
+        offset = low = high = 0
+        for number, ratio in combo.legs:
+            underlying = self._underlyings[number]
+            value = ratio * self.values[number]
+            rows[underlying] = rows[underlying] + value if underlying in rows else value
+            offset += ratio * self.offset_micro[number]
+        for underlying, row in rows.items():
+            if underlying != first:
+                low += int(row.min())
+                high += int(row.max())
+                links = self._links.setdefault(underlying, [])
+                if first not in links:
+                    links.append(first)
+        return Unit(vector_of(rows[first]), offset, low, high)
+
+    def _forget_units(self, underlying: int, numbers: Sequence[int]) -> None:
+        """The marks of these instruments moved: so did what orders on their underlying could lose,
+        and wherever a combo with a leg on it is margined.
+        """
+        for moved in (underlying, *self._links.get(underlying, ())):
+            self.versions[moved] = self.versions.get(moved, 0) + 1
+        self._combo_units.clear()
+        for number in numbers:
+            self._units[number] = None
 
     def forget_combo(self, book: int) -> None:
         """Drops what is kept of a combo whose number may be given again."""
-        self._combo_values.pop(book, None)
-
-    def unit_offset_micro(self, book: int, combos: dict[int, Combo]) -> int:
-        """What to take from a price (per lot or unit) to bring it to the units of `unit_value`."""
-        if book < COMBO_BASE:
-            return self.offset_micro[book]
-        return sum(ratio * self.offset_micro[number] for number, ratio in combos[book].legs)
+        self._combo_units.pop(book, None)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from margin.accounts import MAX_POSITIONS, Account, Position, Risk
@@ -22,13 +23,16 @@ from margin.fees import FeeSchedule, fee_up
 from margin.kernel import (
     Vector,
     add_lots,
-    order_losses,
-    unit_loss,
+    at_base,
+    least,
+    vector_of,
     worst,
     worst_scenario,
 )
 from margin.marks import Marks
+from margin.open_orders import OpenOrders
 from margin.parameters import DISTRESS_BAND_E6, MAINTENANCE_PERCENT
+from margin.provisional import Part, Side, Standing, eases, half_up
 from margin.scenarios import BASE_SCENARIO
 from matching.combos import COMBO_BASE, Combo
 from matching.gate import (
@@ -60,82 +64,10 @@ class Requirement(NamedTuple):
 
 
 _FITS: Final = Ruling(FITS)
-
-
-class _Provisional:
-    """One account inside an open plan: what it would be. `worth_micro` is cash - basis plus
-    other underlyings' worst cases.
-    """
-
-    __slots__ = (
-        "account",
-        "basis_change_micro",
-        "cash_change_micro",
-        "changed",
-        "gross_lots",
-        "open_lots",
-        "order_loss",
-        "position_count",
-        "value",
-        "worth_micro",
-    )
-
-    def __init__(
-        self, account: Account, worth_micro: int, value: Vector, order_loss: Vector
-    ) -> None:
-        self.account = account
-        self.worth_micro = worth_micro
-        self.value = value
-        self.order_loss = order_loss
-        self.gross_lots = account.gross_lots
-        self.open_lots = account.open_lots
-        self.position_count = len(account.positions)
-        self.changed: dict[int, int] = {}
-        self.cash_change_micro = 0
-        self.basis_change_micro = 0
-
-    def copy(self) -> _Provisional:
-        twin = _Provisional(
-            self.account, self.worth_micro, self.value.copy(), self.order_loss.copy()
-        )
-        twin.gross_lots = self.gross_lots
-        twin.open_lots = self.open_lots
-        twin.position_count = self.position_count
-        twin.changed = self.changed.copy()
-        twin.cash_change_micro = self.cash_change_micro
-        twin.basis_change_micro = self.basis_change_micro
-        return twin
-
-    def excess_micro(self) -> int:
-        return (
-            self.worth_micro
-            + worst(self.value, self.order_loss)
-            - _half_up(self.gross_lots + self.open_lots)
-        )
-
-    def positions_worth_micro(self) -> int:
-        """The worst case of the positions alone, open orders on this underlying left out."""
-        return self.worth_micro + int(self.value.min()) - _half_up(self.gross_lots)
-
-    def equity_micro(self) -> int:
-        """Worth at the marks, less the worst cases of other underlyings."""
-        return self.worth_micro + int(self.value[BASE_SCENARIO])
-
-    def trade(self, instrument: int, lots: int) -> None:
-        """Moves a position by signed lots."""
-        before = self.changed.get(instrument)
-        if before is None:
-            position = self.account.positions.get(instrument)
-            before = position.quantity_lots if position else 0
-        after = before + lots
-        self.changed[instrument] = after
-        self.gross_lots += abs(after) - abs(before)
-        self.position_count += (before == 0) - (after == 0)
-
-
-def _half_up(lots: int) -> int:
-    """Half a micro-USDC per lot, rounded up: covers the rounding of marks and rows."""
-    return (lots + 1) // 2
+_SHORT: Final = -1
+_MAY_BE_SHORT: Final = Ruling(_SHORT)
+"""Between `propose` and itself alone: an account would be short of margin, which may be if it
+eases."""
 
 
 class Portfolio(Gate):
@@ -150,19 +82,28 @@ class Portfolio(Gate):
         accounts: dict[int, Account],
         marks: Marks,
         combos: dict[int, Combo],
-        instruments: Sequence[Instrument],
+        instruments: list[Instrument],
     ) -> None:
         self.accounts = accounts
         self.marks = marks
         self.combos = combos
         self.instruments = instruments
-        self.schedule = FeeSchedule(0, 0, 0)
+        self.open_orders = OpenOrders(marks, combos, instruments)
         self.settlements = 0
         self.fees: list[tuple[int, int]] = []
         self._taker: Order | None = None
         self._replaced: Order | None = None
-        self._underlying = 0
-        self._open: dict[int, _Provisional] = {}
+        self._underlyings: list[int] = []
+        self._open: dict[int, Side] = {}
+
+    @property
+    def schedule(self) -> FeeSchedule:
+        """The fees of the exchange."""
+        return self.open_orders.schedule
+
+    @schedule.setter
+    def schedule(self, schedule: FeeSchedule) -> None:
+        self.open_orders.schedule = schedule
 
     # READING AN ACCOUNT
 
@@ -171,17 +112,17 @@ class Portfolio(Gate):
         the initial.
         """
         equity = worth = account.cash_micro - account.basis_micro
-        maintenance = _half_up(account.gross_lots)
+        maintenance = half_up(account.gross_lots)
         scenario = BASE_SCENARIO
         for underlying in sorted(account.risks):
-            risk = self.fresh_risk(account, underlying)
-            base = int(risk.value[BASE_SCENARIO])
+            risk = self.open_orders.exact_risk(account, underlying)
+            base = at_base(risk.value)
             equity += base
             worth += worst(risk.value, risk.order_loss)
-            maintenance += base - int(risk.value.min())
-            if scenario == BASE_SCENARIO and (risk.value.any() or risk.order_loss.any()):
+            maintenance += base - least(risk.value)
+            if scenario == BASE_SCENARIO and (any(risk.value) or any(risk.order_loss)):
                 scenario = worst_scenario(risk.value, risk.order_loss)
-        excess = worth - _half_up(account.gross_lots + account.open_lots)
+        excess = worth - half_up(account.gross_lots + account.open_lots)
         maintenance = -(-maintenance * MAINTENANCE_PERCENT // 100)
         return Requirement(equity, equity - excess, maintenance, excess, scenario)
 
@@ -190,101 +131,49 @@ class Portfolio(Gate):
         worth = (
             account.cash_micro
             - account.basis_micro
-            - _half_up(account.gross_lots + account.open_lots)
+            - half_up(account.gross_lots + account.open_lots)
         )
         for underlying in account.risks:
-            risk = self.fresh_risk(account, underlying)
+            risk = self.open_orders.exact_risk(account, underlying)
             worth += worst(risk.value, risk.order_loss)
         return worth
 
-    def fresh_risk(self, account: Account, underlying: int) -> Risk:
-        """The account's vectors with `order_loss` at the current marks (values are kept current
-        by the sweep).
-        """
-        risk = account.risk(underlying)
-        epoch = self.marks.epochs.get(underlying, 0)
-        if risk.epoch != epoch:
-            risk.order_loss = self._order_loss(account, underlying)
-            risk.epoch = epoch
-        return risk
-
-    def _order_loss(self, account: Account, underlying: int) -> Vector:
-        orders = [
-            order
-            for order in account.orders.values()
-            if self._underlying_of(order.book) == underlying
-        ]
-        if not orders:
-            return np.zeros_like(self.marks.values[0])
-        marks, combos = self.marks, self.combos
-        if all(order.book < COMBO_BASE for order in orders):
-            values = marks.values[[order.book for order in orders]]
-        else:
-            values = np.stack([marks.unit_value(order.book, combos) for order in orders])
-        return order_losses(
-            values,
-            np.array([order.sign for order in orders], dtype=np.int64),
-            np.array([self._adjusted_price(order) for order in orders], dtype=np.int64),
-            np.array([self.resting_fee_micro(order) for order in orders], dtype=np.int64),
-            np.array([order.remaining_lots for order in orders], dtype=np.int64),
-        )
-
-    def _underlying_of(self, book: int) -> int:
-        if book < COMBO_BASE:
-            return self.instruments[book].underlying.number
-        return self.combos[book].underlying.number
-
-    def _adjusted_price(self, order: Order) -> int:
-        return order.price_micro - self.marks.unit_offset_micro(order.book, self.combos)
-
     def resting_fee_micro(self, order: Order) -> int:
-        """The most that filling one lot (or unit) of a resting order costs in fees: known
-        exactly for a single order, bounded by the index for a combo.
-        """
-        if order.book < COMBO_BASE:
-            instrument = self.instruments[order.book]
-            index = self.marks.index_micro.get(instrument.underlying.number, 0)
-            return fee_up(
-                self.schedule.maker_rate,
-                self.schedule.cap,
-                instrument.is_linear,
-                index,
-                order.price_micro,
-                1,
-            )
-        combo = self.combos[order.book]
-        index = self.marks.index_micro.get(combo.underlying.number, 0)
-        lots = sum(abs(ratio) for ratio in combo.ratios)
-        return fee_up(self.schedule.maker_rate, 0, True, index, 0, 1) * lots
-
-    def _loss_of(self, order: Order) -> Vector:
-        """What one lot (or unit) of an order could lose per scenario."""
-        return unit_loss(
-            self.marks.unit_value(order.book, self.combos),
-            order.sign,
-            self._adjusted_price(order),
-            self.resting_fee_micro(order),
-        )
-
-    def lots_per_unit(self, book: int) -> int:
-        """Legs' lots in one unit of a book: 1, or the sum of a combo's ratios' sizes."""
-        return 1 if book < COMBO_BASE else sum(abs(ratio) for ratio in self.combos[book].ratios)
+        """The most that filling one lot (or unit) of a resting order costs in fees."""
+        return self.open_orders.resting_fee_micro(order)
 
     # RESTING ORDERS
 
     def judge_rest(self, order: Order, replaced: Order | None) -> Ruling:
         """May `order` rest with all that it has left, in place of `replaced`? Changes nothing."""
+        if order.is_reduce_only:
+            return _FITS
         account = self.accounts[order.account]
-        underlying = self._underlying_of(order.book)
-        side = self._provisional(account, underlying, replaced)
-        add_lots(side.order_loss, self._loss_of(order), order.remaining_lots)
-        side.open_lots += order.remaining_lots * self.lots_per_unit(order.book)
-        if side.gross_lots + side.open_lots > MAX_LOTS:
-            return Ruling(TAKER_LIMIT, None, side.gross_lots + side.open_lots, MAX_LOTS)
-        excess = side.excess_micro()
+        lots = account.gross_lots + account.open_lots
+        lots += self.open_orders.open_lots(order, order.remaining_lots)
+        if replaced is not None:
+            lots -= self.open_orders.open_lots(replaced, replaced.remaining_lots)
+        if lots > MAX_LOTS:
+            return Ruling(TAKER_LIMIT, None, lots, MAX_LOTS)
+        underlying = self.open_orders.underlying_of(order.book)
+        self.open_orders.fresh_risk(account, underlying)
+        worth = account.cash_micro - account.basis_micro - half_up(lots)
+        bound = worth - self.open_orders.most_loss_micro(order) * order.remaining_lots
+        for number in account.risks:
+            risk = self.open_orders.fresh_risk(account, number)
+            bound += risk.least_micro - risk.loss_bound_micro
+        if bound >= 0:
+            return _FITS
+        excess = worth
+        for number in account.risks:
+            risk = self.open_orders.exact_risk(account, number)
+            added = order if number == underlying else None
+            excess += worst(
+                risk.value, self.open_orders.loss_with(account, number, replaced, added)
+            )
         if excess >= 0:
             return _FITS
-        before = self._provisional(account, underlying, None).excess_micro()
+        before = self.excess_micro(account)
         if excess >= before:
             return _FITS
         return Ruling(TAKER_MARGIN, None, -excess, before)
@@ -292,191 +181,313 @@ class Portfolio(Gate):
     def rest(self, order: Order) -> None:
         """Counts an order among its account's open ones. The caller has judged it."""
         account = self.accounts[order.account]
-        risk = self.fresh_risk(account, self._underlying_of(order.book))
+        risk = self.open_orders.fresh_risk(account, self.open_orders.underlying_of(order.book))
         account.orders[order.order_id] = order
-        account.open_lots += order.remaining_lots * self.lots_per_unit(order.book)
-        add_lots(risk.order_loss, self._loss_of(order), order.remaining_lots)
+        account.open_lots += self.open_orders.open_lots(order, order.remaining_lots)
+        self.open_orders.count(account, risk, order, order.remaining_lots)
 
     def unrest(self, order: Order) -> None:
         """Takes an order out of its account's open ones, with what it has left."""
         account = self.accounts[order.account]
-        risk = account.risk(self._underlying_of(order.book))
+        underlying = self.open_orders.underlying_of(order.book)
+        risk = account.risk(underlying)
+        if risk.version == self.marks.versions.get(underlying, 0):
+            self.open_orders.count(account, risk, order, -order.remaining_lots)
         del account.orders[order.order_id]
-        account.open_lots -= order.remaining_lots * self.lots_per_unit(order.book)
-        if risk.epoch == self.marks.epochs.get(self._underlying_of(order.book), 0):
-            add_lots(risk.order_loss, self._loss_of(order), -order.remaining_lots)
+        account.open_lots -= self.open_orders.open_lots(order, order.remaining_lots)
+
+    def limit_protection(self, account: Account, protection: int, lots: int | None) -> None:
+        """Says how many lots (or units) of a group of quotes can fill before the rest of it goes;
+        None: all. Whoever calls this sees to it that no more fill.
+        """
+        if lots is None:
+            account.protection_limits.pop(protection, None)
+        else:
+            account.protection_limits[protection] = lots
+        for risk in account.risks.values():
+            risk.version = -1
 
     # THE GATE
 
     def begin(self, taker: Order, replaced: Order | None) -> None:
         self._taker = taker
         self._replaced = replaced
-        self._underlying = self._underlying_of(taker.book)
+        self._underlyings.clear()
+        if taker.book < COMBO_BASE:
+            self._underlyings.append(self.instruments[taker.book].underlying.number)
+        else:
+            for instrument in self.combos[taker.book].instruments:
+                if instrument.underlying.number not in self._underlyings:
+                    self._underlyings.append(instrument.underlying.number)
         self._open.clear()
         self.fees.clear()
 
     def propose(self, fills: Sequence[Fill], units: int, maker_combo: Order | None) -> Ruling:
         taker = self._taker
         assert taker is not None, "a plan is open"
-        trial: dict[int, _Provisional] = {}
-        taker_side = trial[taker.account] = self._trial(taker.account)
-        taker_fees = 0
-        fees: list[tuple[int, int]] = []
-        maker_fees: dict[int, int] = {}
-        index = self.marks.index_micro.get(self._underlying, 0)
-        maker_rate, taker_rate, cap = self.schedule
-        for fill in fills:
-            instrument, lots, maker = fill.instrument, fill.quantity_lots, fill.maker
-            price = fill.price_ticks * instrument.tick_value_micro
-            fee = fee_up(taker_rate, cap, instrument.is_linear, index, price, lots)
-            maker_fee = fee_up(maker_rate, cap, instrument.is_linear, index, price, lots)
-            taker_fees += fee
-            paid = maker_fees[maker.order_id] = maker_fees.get(maker.order_id, 0) + maker_fee
-            if maker_combo is None and paid > maker.max_fee_micro * lots:
-                return Ruling(MAKER_FEE, maker)
-            maker_side = trial.get(maker.account)
-            if maker_side is None:
-                maker_side = trial[maker.account] = self._trial(maker.account)
-            signed = lots if fill.taker_buys else -lots
-            self._fill(taker_side, instrument, signed, price, fee)
-            self._fill(maker_side, instrument, -signed, price, maker_fee)
-            if maker_combo is None:
-                self._use_up(maker_side, maker, lots)
-            fees.append((fee, maker_fee))
-        if taker_fees > taker.max_fee_micro * units:
-            return Ruling(TAKER_FEE, None, -(-taker_fees // units), taker.max_fee_micro)
-        if maker_combo is not None:
-            if maker_fees[maker_combo.order_id] > maker_combo.max_fee_micro * units:
-                return Ruling(MAKER_FEE, maker_combo)
-            self._use_up(trial[maker_combo.account], maker_combo, units)
-        ruling = self._judge(trial, taker.account, fills)
-        if ruling.outcome == FITS:
-            self._open.update(trial)
-            self.fees += fees
-        return ruling
+        fees = self._fees_of(fills)
+        ruling = self._check_fees(taker, fills, fees, units, maker_combo)
+        if ruling is not None:
+            return ruling
+        return self._judge(taker, fills, fees, units, maker_combo, None)
 
     def propose_through(self, incoming: Fill, others: Sequence[Fill], units: int) -> Ruling:
         taker, resting = self._taker, incoming.maker
         assert taker is not None, "a plan is open"
-        trial = {taker.account: self._trial(taker.account)}
-        trial[resting.account] = self._trial(resting.account)
-        maker_rate, taker_rate, cap = self.schedule
-        fees: list[tuple[int, int]] = []
-        resting_fees = 0
-        for fill in (incoming, *others):
-            is_incoming = fill is incoming
-            instrument, lots, maker = fill.instrument, fill.quantity_lots, fill.maker
-            index = self.marks.index_micro.get(instrument.underlying.number, 0)
-            price = fill.price_ticks * instrument.tick_value_micro
-            maker_fee = fee_up(maker_rate, cap, instrument.is_linear, index, price, lots)
-            fee = maker_fee
-            if is_incoming:
-                fee = fee_up(taker_rate, cap, instrument.is_linear, index, price, lots)
-                if fee > taker.max_fee_micro * lots:
-                    return Ruling(TAKER_FEE, None, -(-fee // lots), taker.max_fee_micro)
-            elif maker_fee > maker.max_fee_micro * lots:
-                return Ruling(MAKER_FEE, maker)
-            resting_fees += maker_fee
-            if maker.account not in trial:
-                trial[maker.account] = self._trial(maker.account)
-            signed = lots if fill.taker_buys else -lots
-            by = taker.account if is_incoming else resting.account
-            self._fill(trial[by], instrument, signed, price, fee)
-            self._fill(trial[maker.account], instrument, -signed, price, maker_fee)
-            if not is_incoming:
-                self._use_up(trial[maker.account], maker, lots)
-            fees.append((fee, maker_fee))
+        fills = (incoming, *others)
+        fees = self._fees_of(fills)
+        lots = incoming.quantity_lots
+        if fees[0][0] > taker.max_fee_micro * lots:
+            return Ruling(TAKER_FEE, None, -(-fees[0][0] // lots), taker.max_fee_micro)
+        resting_fees = fees[0][1]
+        for at, fill in enumerate(others, start=1):
+            fee = fees[at][1]  # both sides pay as makers here
+            if fee > fill.maker.max_fee_micro * fill.quantity_lots:
+                return Ruling(MAKER_FEE, fill.maker)
+            fees[at] = (fee, fee)
+            resting_fees += fee
         if resting_fees > resting.max_fee_micro * units:
             return Ruling(MAKER_FEE, resting)
-        self._use_up(trial[resting.account], resting, units)
-        ruling = self._judge(trial, taker.account, (incoming, *others))
+        return self._judge(taker, fills, fees, units, None, resting)
+
+    def _judge(
+        self,
+        taker: Order,
+        fills: Sequence[Fill],
+        fees: list[tuple[int, int]],
+        units: int,
+        maker_combo: Order | None,
+        resting: Order | None,
+    ) -> Ruling:
+        """Takes a group into the plan if every account may; `resting` as in `_take`."""
+        self._take(taker, fills, fees, units, maker_combo, resting, 1)
+        failing = self._failing(taker, fills)
+        if failing is None:
+            self.fees += fees
+            return _FITS
+        if failing.outcome != _SHORT:
+            self._take(taker, fills, fees, units, maker_combo, resting, -1)
+            return failing
+        ruling = self._judge_short(taker, fills, fees, units, maker_combo, resting)
         if ruling.outcome == FITS:
-            self._open.update(trial)
             self.fees += fees
         return ruling
 
-    def _judge(self, trial: dict[int, _Provisional], taker: int, fills: Sequence[Fill]) -> Ruling:
-        """Every account of a group: excess >= 0, or no lower than before and risk eased."""
-        for number, after in trial.items():
-            is_taker = number == taker
-            lots = after.gross_lots + after.open_lots
-            if after.position_count > MAX_POSITIONS or lots > MAX_LOTS:
-                if not is_taker:
-                    return _against(number, fills)
-                if lots > MAX_LOTS:
-                    return Ruling(TAKER_LIMIT, None, lots, MAX_LOTS)
-                return Ruling(TAKER_POSITIONS, None, after.position_count, MAX_POSITIONS)
-            excess = after.excess_micro()
-            if excess >= 0:
+    def _fees_of(self, fills: Sequence[Fill]) -> list[tuple[int, int]]:
+        """(taker, maker) fees of each fill."""
+        schedule = self.open_orders.schedule
+        fees: list[tuple[int, int]] = []
+        for fill in fills:
+            instrument, lots = fill.instrument, fill.quantity_lots
+            index = self.marks.index_micro.get(instrument.underlying.number, 0)
+            price, linear = fill.price_ticks * instrument.tick_value_micro, instrument.is_linear
+            fees.append(
+                (
+                    fee_up(schedule.taker_rate, schedule.cap, linear, index, price, lots),
+                    fee_up(schedule.maker_rate, schedule.cap, linear, index, price, lots),
+                )
+            )
+        return fees
+
+    def _check_fees(
+        self,
+        taker: Order,
+        fills: Sequence[Fill],
+        fees: list[tuple[int, int]],
+        units: int,
+        maker_combo: Order | None,
+    ) -> Ruling | None:
+        """The maximum fee of every order of a group: makers' first, as they stand in it. An order
+        that several of its fills take pays for all of them.
+        """
+        taker_fees = maker_fees = 0
+        paid: dict[int, int] = {}
+        for fill, (taker_fee, maker_fee) in zip(fills, fees, strict=True):
+            taker_fees += taker_fee
+            maker_fees += maker_fee
+            if maker_combo is None:
+                maker = fill.maker
+                total = paid.get(maker.order_id, 0) + maker_fee
+                paid[maker.order_id] = total
+                if total > maker.max_fee_micro * fill.quantity_lots:
+                    return Ruling(MAKER_FEE, maker)
+        if taker_fees > taker.max_fee_micro * units:
+            return Ruling(TAKER_FEE, None, -(-taker_fees // units), taker.max_fee_micro)
+        if maker_combo is not None and maker_fees > maker_combo.max_fee_micro * units:
+            return Ruling(MAKER_FEE, maker_combo)
+        return None
+
+    def _take(
+        self,
+        taker: Order,
+        fills: Sequence[Fill],
+        fees: list[tuple[int, int]],
+        units: int,
+        maker_combo: Order | None,
+        resting: Order | None,
+        way: int,
+    ) -> None:
+        """Adds a group to the plan's accounts (`way` 1) or takes it out again (-1), exactly.
+        `resting` is the combo order through which the taker meets the fills behind the first.
+        """
+        taker_side = self._side(taker.account)
+        for fill, (taker_fee, maker_fee) in zip(fills, fees, strict=True):
+            maker = fill.maker
+            maker_side = self._side(maker.account)
+            if resting is not None and maker is not resting:
+                taker_side = self._side(resting.account)
+            lots = fill.quantity_lots * way
+            signed = lots if fill.taker_buys else -lots
+            self._fill(taker_side, fill, signed, taker_fee * way)
+            self._fill(maker_side, fill, -signed, maker_fee * way)
+            if maker_combo is None and maker is not resting:
+                self._use_up(maker_side, maker, lots)
+        combo_order = maker_combo if resting is None else resting
+        if combo_order is not None:
+            self._use_up(self._side(combo_order.account), combo_order, units * way)
+
+    def _failing(self, taker: Order, fills: Sequence[Fill]) -> Ruling | None:
+        """None if every account of a group certainly may; against the first that has too many
+        positions or lots, or `_SHORT` if one may lack margin.
+        """
+        ruling = self._fails(taker.account, taker, fills)
+        if ruling is not None:
+            return ruling
+        for fill in fills:
+            ruling = self._fails(fill.maker.account, taker, fills)
+            if ruling is not None:
+                return ruling
+        return None
+
+    def _fails(self, number: int, taker: Order, fills: Sequence[Fill]) -> Ruling | None:
+        side = self._open[number]
+        lots = side.gross_lots + side.open_lots
+        if side.position_count > MAX_POSITIONS or lots > MAX_LOTS:
+            if number != taker.account:
+                return _against(number, fills)
+            if lots > MAX_LOTS:
+                return Ruling(TAKER_LIMIT, None, lots, MAX_LOTS)
+            return Ruling(TAKER_POSITIONS, None, side.position_count, MAX_POSITIONS)
+        if side.least_excess_micro() >= 0 or self._excess_of(side) >= 0:
+            return None
+        return _MAY_BE_SHORT
+
+    def _judge_short(
+        self,
+        taker: Order,
+        fills: Sequence[Fill],
+        fees: list[tuple[int, int]],
+        units: int,
+        maker_combo: Order | None,
+        resting: Order | None,
+    ) -> Ruling:
+        """Judges a group, which the plan has taken in, account by account: excess >= 0, or no
+        lower than before and risk eased. Takes it out again if it may not be.
+        """
+        numbers = [taker.account]
+        for fill in fills:
+            if fill.maker.account not in numbers:
+                numbers.append(fill.maker.account)
+        after = [self._standing(self._open[number]) for number in numbers]
+        limits = [self._fails(number, taker, fills) for number in numbers]
+        self._take(taker, fills, fees, units, maker_combo, resting, -1)
+        band = 0
+        for fill in fills:
+            index = self.marks.index_micro.get(fill.instrument.underlying.number, 0)
+            band += fill.quantity_lots * index
+        band = band * DISTRESS_BAND_E6 // 10**6
+        for at, number in enumerate(numbers):
+            limit = limits[at]
+            if limit is None:
                 continue
-            before = self._trial(number)
-            excess_before = before.excess_micro()
-            if excess >= excess_before and self._eases(before, after, fills):
+            if limit.outcome != _SHORT:
+                return limit
+            before = self._standing(self._open[number])
+            if eases(before, after[at], band):
                 continue
-            if is_taker:
-                return Ruling(TAKER_MARGIN, None, -excess, excess_before)
+            if number == taker.account:
+                return Ruling(TAKER_MARGIN, None, -after[at].excess_micro, before.excess_micro)
             return _against(number, fills)
+        self._take(taker, fills, fees, units, maker_combo, resting, 1)
         return _FITS
 
-    def _eases(self, before: _Provisional, after: _Provisional, fills: Sequence[Fill]) -> bool:
-        """Whether fills really lower the risk of an account that is short of margin: its positions
-        alone are worth no less in the worst case (its excess counted resting orders as filled
-        before), and it pays no more than the distress band for it.
-        """
-        index = self.marks.index_micro.get(self._underlying, 0)
-        lots = sum(fill.quantity_lots for fill in fills)
-        band = lots * index * DISTRESS_BAND_E6 // 10**6
-        return (
-            after.positions_worth_micro() >= before.positions_worth_micro()
-            and after.equity_micro() >= before.equity_micro() - band
-        )
+    def _standing(self, side: Side) -> Standing:
+        return Standing(self._excess_of(side), side.positions_worth_micro(), side.equity_micro())
 
-    def _trial(self, number: int) -> _Provisional:
-        """A copy of the account as the plan has it so far."""
-        known = self._open.get(number)
-        if known is not None:
-            return known.copy()
+    def _excess_of(self, side: Side) -> int:
+        """The excess that an account would have after the plan so far, exactly."""
+        account, replaced = side.account, side.replaced
+        excess = side.worth_micro - half_up(side.gross_lots + side.open_lots)
+        for part in side.parts:
+            loss = part.order_loss
+            if loss is None:
+                loss = part.order_loss = self._planned_loss(side, part.underlying)
+            excess += worst(part.value, loss)
+        for underlying in account.risks:
+            if underlying not in self._underlyings:
+                risk = self.open_orders.exact_risk(account, underlying)
+                loss = self.open_orders.loss_with(account, underlying, replaced, None)
+                excess += worst(risk.value, loss)
+        return excess
+
+    def _planned_loss(self, side: Side, underlying: int) -> Vector:
+        """What open orders could lose on one underlying after the plan so far."""
+        account = side.account
+        if account.protection_limits:
+            return self.open_orders.order_loss(account, underlying, side.replaced, side.used, None)
+        self.open_orders.exact_risk(account, underlying)
+        loss = self.open_orders.loss_with(account, underlying, side.replaced, None)
+        for order_id, lots in side.used.items():
+            order = account.orders[order_id]
+            if (
+                not order.is_reduce_only
+                and self.open_orders.underlying_of(order.book) == underlying
+            ):
+                self.open_orders.add_loss_of(loss, order, -lots)
+        return loss
+
+    def _side(self, number: int) -> Side:
+        """The account as the plan has it so far."""
+        side = self._open.get(number)
+        if side is None:
+            side = self._open[number] = self._new_side(self.accounts[number])
+        return side
+
+    def _new_side(self, account: Account) -> Side:
         taker = self._taker
-        replaced = self._replaced if taker is not None and number == taker.account else None
-        return self._provisional(self.accounts[number], self._underlying, replaced)
-
-    def _provisional(
-        self, account: Account, underlying: int, replaced: Order | None
-    ) -> _Provisional:
-        """A copy of the account, without the order `replaced`, which may be on any underlying."""
-        worth = account.cash_micro - account.basis_micro
-        risk = self.fresh_risk(account, underlying)
-        elsewhere = None if replaced is None else self._underlying_of(replaced.book)
-        if len(account.risks) > 1:
-            for other in account.risks:
-                if other != underlying:
-                    beside = self.fresh_risk(account, other)
-                    order_loss = beside.order_loss
-                    if replaced is not None and other == elsewhere:
-                        order_loss = order_loss - self._loss_of(replaced) * replaced.remaining_lots
-                    worth += worst(beside.value, order_loss)
-        made = _Provisional(account, worth, risk.value.copy(), risk.order_loss.copy())
+        assert taker is not None, "a plan is open"
+        replaced = self._replaced if account.number == taker.account else None
+        side = Side(account, replaced)
+        for underlying in self._underlyings:
+            side.parts.append(Part(underlying, self.open_orders.fresh_risk(account, underlying)))
+        if len(account.risks) > len(side.parts):
+            for underlying in account.risks:
+                if underlying not in self._underlyings:
+                    risk = self.open_orders.fresh_risk(account, underlying)
+                    side.beside_micro += risk.least_micro - risk.loss_bound_micro
         if account.settlements_seen != self.settlements:
-            made.position_count -= self._settled_count(account)
+            side.position_count -= self._settled_count(account)
         if replaced is not None:
-            if elsewhere == underlying:
-                add_lots(made.order_loss, self._loss_of(replaced), -replaced.remaining_lots)
-            made.open_lots -= replaced.remaining_lots * self.lots_per_unit(replaced.book)
-        return made
+            side.open_lots -= self.open_orders.open_lots(replaced, replaced.remaining_lots)
+        return side
 
     def _settled_count(self, account: Account) -> int:
         """Positions that only wait to be taken into cash: their expiry is settled."""
-        instruments = self.instruments
-        return sum(instruments[number].is_settled for number in account.positions)
+        count = 0
+        for number in account.positions:
+            if self.instruments[number].is_settled:
+                count += 1
+        return count
 
-    def _fill(
-        self, side: _Provisional, instrument: Instrument, lots: int, price_micro: int, fee: int
-    ) -> None:
-        """One side of a fill: signed lots at a price per lot, and its fee."""
+    def _fill(self, side: Side, fill: Fill, lots: int, fee: int) -> None:
+        """One side of a fill: signed lots at its price, and the fee."""
+        instrument = fill.instrument
         number = instrument.number
         side.trade(number, lots)
-        add_lots(side.value, self.marks.values[number], lots)
-        cash = -lots * price_micro - fee
+        part = side.part(instrument.underlying.number)
+        add_lots(part.value, self.marks.unit(number, self.combos).row, lots)
+        part.least_micro = least(part.value)
+        cash = -lots * fill.price_ticks * instrument.tick_value_micro - fee
         if instrument.is_linear:
             cash += lots * self.marks.carry_micro[number]
             basis = lots * self.marks.accrual_micro[number]
@@ -485,25 +496,45 @@ class Portfolio(Gate):
         side.cash_change_micro += cash
         side.worth_micro += cash
 
-    def _use_up(self, side: _Provisional, order: Order, lots: int) -> None:
-        """Takes lots (or units) of a resting order out of what its account's orders could lose."""
-        add_lots(side.order_loss, self._loss_of(order), -lots)
-        side.open_lots -= lots * self.lots_per_unit(order.book)
+    def _use_up(self, side: Side, order: Order, lots: int) -> None:
+        """Takes lots (or units) of a resting order out of what its account's orders could lose.
+        The bound of a protected group stays: it follows when the plan is committed.
+        """
+        used = side.used.get(order.order_id, 0) + lots
+        if used:
+            side.used[order.order_id] = used
+        else:
+            del side.used[order.order_id]
+        side.open_lots -= self.open_orders.open_lots(order, lots)
+        if order.is_reduce_only:
+            return
+        part = side.part(self.open_orders.underlying_of(order.book))
+        if order.protection and order.protection in side.account.protection_limits:
+            part.order_loss = None
+            return
+        part.loss_bound_micro -= self.open_orders.most_loss_micro(order) * lots
+        if part.order_loss is not None:
+            self.open_orders.add_loss_of(part.order_loss, order, -lots)
 
     def commit(self) -> None:
         """Writes the plan into the accounts. Resting orders' remaining lots are the books' to
-        change; `order_loss` and `open_lots` already count them as filled.
+        change; what they could lose and `open_lots` already count them as filled.
         """
-        for made in self._open.values():
-            account = made.account
-            account.cash_micro += made.cash_change_micro
-            account.basis_micro += made.basis_change_micro
-            account.gross_lots = made.gross_lots
-            account.open_lots = made.open_lots
-            risk = account.risks[self._underlying]
-            risk.value = made.value
-            risk.order_loss = made.order_loss
-            for number, lots in made.changed.items():
+        for side in self._open.values():
+            account = side.account
+            account.cash_micro += side.cash_change_micro
+            account.basis_micro += side.basis_change_micro
+            account.gross_lots = side.gross_lots
+            for part in side.parts:
+                risk = account.risks[part.underlying]
+                risk.value = part.value
+                risk.least_micro = part.least_micro
+            for order_id, lots in side.used.items():
+                order = account.orders[order_id]
+                account.open_lots -= self.open_orders.open_lots(order, lots)
+                risk = account.risks[self.open_orders.underlying_of(order.book)]
+                self.open_orders.count(account, risk, order, -lots)
+            for number, lots in side.changed.items():
                 position = account.positions.get(number)
                 if lots == 0:
                     account.positions.pop(number, None)
@@ -539,10 +570,13 @@ class Portfolio(Gate):
             held.append(risk)
         values = position_values(rows, numbers, lots, self.marks.values)
         for row, risk in enumerate(held):
-            risk.value = values[row]
+            risk.value = vector_of(values[row])
+            risk.version = -1
 
 
-def position_values(rows: list[int], numbers: list[int], lots: list[int], values: Vector) -> Vector:
+def position_values(
+    rows: list[int], numbers: list[int], lots: list[int], values: NDArray[np.int64]
+) -> NDArray[np.int64]:
     """Scenario values of many portfolios: int64[portfolios, 119]. Portfolio i holds lots[k] of
     instrument numbers[k] for rows[i] <= k < rows[i + 1].
     """
@@ -559,5 +593,7 @@ def position_values(rows: list[int], numbers: list[int], lots: list[int], values
 
 def _against(number: int, fills: Sequence[Fill]) -> Ruling:
     """The ruling against the maker order of an account that fails."""
-    maker = next(fill.maker for fill in fills if fill.maker.account == number)
-    return Ruling(MAKER_FAILS, maker)
+    for fill in fills:
+        if fill.maker.account == number:
+            return Ruling(MAKER_FAILS, fill.maker)
+    raise AssertionError("an account of a group that is not the taker's has a maker in it")

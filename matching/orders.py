@@ -57,20 +57,25 @@ class Order:
     `sign` is +1 for a buyer and -1 for a seller. `slot` is its place in the account's order tree
     once a fill has opened it there, -1 before. `filled_lots` counts what traded. `owner` is the
     dense number of the account's owner, who may have several accounts; `protection` the group of
-    the account that its quotes are protected and margined by, 0 for none.
+    the account that its quotes are protected and margined by, 0 for none. `client_id` and `label`
+    are the owner's names for it, to cancel by; `oco_group` is the group of the account's orders of
+    which one that trades ends the others, 0 for none.
     """
 
     __slots__ = (
         "account",
         "book",
+        "client_id",
         "expiry_s",
         "filled_lots",
         "flags",
         "hash",
         "is_reduce_only",
+        "label",
         "level",
         "max_fee_micro",
         "next",
+        "oco_group",
         "order_id",
         "owner",
         "previous",
@@ -115,6 +120,9 @@ class Order:
         self.is_reduce_only = flags & REDUCE_ONLY != 0
         self.owner = account if owner < 0 else owner
         self.protection = protection
+        self.client_id = 0
+        self.label = 0
+        self.oco_group = 0
         self.slot = -1
         self.level: Level | None = None
         self.previous: Order | None = None

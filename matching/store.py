@@ -2,7 +2,9 @@
 
 Orders and levels are records of eight 64-bit integers in one vector, `cells`: an order is one
 cache line, and is known by its **slot**, the index of its first field, from `add` to its end. Each
-side of each book has a record in `sides` and a run of (key, level) pairs in `ladders`.
+side of each book has a record in `sides` and a run of (key, level) pairs in `ladders`. `Store`
+is the whole; `search`, `take`, `link` and `unlink` are the moves that its methods and the loop
+over a batch (`batch.py`) are made of.
 
 Holds: a ladder ascends and its last is the best (bid key = +price, ask key = -price, so one code
 path serves both sides); a level is never empty; its lots are the sum of its orders'; within a
@@ -22,8 +24,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Final
 
-from librt.vecs import extend, vec
-from mypy_extensions import i64
+from matching.packed import extend, i64, vec
 
 CELL: Final = 8
 NONE: Final = 0
@@ -59,31 +60,113 @@ LEVELS: Final = 1
 ROOM: Final = 2
 BEST: Final = 3
 """The best key, or EMPTY."""
-RESTING: Final = 4
+
+# THE FIRST CELL is no record: it says where room for the next one is.
+FREE: Final = 0
+"""The last cell that was given back, NONE if all are taken."""
+USED: Final = 1
+"""The first cell that was never taken."""
 
 FIRST_ROOM: Final = 4
+SIZE_CLASSES: Final = 48
+
+
+# MOVES: they have room already, so no vector is replaced while a loop holds it.
+
+
+def search(sides: vec[i64], ladders: vec[i64], side: i64, key: i64) -> i64:
+    """Where in `ladders` the pair of the greatest key <= `key` lies; just before the side's run
+    if all are greater.
+    """
+    record = side * CELL
+    low = sides[record + LADDER]
+    at = low + 2 * sides[record + LEVELS] - 2
+    stop = at - 2 * NEAR
+    if stop < low:
+        stop = low
+    while at >= stop:
+        if ladders[at] <= key:
+            return at
+        at -= 2
+    # Every key from `at` + 2 on is greater; halve what is left.
+    count = (at - low + 2) >> 1
+    while count > 0:
+        half = count >> 1
+        middle = low + 2 * half
+        if ladders[middle] <= key:
+            low = middle + 2
+            count -= half + 1
+        else:
+            count = half
+    return low - 2
+
+
+def take(cells: vec[i64]) -> i64:
+    """A free cell."""
+    cell = cells[FREE]
+    if cell != NONE:
+        cells[FREE] = cells[cell + ID]
+        return cell
+    cell = cells[USED]
+    cells[USED] = cell + CELL
+    return cell
+
+
+def give_back(cells: vec[i64], cell: i64) -> None:
+    cells[cell + ID] = cells[FREE]
+    cells[FREE] = cell
+
+
+def link(cells: vec[i64], level: i64, slot: i64) -> None:
+    """Puts an order last in a level."""
+    tail = cells[level + TAIL]
+    cells[slot + LEVEL] = level
+    cells[slot + BEFORE] = tail
+    cells[slot + AFTER] = NONE
+    cells[level + TAIL] = slot
+    if tail == NONE:
+        cells[level + HEAD] = slot
+    else:
+        cells[tail + AFTER] = slot
+    cells[level + LOTS] += cells[slot + LEFT]
+    cells[level + ORDERS] += 1
+
+
+def unlink(cells: vec[i64], level: i64, slot: i64) -> i64:
+    """Takes an order out of its level; how many stay there."""
+    before = cells[slot + BEFORE]
+    after = cells[slot + AFTER]
+    if before == NONE:
+        cells[level + HEAD] = after
+    else:
+        cells[before + AFTER] = after
+    if after == NONE:
+        cells[level + TAIL] = before
+    else:
+        cells[after + BEFORE] = before
+    cells[level + LOTS] -= cells[slot + LEFT]
+    orders = cells[level + ORDERS] - 1
+    cells[level + ORDERS] = orders
+    return orders
 
 
 class Store:
     """The books' contents. `cells`, `sides` and `ladders` may be read by callers in the fields
-    named above; what changes them are the methods alone.
+    named above; what changes them are the methods and moves alone.
     """
 
-    __slots__ = ("books", "cells", "free", "ladders", "ladders_used", "sides", "spare", "used")
+    __slots__ = ("books", "cells", "ladders", "ladders_used", "sides", "spare")
 
     def __init__(self, books: i64 = 0, orders: i64 = 0) -> None:
         """Room for so many books and orders; more of both can come later."""
         self.books: i64 = 0
-        self.cells: vec[i64] = vec[i64]([0] * (CELL * 64))
-        self.used: i64 = CELL
-        self.free: i64 = NONE
+        self.cells: vec[i64] = vec[i64]([0] * (CELL * (orders + orders // 4 + 64)))
+        self.cells[USED] = CELL
         self.sides: vec[i64] = vec[i64]()
         self.ladders: vec[i64] = vec[i64]([0] * 64)
         self.ladders_used: i64 = 0
-        self.spare: vec[i64] = vec[i64]([-1] * 64)
-        while len(self.cells) < orders * CELL:
-            self._more_cells()
-        for _ in range(books):
+        self.spare: vec[i64] = vec[i64]([-1] * SIZE_CLASSES)
+        while self.books < books:
             self.add_book()
 
     def add_book(self) -> i64:
@@ -94,70 +177,43 @@ class Store:
         self.sides = extend(extend(self.sides, record), record)
         return number
 
+    def make_room(self, orders: i64) -> None:
+        """Sees to it that so many orders, each at a price of its own, can come without growth of
+        `cells`. Grows by half, so orders that come one by one are moved seldom.
+        """
+        wanted = self.cells[USED] + 2 * CELL * orders
+        size = len(self.cells)
+        if wanted > size:
+            more = size // (2 * CELL) * CELL
+            if size + more < wanted:
+                more = wanted - size
+            self.cells = extend(self.cells, vec[i64]([0] * more))
+
     # ORDERS COME AND GO
 
     def add(self, side: i64, key: i64, order_id: i64, owner: i64, lots: i64) -> i64:
         """Puts an order last at its price; its slot. `side` as numbered above."""
-        slot = self.free
-        if slot != NONE:
-            self.free = self.cells[slot + ID]
-        else:
-            slot = self.used
-            if slot + 2 * CELL > len(self.cells):
-                self._more_cells()
-            self.used = slot + CELL
-        level = self._level(side, key)
+        self.make_room(1)
+        level = self.find_level(side, key)
+        if level == NONE:
+            level = self.new_level(side, key)
         cells = self.cells
+        slot = take(cells)
         cells[slot + ID] = order_id
         cells[slot + OWNER] = owner
         cells[slot + LEFT] = lots
         cells[slot + HIDDEN] = 0
         cells[slot + TAG] = 0
-        self._append(level, slot, lots)
+        link(cells, level, slot)
         return slot
-
-    def _append(self, level: i64, slot: i64, lots: i64) -> None:
-        cells = self.cells
-        tail = cells[level + TAIL]
-        cells[slot + LEVEL] = level
-        cells[slot + BEFORE] = tail
-        cells[slot + AFTER] = NONE
-        cells[level + TAIL] = slot
-        if tail == NONE:
-            cells[level + HEAD] = slot
-        else:
-            cells[tail + AFTER] = slot
-        cells[level + LOTS] += lots
-        cells[level + ORDERS] += 1
-        self.sides[cells[level + SIDE] * CELL + RESTING] += 1
 
     def remove(self, slot: i64) -> None:
         """Takes an order out, wherever it stands. Its slot is free from then on."""
-        self._unlink(slot)
-        self.cells[slot + ID] = self.free
-        self.free = slot
-
-    def _unlink(self, slot: i64) -> None:
         cells = self.cells
         level = cells[slot + LEVEL]
-        before = cells[slot + BEFORE]
-        after = cells[slot + AFTER]
-        cells[slot + LEVEL] = NONE
-        self.sides[cells[level + SIDE] * CELL + RESTING] -= 1
-        orders = cells[level + ORDERS] - 1
-        if orders == 0:
-            self._drop_level(level)
-            return
-        cells[level + ORDERS] = orders
-        cells[level + LOTS] -= cells[slot + LEFT]
-        if before == NONE:
-            cells[level + HEAD] = after
-        else:
-            cells[before + AFTER] = after
-        if after == NONE:
-            cells[level + TAIL] = before
-        else:
-            cells[after + BEFORE] = before
+        if unlink(cells, level, slot) == 0:
+            self.drop_level(level)
+        give_back(cells, slot)
 
     def reduce(self, slot: i64, lots: i64) -> None:
         """Takes `lots` off an order, which keeps its place; fewer than it has left."""
@@ -172,155 +228,106 @@ class Store:
         cells[slot + ID] = order_id
         cells[slot + LEFT] = lots
 
+    def hide(self, slot: i64, lots: i64) -> None:
+        """So many lots stand behind those that an order shows (an iceberg)."""
+        self.cells[slot + HIDDEN] = lots
+
     def replenish(self, slot: i64, lots: i64) -> None:
-        """An iceberg shows `lots` again, out of HIDDEN, and goes to the back of its level."""
+        """An iceberg shows `lots` again, out of its hidden ones, and goes to the back of its
+        level. What it showed before is given up: callers replenish what is filled.
+        """
         cells = self.cells
         level = cells[slot + LEVEL]
+        unlink(cells, level, slot)
         cells[slot + HIDDEN] -= lots
-        added = lots - cells[slot + LEFT]
         cells[slot + LEFT] = lots
-        cells[level + LOTS] += added
-        after = cells[slot + AFTER]
-        if after == NONE:
-            return
-        before = cells[slot + BEFORE]
-        cells[after + BEFORE] = before
-        if before == NONE:
-            cells[level + HEAD] = after
-        else:
-            cells[before + AFTER] = after
-        tail = cells[level + TAIL]
-        cells[tail + AFTER] = slot
-        cells[slot + BEFORE] = tail
-        cells[slot + AFTER] = NONE
-        cells[level + TAIL] = slot
+        link(cells, level, slot)
 
     # LEVELS
 
-    def _place(self, side: i64, key: i64) -> i64:
-        """Where in `ladders` the pair of the greatest key <= `key` lies; before the run if none."""
-        ladders = self.ladders
-        record = side * CELL
-        low = self.sides[record + LADDER]
-        at = low + 2 * self.sides[record + LEVELS] - 2
-        stop = at - 2 * NEAR
-        if stop < low:
-            stop = low
-        while at >= stop:
-            if ladders[at] <= key:
-                return at
-            at -= 2
-        # Everything from `at` + 2 on is greater; halve what is left.
-        count = (at - low) // 2 + 1
-        while count > 0:
-            half = count // 2
-            middle = low + 2 * half
-            if ladders[middle] <= key:
-                low = middle + 2
-                count -= half + 1
-            else:
-                count = half
-        return low - 2
-
     def find_level(self, side: i64, key: i64) -> i64:
         """The level at a key, NONE if nothing rests there."""
-        at = self._place(side, key)
+        at = search(self.sides, self.ladders, side, key)
         if at < self.sides[side * CELL + LADDER] or self.ladders[at] != key:
             return NONE
         return self.ladders[at + 1]
 
-    def _level(self, side: i64, key: i64) -> i64:
-        """The level at a key, a new one if there is none."""
+    def new_level(self, side: i64, key: i64) -> i64:
+        """A level at a key that has none. Empty until an order is linked, which is at once."""
+        sides = self.sides
         record = side * CELL
-        at = self._place(side, key)
-        if at >= self.sides[record + LADDER] and self.ladders[at] == key:
-            return self.ladders[at + 1]
-        count = self.sides[record + LEVELS]
-        if count == self.sides[record + ROOM]:
-            at += self._more_ladder(side)
-        level = self.free
-        if level != NONE:
-            self.free = self.cells[level + ID]
-        else:
-            level = self.used
-            if level + 2 * CELL > len(self.cells):
-                self._more_cells()
-            self.used = level + CELL
+        count = sides[record + LEVELS]
+        if count == sides[record + ROOM]:
+            self._more_ladder(side)
         cells = self.cells
+        ladders = self.ladders
+        level = take(cells)
         cells[level + KEY] = key
         cells[level + HEAD] = NONE
         cells[level + TAIL] = NONE
         cells[level + LOTS] = 0
         cells[level + ORDERS] = 0
         cells[level + SIDE] = side
-        ladders = self.ladders
-        end = self.sides[record + LADDER] + 2 * count
-        into = at + 2
-        while end > into:
-            ladders[end] = ladders[end - 2]
-            ladders[end + 1] = ladders[end - 1]
-            end -= 2
-        ladders[into] = key
-        ladders[into + 1] = level
-        self.sides[record + LEVELS] = count + 1
-        if key > self.sides[record + BEST]:
-            self.sides[record + BEST] = key
+        low = sides[record + LADDER]
+        at = low + 2 * count
+        while at > low and ladders[at - 2] > key:
+            ladders[at] = ladders[at - 2]
+            ladders[at + 1] = ladders[at - 1]
+            at -= 2
+        ladders[at] = key
+        ladders[at + 1] = level
+        sides[record + LEVELS] = count + 1
+        if key > sides[record + BEST]:
+            sides[record + BEST] = key
         return level
 
-    def _drop_level(self, level: i64) -> None:
+    def drop_level(self, level: i64) -> None:
+        """Takes an empty level out."""
         cells = self.cells
         ladders = self.ladders
+        sides = self.sides
         record = cells[level + SIDE] * CELL
-        low = self.sides[record + LADDER]
-        count = self.sides[record + LEVELS] - 1
-        self.sides[record + LEVELS] = count
+        low = sides[record + LADDER]
+        count = sides[record + LEVELS] - 1
         last = low + 2 * count
         if ladders[last + 1] == level:
-            self.sides[record + BEST] = ladders[last - 2] if count > 0 else EMPTY
+            sides[record + BEST] = ladders[last - 2] if count > 0 else EMPTY
         else:
-            self.sides[record + LEVELS] = count + 1
-            at = self._place(cells[level + SIDE], cells[level + KEY])
-            self.sides[record + LEVELS] = count
+            at = search(sides, ladders, cells[level + SIDE], cells[level + KEY])
             while at < last:
                 ladders[at] = ladders[at + 2]
                 ladders[at + 1] = ladders[at + 3]
                 at += 2
-        cells[level + ID] = self.free
-        self.free = level
+        sides[record + LEVELS] = count
+        give_back(cells, level)
 
-    # ROOM
-
-    def _more_cells(self) -> None:
-        """Half as much room again."""
-        count = len(self.cells) // (2 * CELL) * CELL
-        self.cells = extend(self.cells, vec[i64]([0] * count))
-
-    def _more_ladder(self, side: i64) -> i64:
-        """Moves a side's ladder to a run of twice the room; by how much it moved."""
+    def _more_ladder(self, side: i64) -> None:
+        """Moves a side's ladder to a run of twice the room; the old run is used again."""
         sides = self.sides
         record = side * CELL
         room = sides[record + ROOM]
         start = sides[record + LADDER]
         wanted: i64 = FIRST_ROOM if room == 0 else 2 * room
-        klass = _size_class(wanted)
-        new = self.spare[klass]
+        size = _size_class(wanted)
+        new = self.spare[size]
         if new >= 0:
-            self.spare[klass] = self.ladders[new]
+            self.spare[size] = self.ladders[new]
         else:
             new = self.ladders_used
             self.ladders_used = new + 2 * wanted
             while len(self.ladders) < self.ladders_used:
                 self.ladders = extend(self.ladders, vec[i64]([0] * len(self.ladders)))
         ladders = self.ladders
-        for at in range(2 * sides[record + LEVELS]):
+        at: i64 = 0
+        while at < 2 * room:
             ladders[new + at] = ladders[start + at]
+            at += 1
         if room > 0:
             old = _size_class(room)
             ladders[start] = self.spare[old]
             self.spare[old] = start
         sides[record + LADDER] = new
         sides[record + ROOM] = wanted
-        return new - start
 
     # READING
 
@@ -347,7 +354,7 @@ class Store:
     def worse_level(self, level: i64) -> i64:
         """The level behind this one, NONE behind the last."""
         side = self.cells[level + SIDE]
-        at = self._place(side, self.cells[level + KEY]) - 2
+        at = search(self.sides, self.ladders, side, self.cells[level + KEY]) - 2
         return NONE if at < self.sides[side * CELL + LADDER] else self.ladders[at + 1]
 
     def slots(self, side: i64) -> Iterator[int]:
@@ -368,7 +375,8 @@ class Store:
         """How many orders rest, in all books."""
         total: i64 = 0
         for side in range(2 * self.books):
-            total += self.sides[side * CELL + RESTING]
+            for level in self.levels(side):
+                total += self.cells[level + ORDERS]
         return total
 
     def is_empty(self, book: i64) -> bool:
@@ -400,8 +408,8 @@ class Store:
 
 
 def _size_class(room: i64) -> i64:
-    klass: i64 = 0
+    size: i64 = 0
     while room > 1:
-        room //= 2
-        klass += 1
-    return klass
+        room >>= 1
+        size += 1
+    return size

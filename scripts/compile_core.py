@@ -40,6 +40,9 @@ SKIPPED: Final = 3
 # mypy checks what mypyc compiles; pyright's is the verdict on the rest.
 MYPY: Final = ("--follow-imports=silent", "--ignore-missing-imports", "--cache-dir=build/mypy")
 
+# Functions of the group are nobody else's, so the C compiler may inline them into each other.
+INLINE: Final = () if sys.platform == "win32" else ("-fvisibility=hidden",)
+
 
 def modules(root: Path = ROOT) -> list[str]:
     """Paths of the modules to compile, relative to the checkout, sorted. Patterns may be used."""
@@ -139,6 +142,8 @@ def compile_in_place(root: Path = ROOT, *, verbose: bool = False) -> list[str]:
             group_name=GROUP,
             verbose=verbose,
         )
+        for extension in extensions:
+            extension.extra_compile_args = [*extension.extra_compile_args, *INLINE]
         distribution = Distribution({"name": "straddle-core", "ext_modules": extensions})
         command: Any = distribution.get_command_obj("build_ext")
         command.inplace = True

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from matching.combos import MAX_LEGS, MAX_RATIO
 from matching.instruments import MAX_LOTS, MAX_VALUE_MICRO
-from matching.orders import FOK, GTC, KNOWN_FLAGS, POST_ONLY, SELL
+from matching.orders import FOK, GTC, KNOWN_FLAGS, LAST_AT_MOST, NO_TRIGGER, POST_ONLY, SELL
 from matching.rejects import (
     FIRST_RATIO_NEGATIVE,
     LEG_COUNT,
@@ -28,9 +28,12 @@ from matching.rejects import (
     QUANTITY_OUT_OF_RANGE,
     RATIOS_NOT_REDUCED,
     SINGLE_LEG_RATIO,
+    TRIGGER_PRICE_OUT_OF_RANGE,
     UNKNOWN_FLAG,
     UNKNOWN_SIDE,
     UNKNOWN_TIME_IN_FORCE,
+    UNKNOWN_TRIGGER,
+    WAITS_WITH_ONE_LEG,
     Reject,
 )
 from settlement.keccak import keccak256
@@ -156,6 +159,18 @@ class CancelAll(NamedTuple):
     new_counter: int
 
 
+class CancelWhere(NamedTuple):
+    """Cancel all live orders of the account that `scope` and `value` say (`SCOPES` below); taken
+    once, before `expiry_s`, and void of nothing that is placed later.
+    """
+
+    account: int
+    scope: int
+    value: int
+    salt: int
+    expiry_s: int
+
+
 class Withdraw(NamedTuple):
     """Move free cash out of the exchange, to be claimed from the Vault by the account's owner."""
 
@@ -175,7 +190,15 @@ class Acknowledgement(NamedTuple):
     journal_hash: bytes
 
 
-Message = Order | Cancel | CancelAll | Withdraw | Acknowledgement
+Message = Order | Cancel | CancelAll | CancelWhere | Withdraw | Acknowledgement
+
+# What a CancelWhere's `value` is
+OF_ALL: Final = 0  # 0
+OF_CLIENT_ID: Final = 1  # the salt of an order
+OF_LABEL: Final = 2  # `Conditions.label`
+OF_INSTRUMENT: Final = 3  # an instrument's number: orders in its own book
+OF_UNDERLYING: Final = 4  # an underlying's number: instruments and combos
+OF_COMBOS: Final = 5  # an underlying's number: combos alone
 
 # Bytes in a command ------------------------------------------------------------------------------
 
@@ -300,6 +323,18 @@ def check_order_fields(order: Order) -> Reject | None:
             return Reject(UNKNOWN_FLAG, order.flags, KNOWN_FLAGS)
         if order.flags & POST_ONLY and order.time_in_force != GTC:
             return Reject(POST_ONLY_NEEDS_GTC, order.time_in_force)
+    return None if order.conditions is PLAIN else _check_waiting(order)
+
+
+def _check_waiting(order: Order) -> Reject | None:
+    """What an order waits for: a trigger with a price, another order, or nothing."""
+    trigger, price = order.conditions.trigger, order.conditions.trigger_price_micro
+    if trigger > LAST_AT_MOST:
+        return Reject(UNKNOWN_TRIGGER, trigger, LAST_AT_MOST)
+    if price if trigger == NO_TRIGGER else not 0 < price <= MAX_PRICE_MICRO:
+        return Reject(TRIGGER_PRICE_OUT_OF_RANGE, price, MAX_PRICE_MICRO)
+    if len(order.legs) > 1 and (trigger or order.conditions.parent != NO_ORDER):
+        return Reject(WAITS_WITH_ONE_LEG, len(order.legs))
     return None
 
 
@@ -339,6 +374,9 @@ CONDITIONS_TYPE: Final = (
 )
 CANCEL_TYPE: Final = "Cancel(uint32 account,bytes32 orderHash)"
 CANCEL_ALL_TYPE: Final = "CancelAll(uint32 account,uint32 newCounter)"
+CANCEL_WHERE_TYPE: Final = (
+    "CancelWhere(uint32 account,uint8 scope,uint64 value,uint64 salt,uint64 expirySeconds)"
+)
 WITHDRAW_TYPE: Final = "Withdraw(uint32 account,uint8 asset,uint64 amountMicro,uint64 salt)"
 ACKNOWLEDGEMENT_TYPE: Final = (
     "Acknowledgement(uint64 sequence,bytes32 orderHash,bytes32 journalHash)"
@@ -355,6 +393,7 @@ CONDITIONS_TYPE_HASH: Final = keccak256(CONDITIONS_TYPE.encode())
 ORDER_TYPE_HASH: Final = keccak256((ORDER_TYPE + CONDITIONS_TYPE + LEG_TYPE).encode())
 CANCEL_TYPE_HASH: Final = keccak256(CANCEL_TYPE.encode())
 CANCEL_ALL_TYPE_HASH: Final = keccak256(CANCEL_ALL_TYPE.encode())
+CANCEL_WHERE_TYPE_HASH: Final = keccak256(CANCEL_WHERE_TYPE.encode())
 WITHDRAW_TYPE_HASH: Final = keccak256(WITHDRAW_TYPE.encode())
 ACKNOWLEDGEMENT_TYPE_HASH: Final = keccak256(ACKNOWLEDGEMENT_TYPE.encode())
 DOMAIN_TYPE_HASH: Final = keccak256(DOMAIN_TYPE.encode())
@@ -366,6 +405,7 @@ _ORDER_WORDS: Final = Struct(">32s28xI28xI31xB31xB30xHqqqq28xI24xQ24xQ24xQ32s32s
 _CONDITIONS_WORDS: Final = Struct(">32s28xI28xI31xBqqqq32s24xQ28xI31xB24xQ")
 _CANCEL_WORDS: Final = Struct(">32s28xI32s")
 _CANCEL_ALL_WORDS: Final = Struct(">32s28xI28xI")
+_CANCEL_WHERE_WORDS: Final = Struct(">32s28xI31xB24xQ24xQ24xQ")
 _WITHDRAW_WORDS: Final = Struct(">32s28xI31xB24xQ24xQ")
 _ACKNOWLEDGEMENT_WORDS: Final = Struct(">32s24xQ32s32s")
 
@@ -451,6 +491,8 @@ def struct_hash(message: Message) -> bytes:
         return keccak256(_CANCEL_WORDS.pack(CANCEL_TYPE_HASH, *message))
     if isinstance(message, CancelAll):
         return keccak256(_CANCEL_ALL_WORDS.pack(CANCEL_ALL_TYPE_HASH, *message))
+    if isinstance(message, CancelWhere):
+        return keccak256(_CANCEL_WHERE_WORDS.pack(CANCEL_WHERE_TYPE_HASH, *message))
     if isinstance(message, Withdraw):
         return keccak256(_WITHDRAW_WORDS.pack(WITHDRAW_TYPE_HASH, *message))
     return keccak256(_ACKNOWLEDGEMENT_WORDS.pack(ACKNOWLEDGEMENT_TYPE_HASH, *message))

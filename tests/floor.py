@@ -26,7 +26,17 @@ from margin.accounts import Account
 from matching.instruments import CALL, FUTURE, NO_EXPIRY, PERPETUAL, PUT
 from matching.orders import BUY, GTC, SELL
 from matching.rejects import Reject
-from settlement.signed_messages import NO_ORDER, Order, Withdraw, order_hash, struct_hash
+from settlement.signed_messages import (
+    NO_ORDER,
+    OF_ALL,
+    PLAIN,
+    CancelWhere,
+    Conditions,
+    Order,
+    Withdraw,
+    order_hash,
+    struct_hash,
+)
 
 START_S: Final = 1_768_521_040  # 15 January 2026
 NS: Final = 10**9
@@ -256,6 +266,7 @@ class Floor:
         salt: int | None = None,
         replaces: bytes = NO_ORDER,
         counter: int | None = None,
+        conditions: Conditions = PLAIN,
     ) -> Order:
         """An order as it is signed; `legs` may be the number of one instrument."""
         if salt is None:
@@ -277,6 +288,7 @@ class Floor:
             salt,
             replaces,
             ((legs, 1),) if isinstance(legs, int) else tuple(legs),
+            conditions,
         )
 
     def submit(self, order: Order, signer: bytes | None = None) -> tuple[Event, ...]:
@@ -312,6 +324,30 @@ class Floor:
             new_counter = self.state.accounts[account].counter + 1
         return self.send(
             c.CancelAllOrders(self.time_ns, account, new_counter, owner_of(account), NO_SIGNATURE)
+        )
+
+    def cancel_where(
+        self,
+        account: int,
+        scope: int = OF_ALL,
+        value: int = 0,
+        *,
+        life_s: int = 60,
+        salt: int | None = None,
+        signer: bytes | None = None,
+    ) -> tuple[Event, ...]:
+        if salt is None:
+            self._salt += 1
+            salt = self._salt
+        message = CancelWhere(account, scope, value, salt, self.time_s + life_s)
+        return self.send(
+            c.CancelWhere(
+                self.time_ns,
+                *message,
+                struct_hash(message),
+                owner_of(account) if signer is None else signer,
+                NO_SIGNATURE,
+            )
         )
 
     def withdraw(

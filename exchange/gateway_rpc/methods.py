@@ -33,6 +33,7 @@ from exchange.gateway_rpc.requests import (
     Request,
     SignedCancel,
     SignedCancelAll,
+    SignedCancelWhere,
     SignedOrder,
     SignedWithdraw,
     decoder,
@@ -89,6 +90,7 @@ class Methods:
             "order/replace": _method(SignedOrder, self._replace),
             "order/cancel": _method(SignedCancel, self._cancel),
             "order/cancel_all": _method(SignedCancelAll, self._cancel_all),
+            "order/cancel_where": _method(SignedCancelWhere, self._cancel_where),
             "order/status": _method(OfOrder, self._order),
             "subscribe": _method(OfChannels, self._subscribe, needs_socket=True),
             "unsubscribe": _method(OfChannels, self._unsubscribe, needs_socket=True),
@@ -194,6 +196,11 @@ class Methods:
         cancel_all = params.message.value()
         verdict = await self._venue.cancel_all(cancel_all, bytes(params.signature))
         return self._verdict(verdict, cancel_all.account)
+
+    async def _cancel_where(self, params: SignedCancelWhere, _: object) -> Answer:
+        cancel = params.message.signed()
+        verdict = await self._venue.cancel_where(cancel, bytes(params.signature))
+        return self._verdict(verdict, cancel.account)
 
     async def _order(self, params: OfOrder, _: object) -> Answer:
         view = self._venue.order(bytes(params.order_hash))

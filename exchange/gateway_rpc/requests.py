@@ -26,6 +26,7 @@ from settlement.signed_messages import (
     PLAIN,
     Cancel,
     CancelAll,
+    CancelWhere,
     Conditions,
     Order,
     Withdraw,
@@ -269,6 +270,19 @@ class CancelAllFields(Params):
         return CancelAll(self.account, self.new_counter)
 
 
+class CancelWhereFields(Params):
+    account: U32
+    scope: U8
+    value: Unsigned64
+    salt: Unsigned64
+    expiry_seconds: Unsigned64
+
+    def signed(self) -> CancelWhere:
+        return CancelWhere(
+            self.account, self.scope, int(self.value), int(self.salt), int(self.expiry_seconds)
+        )
+
+
 class WithdrawFields(Params):
     account: U32
     asset: U8
@@ -291,6 +305,11 @@ class SignedCancel(Params):
 
 class SignedCancelAll(Params):
     message: CancelAllFields
+    signature: Signature
+
+
+class SignedCancelWhere(Params):
+    message: CancelWhereFields
     signature: Signature
 
 

@@ -187,7 +187,7 @@ def settle_position(state: State, instrument: Instrument, account: Account, emit
     if closed:
         account.basis_micro -= lots * position.accrual_seen_micro
         risk = account.risk(instrument.underlying.number)
-        risk.value = risk.value - lots * state.marks.values[number]
+        risk.take(state.marks.unit(number, state.combos).row, -lots)
         account.gross_lots -= abs(lots)
         del account.positions[number]
     else:

@@ -6,7 +6,6 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from margin.kernel import Vector, add_lots, order_losses, unit_loss, worst, worst_scenario
 from margin.portfolio import Requirement, position_values
 from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
 from matching.orders import BUY, SELL
@@ -264,54 +263,11 @@ def test_a_linear_portfolio_loses_by_its_net_lots(done: list[Trade]) -> None:
     assert abs(requirement(floor).initial_micro - expected) <= lots + len(account.positions)
 
 
-# THE KERNEL
+# THE SWEEP
 
 values = st.integers(-VALUE_END + 1, VALUE_END - 1)
 vectors = st.lists(values, min_size=SCENARIO_COUNT, max_size=SCENARIO_COUNT)
 quantities = st.integers(-LOTS_END + 1, LOTS_END - 1)
-
-
-def vector(of: list[int]) -> Vector:
-    return np.array(of, dtype=np.int64)
-
-
-@given(vectors, vectors, quantities)
-def test_lots_are_added_as_integers_are(start: list[int], unit: list[int], lots: int) -> None:
-    kept = vector(start)
-    add_lots(kept, vector(unit), lots)
-    assert kept.tolist() == [s + lots * u for s, u in zip(start, unit, strict=True)]
-
-
-@given(vectors, st.sampled_from((1, -1)), values, st.integers(0, 10**9))
-def test_an_order_loses_what_it_overpays(unit: list[int], sign: int, price: int, fee: int) -> None:
-    got = unit_loss(vector(unit), sign, price, fee).tolist()
-    assert got == [min(0, sign * (value - price) - fee) for value in unit]
-
-
-@given(vectors, vectors)
-def test_the_worst_scenario_is_the_first_of_the_least(one: list[int], other: list[int]) -> None:
-    sums = [a + b for a, b in zip(one, other, strict=True)]
-    assert worst(vector(one), vector(other)) == min(sums)
-    assert worst_scenario(vector(one), vector(other)) == sums.index(min(sums))
-
-
-@given(
-    st.lists(
-        st.tuples(
-            vectors, st.sampled_from((1, -1)), values, st.integers(0, 10**7), st.integers(1, 2**20)
-        ),
-        min_size=1,
-        max_size=5,
-    )
-)
-def test_many_orders_lose_what_they_lose_one_by_one(
-    orders: list[tuple[list[int], int, int, int, int]],
-) -> None:
-    columns = [vector(list(column)) for column in zip(*orders, strict=True)]
-    expected = vector([0] * SCENARIO_COUNT)
-    for unit, sign, price, fee, lots in orders:
-        add_lots(expected, unit_loss(vector(unit), sign, price, fee), lots)
-    assert order_losses(*columns).tolist() == expected.tolist()
 
 
 @given(

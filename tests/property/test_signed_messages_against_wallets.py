@@ -14,6 +14,7 @@ from settlement.signed_messages import (
     Acknowledgement,
     Cancel,
     CancelAll,
+    CancelWhere,
     Conditions,
     Message,
     Order,
@@ -77,6 +78,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
     orders,
     st.builds(Cancel, unsigned(32), words(32)),
     st.builds(CancelAll, unsigned(32), unsigned(32)),
+    st.builds(CancelWhere, unsigned(32), unsigned(8), unsigned(64), unsigned(64), unsigned(64)),
     st.builds(Withdraw, unsigned(32), unsigned(8), unsigned(64), unsigned(64)),
     st.builds(Acknowledgement, unsigned(64), words(32), words(32)),
 )

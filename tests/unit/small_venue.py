@@ -50,6 +50,7 @@ from settlement.signed_messages import (
 from settlement.signed_messages import (
     Cancel,
     CancelAll,
+    CancelWhere,
     Message,
     Order,
     Withdraw,
@@ -125,6 +126,18 @@ class SmallVenue:
             return [events.CounterRaised(account, cancel_all.new_counter), *gone]
 
         return await self._take(cancel_all, account, signature, apply)
+
+    async def cancel_where(self, cancel: CancelWhere, signature: bytes) -> Verdict:
+        """Of everything alone."""
+        account = cancel.account
+
+        def apply(message_hash: bytes) -> list[Event] | Reject:
+            mine = [found for found in self.live.values() if found.order.account == account]
+            gone = [self._remove(found, events.CANCELLED_BY_OWNER) for found in mine]
+            done = events.OrdersCancelled(account, message_hash, 0, 0, len(gone))
+            return [*gone, done]
+
+        return await self._take(cancel, account, signature, apply)
 
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict:
         account, amount = withdraw.account, withdraw.amount_micro

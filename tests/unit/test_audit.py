@@ -76,7 +76,7 @@ def resigned(place: c.PlaceOrder, wallet: Wallet, **fields: Any) -> Command:
 def test_the_truth_passes_and_everything_in_it_was_counted() -> None:
     report = audit(CHAIN, HONEST.entries())
     commands = HONEST.commands()
-    signed = c.PlaceOrder | c.CancelOrder | c.CancelAllOrders | c.RequestWithdrawal
+    signed = c.PlaceOrder | c.CancelOrder | c.CancelAllOrders | c.CancelWhere | c.RequestWithdrawal
     assert (report.verdict, report.reason) == ("pass", "")
     assert report.commands == len(commands)
     assert report.signatures == sum(isinstance(one, signed) for one in commands)

@@ -582,9 +582,6 @@ def test_epochs_are_counted_round_in_records_and_not_in_events() -> None:
     floor = open_floor()
     floor.cut()
     floor.state.marks.epochs[0] = (1 << 24) - 1
-    for account in floor.state.accounts.values():
-        for risk in account.risks.values():
-            risk.epoch = (1 << 24) - 1
     (event,) = of_type(floor.mark(0, BTC_INDEX), e.MarksUpdated)
     assert event.epoch == 1 << 24
     marked = [record for record in records_of(floor) if record[0] == MARK_UPDATED]

@@ -24,6 +24,7 @@ from settlement.signed_messages import (
     Acknowledgement,
     Cancel,
     CancelAll,
+    CancelWhere,
     Conditions,
     Message,
     Order,
@@ -45,6 +46,7 @@ KINDS: dict[str, type[Message]] = {
     "Order": Order,
     "Cancel": Cancel,
     "CancelAll": CancelAll,
+    "CancelWhere": CancelWhere,
     "Withdraw": Withdraw,
     "Acknowledgement": Acknowledgement,
 }

@@ -1,0 +1,97 @@
+"""The margin kernel for interpreted runs: the functions of `kernel.py` over numpy arrays.
+
+Holds: the same names, meanings and bits; a vector is int64[119].
+Never: is called where the core is compiled.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
+
+Vector = NDArray[np.int64]
+
+_LARGEST: Final = 1 << 62
+_ZERO: Final = np.zeros(SCENARIO_COUNT, dtype=np.int64)
+
+
+def zero_vector() -> Vector:
+    return _ZERO.copy()
+
+
+def vector_of(values: Vector) -> Vector:
+    return values
+
+
+def copy_of(vector: Vector) -> Vector:
+    return vector.copy()
+
+
+def integers(vector: Vector) -> list[int]:
+    return vector.tolist()
+
+
+def add_lots(vector: Vector, row: Vector, lots: int) -> None:
+    np.add(vector, np.multiply(row, lots), out=vector)
+
+
+def least(vector: Vector) -> int:
+    return int(vector[vector.argmin()])
+
+
+def largest(vector: Vector) -> int:
+    return int(vector[vector.argmax()])
+
+
+def at_base(vector: Vector) -> int:
+    return int(vector[BASE_SCENARIO])
+
+
+def _lot_loss(row: Vector, sign: int, price: int, fee: int) -> Vector:
+    gain = np.subtract(row, price + fee) if sign > 0 else np.subtract(price - fee, row)
+    return np.minimum(gain, 0, out=gain)
+
+
+def add_loss(vector: Vector, row: Vector, sign: int, price: int, fee: int, lots: int) -> None:
+    loss = _lot_loss(row, sign, price, fee)
+    np.add(vector, np.multiply(loss, lots, out=loss), out=vector)
+
+
+def sink(vector: Vector, row: Vector, sign: int, price: int, fee: int) -> None:
+    np.minimum(vector, _lot_loss(row, sign, price, fee), out=vector)
+
+
+def add_capped(vector: Vector, losses: Vector, lot_losses: Vector, lots: int) -> None:
+    fits = lots <= _LARGEST // np.maximum(-lot_losses, 1)
+    capped = np.maximum(losses, np.where(fits, lot_losses, 0) * lots)
+    np.add(vector, np.where(fits, capped, losses), out=vector)
+
+
+def worst(value: Vector, order_loss: Vector) -> int:
+    return least(np.add(value, order_loss))
+
+
+def worst_scenario(value: Vector, order_loss: Vector) -> int:
+    return int(np.add(value, order_loss).argmin())
+
+
+FUNCTIONS: Final[dict[str, Any]] = {
+    function.__name__: function
+    for function in (
+        zero_vector,
+        vector_of,
+        copy_of,
+        integers,
+        add_lots,
+        least,
+        largest,
+        at_base,
+        add_loss,
+        sink,
+        add_capped,
+        worst,
+        worst_scenario,
+    )
+}
