@@ -143,7 +143,9 @@ class OrderFilled(Event, frozen=True, gc=False):
 
 class ComboFilled(Event, frozen=True, gc=False):
     """Units of a combo traded, after the fills of its legs. Against the legs' books (implied)
-    the maker fields are 0 and `maker_left_units` is -1.
+    the maker fields are 0 and `maker_left_units` is -1. Where the taker is a single order that met
+    a resting combo (implied out), `taker_left_units` is -1: of the fills before, the first is the
+    taker's with the combo's order, the others are that order's with its other leg's book.
     """
 
     TYPE: ClassVar[int] = 0x05

@@ -415,9 +415,10 @@ def _combos(state: State) -> Iterator[str]:
         if not COMBO_BASE <= number < life.next_number or number not in state.books:
             yield f"combo {number}: out of its range, or without a book"
         for side in (BUY, SELL):
-            for instrument, _ in combo.legs:
+            for instrument, ratio in combo.legs:
                 if (number, side) in sides and len(combo.legs) == 2:
-                    active.setdefault((instrument, side), []).append(number)
+                    of_leg = side if ratio > 0 else 1 - side
+                    active.setdefault((instrument, of_leg), []).append(number)
     for account in state.accounts.values():
         for order in account.orders.values():
             if order.book >= COMBO_BASE:

@@ -12,7 +12,7 @@ Never: changes a book, asks a clock, or meets more than MAX_FILLS makers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from matching.book import Book
 from matching.combos import Combo
@@ -27,6 +27,9 @@ from matching.gate import (
 from matching.instruments import Instrument
 from matching.leg_prices import split_net_price
 from matching.orders import BUY, CANCEL_BOTH, CANCEL_MAKER, CANCEL_TAKER, DECREMENT, SELL, Order
+
+if TYPE_CHECKING:
+    from matching.implied_out import ImpliedOut
 
 MAX_FILLS: Final = 256
 """What one command may do: its fills, and the makers that it finds the gate to refuse."""
@@ -43,15 +46,30 @@ FILL_BOUND: Final = 3
 """MAX_FILLS is reached."""
 
 
+class Through(NamedTuple):
+    """The resting combo order through which a single order met the combo's other leg, and its
+    units.
+    """
+
+    combo: Combo
+    order: Order
+    units: int
+
+
 class Step(NamedTuple):
     """Fills that happen together. `net_price_micro` per unit; `maker_combo` is the resting combo
     order met, None for a single order or legs' books.
+
+    With `through` (implied out) the first fill is the taker's, with the resting combo order, and
+    the others are that order's with makers of the other leg; `units` are the taker's lots, the net
+    price is the combo's.
     """
 
     fills: tuple[Fill, ...]
     units: int
     net_price_micro: int
     maker_combo: Order | None
+    through: Through | None = None
 
 
 class OwnMet(NamedTuple):
@@ -111,7 +129,7 @@ class Plan:
             self.stop = SELF_TRADE
 
 
-class _Cursor:
+class Cursor:
     """Walks one side of a book from the best, past what the plan has used up, and meets orders as
     the commit of the plan will: first what a price's orders show, in their order, then icebergs
     again as they are replenished behind. Orders whose ids are in `gone` are passed over wherever
@@ -140,8 +158,8 @@ class _Cursor:
         self._hidden_lots = 0
         self._move_on()
 
-    def _copy(self) -> _Cursor:
-        twin = _Cursor.__new__(_Cursor)
+    def _copy(self) -> Cursor:
+        twin = Cursor.__new__(Cursor)
         twin._book, twin._gone, twin._unmet = self._book, self._gone, self._unmet
         twin._again, twin._price_ticks = self._again.copy(), self._price_ticks
         twin._order, twin._shown_lots = self._order, self._shown_lots
@@ -203,9 +221,15 @@ class _Cursor:
 
 
 def plan_single(
-    book: Book, instrument: Instrument, taker: Order, gate: Gate, replaced: Order | None = None
+    book: Book,
+    instrument: Instrument,
+    taker: Order,
+    gate: Gate,
+    replaced: Order | None = None,
+    implied: ImpliedOut | None = None,
 ) -> Plan:
-    """Plans an order of one instrument against its book; `taker.remaining_lots` is what it wants.
+    """Plans an order of one instrument against its book, and against what resting combos offer
+    (`implied`); `taker.remaining_lots` is what it wants.
 
     `replaced` is the taker's own order that it takes the place of: it is passed over, as gone.
     """
@@ -213,16 +237,20 @@ def plan_single(
     gone: set[int] = set()  # membership only
     if replaced is not None:
         gone.add(replaced.order_id)
-    cursor = _Cursor(book, taker.side, gone)
+    cursor = Cursor(book, taker.side, gone)
     taker_buys = taker.side == BUY
     while True:
         wanted = taker.remaining_lots - plan.filled_lots - plan.cancelled_lots
+        if not wanted or plan.stop != EXHAUSTED:
+            return plan
         top = cursor.top()
-        if not wanted or top is None:
+        if top is not None and (taker.price_ticks - top[0].price_ticks) * taker.sign < 0:
+            top = None
+        if implied is not None and implied.meets(plan, wanted, None if top is None else top[0]):
+            continue
+        if top is None:
             return plan
         maker, shown = top
-        if (taker.price_ticks - maker.price_ticks) * taker.sign < 0:
-            return plan
         if maker.owner == taker.owner and taker.self_trade == CANCEL_TAKER:
             plan.stop = SELF_TRADE
             return plan
@@ -232,7 +260,7 @@ def plan_single(
         quantity = min(wanted, shown)
         if maker.owner == taker.owner:
             plan.meet_own(maker, quantity, taker.self_trade)
-            if plan.stop == SELF_TRADE:
+            if taker.self_trade == CANCEL_BOTH:
                 return plan
             if taker.self_trade == DECREMENT:
                 cursor.spend(quantity)
@@ -290,9 +318,9 @@ class ComboPlanner:
         self._gone: set[int] = set()  # membership only
         if replaced is not None:
             self._gone.add(replaced.order_id)
-        self._own = None if own_book is None else _Cursor(own_book, taker.side, self._gone)
+        self._own = None if own_book is None else Cursor(own_book, taker.side, self._gone)
         self._legs = [
-            _Cursor(book, BUY if ratio * taker.sign > 0 else SELL, self._gone)
+            Cursor(book, BUY if ratio * taker.sign > 0 else SELL, self._gone)
             for book, ratio in zip(leg_books, combo.ratios, strict=True)
         ]
 

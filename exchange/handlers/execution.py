@@ -8,7 +8,7 @@ Never: looks at a signed message: what is asked of the order stands in its `Plac
 an order that was triggered or repriced, or a side of a quote, goes the same way.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from exchange import events
@@ -22,7 +22,7 @@ from exchange.handlers.cancels import (
     reduce_unfilled,
 )
 from exchange.handlers.combos import use_combo
-from exchange.handlers.states import takes_nothing
+from exchange.handlers.states import may_trade, takes_nothing
 from exchange.state import State
 from margin.accounts import MAX_OPEN_ORDERS
 from matching.book import Book
@@ -36,6 +36,7 @@ from matching.gate import (
     Fill,
     Ruling,
 )
+from matching.implied_out import MAX_ACTIVE, ImpliedOut
 from matching.instruments import Instrument
 from matching.orders import BUY, FOK, GTC, Order
 from matching.plan import (
@@ -46,6 +47,7 @@ from matching.plan import (
     OwnMet,
     Plan,
     Step,
+    Through,
     plan_single,
 )
 from matching.rejects import (
@@ -176,7 +178,10 @@ def _plan(state: State, placement: Placement) -> Plan:
     portfolio.begin(order, placement.replaced)
     if placement.combo is None:
         assert placement.instrument is not None, "an order has a combo or an instrument"
-        return plan_single(book, placement.instrument, order, portfolio, placement.replaced)
+        implied = _implied_out(state, order, placement.instrument)
+        return plan_single(
+            book, placement.instrument, order, portfolio, placement.replaced, implied
+        )
     leg_books = [state.books[number] for number, _ in placement.combo.legs]
     planner = ComboPlanner(
         placement.combo,
@@ -188,6 +193,21 @@ def _plan(state: State, placement: Placement) -> Plan:
         placement.replaced,
     )
     return planner.run()
+
+
+def _implied_out(state: State, order: Order, instrument: Instrument) -> ImpliedOut | None:
+    """The resting combos that could offer an instrument to an order; None where there are none."""
+    numbers = state.combo_life.active(instrument.number, 1 - order.side)
+    if not numbers:
+        return None
+    combos: list[tuple[Combo, Book, Book]] = []
+    for number in numbers[:MAX_ACTIVE]:
+        combo = state.combos[number]
+        first, second = combo.instruments
+        other = second if first is instrument else first
+        if may_trade(state, other):
+            combos.append((combo, state.books[number], state.books[other.number]))
+    return ImpliedOut(instrument, order, state.portfolio, combos) if combos else None
 
 
 def _check_plan(state: State, placement: Placement, plan: Plan) -> Reject | None:
@@ -274,10 +294,13 @@ def _commit(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
     """Writes the plan: accounts, books, records, events."""
     taker, portfolio = placement.order, state.portfolio
     for step in plan.steps:
+        by = taker.account
         for fill in step.fills:
             if fill.instrument.is_linear:
-                settle_position(state, fill.instrument, state.accounts[taker.account], emit)
+                settle_position(state, fill.instrument, state.accounts[by], emit)
                 settle_position(state, fill.instrument, state.accounts[fill.maker.account], emit)
+            if step.through is not None:  # the fills behind the first are the resting combo's
+                by = step.through.order.account
     portfolio.commit()
     if plan.steps:
         _take_settled(state, taker, plan, emit)
@@ -290,7 +313,9 @@ def _commit(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
             gives_way = next(own, None)
         taker.filled_lots += step.units
         taker.remaining_lots -= step.units
-        if placement.combo is None:
+        if step.through is not None:
+            group = _trade_through(state, taker, step, step.through, fees, emit)
+        elif placement.combo is None:
             fill = step.fills[0]
             group = [_trade(state, taker, fill, next(fees), 0, emit)]
         else:
@@ -420,6 +445,112 @@ def _close_combo(
         step.net_price_micro,
         len(step.fills),
     )
+
+
+def _trade_through(
+    state: State,
+    taker: Order,
+    step: Step,
+    through: Through,
+    fees: Iterator[tuple[int, int]],
+    emit: Emit,
+) -> list[bytes]:
+    """A single order meets a resting combo order, which meets its other leg's book: events, and
+    the records, whose taker is the combo's order (docs/protocol.md, 4).
+    """
+    resting, trade = through.order, state.next_combo_trade
+    state.next_combo_trade += 1
+    _open(state, resting)
+    group: list[bytes] = []
+    for fill in step.fills:
+        is_incoming = fill.maker is resting
+        by, maker, lots = (taker if is_incoming else resting), fill.maker, fill.quantity_lots
+        by_fee, maker_fee = next(fees)
+        state.fee_cash_micro += by_fee + maker_fee
+        price_micro = fill.price_ticks * fill.instrument.tick_value_micro
+        is_replenished = False
+        if not is_incoming:
+            _open(state, maker)
+            is_replenished = _reduce(state, maker, lots)
+        state.waiting.traded(fill.instrument.number, price_micro)
+        if by.oco_group:
+            state.waiting.hit(by)
+        if maker.oco_group:
+            state.waiting.hit(maker)
+        emit(
+            events.OrderFilled(
+                state.next_trade,
+                fill.instrument.number,
+                fill.price_ticks,
+                price_micro,
+                lots,
+                1 if fill.taker_buys else 0,
+                by.order_id,
+                by.hash,
+                by.account,
+                by_fee,
+                taker.remaining_lots if is_incoming else -1,
+                maker.order_id,
+                maker.hash,
+                maker.account,
+                maker_fee,
+                -1 if is_incoming else maker.remaining_lots,
+                trade,
+            )
+        )
+        state.next_trade += 1
+        if is_replenished:
+            emit_replenished(maker, emit)
+        advances = taker if is_incoming else maker
+        group.append(
+            records.fill_record(
+                (1 if fill.taker_buys != is_incoming else 0)
+                | records.MAKER_ADVANCES
+                | records.TAKER_RESTS
+                | (records.MAKER_COMES if is_incoming else 0),
+                advances.account,
+                advances.slot,
+                resting.account,
+                resting.slot,
+                fill.instrument.number,
+                lots,
+                fill.price_ticks,
+            )
+        )
+    is_replenished = _reduce(state, resting, through.units)
+    combo_buys = 1 if resting.side == BUY else 0
+    emit(
+        events.ComboFilled(
+            trade,
+            resting.book,
+            step.net_price_micro,
+            through.units,
+            1 - combo_buys,
+            taker.order_id,
+            taker.hash,
+            taker.account,
+            -1,
+            resting.order_id,
+            resting.hash,
+            resting.account,
+            resting.remaining_lots,
+        )
+    )
+    if is_replenished:
+        emit_replenished(resting, emit)
+    group.append(
+        records.combo_filled_record(
+            combo_buys | records.TAKER_ADVANCES | records.TAKER_RESTS,
+            0,
+            0,
+            resting.account,
+            resting.slot,
+            through.units,
+            step.net_price_micro,
+            len(step.fills),
+        )
+    )
+    return group
 
 
 def _reduce(state: State, maker: Order, lots: int) -> bool:
