@@ -20,7 +20,7 @@ from exchange.engine import apply
 from exchange.events import CommandRejected, Event
 from exchange.journal import Journal
 from exchange.mark_views import mark_view
-from exchange.market_data import MarketData
+from exchange.market_data import PublicMarket
 from exchange.read_model import ReadModel
 from exchange.sequencer import MAX_WAITING, Applied, Build, Sequencer, SequencerStopped
 from exchange.state import State
@@ -82,7 +82,7 @@ class Exchange:
     def __init__(self, journal: Journal, operator: Signer, clock: Callable[[], int]) -> None:
         self.state = State()
         self.read_model = ReadModel(self.state.instruments)
-        self.market_data = MarketData(self.state.instruments)
+        self.market_data = PublicMarket(self.state.instruments)
         self.journal = journal
         self.vault = bytes(20)
         self.is_chain_up: Callable[[], bool] = lambda: True
@@ -311,7 +311,7 @@ class Exchange:
     def legs_of(self, book: int) -> Legs:
         return ((book, 1),) if book < COMBO_BASE else self.read_model.combos[book]
 
-    def market(self) -> MarketData:
+    def market(self) -> PublicMarket:
         return self.market_data
 
     def mark(self, legs: Legs) -> MarkView | None:

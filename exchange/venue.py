@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from exchange.events import Event
-from exchange.market_data.market import MarketData
+from exchange.market_data.market import PublicMarket
 from matching.rejects import Reject
 from matching.trading_states import OPEN
 from settlement.signed_messages import Cancel, CancelAll, CancelWhere, Order, Withdraw
@@ -277,7 +277,7 @@ class Venue(Protocol):
         """Canonical legs of a book that an event names: an instrument, or COMBO_BASE + combo."""
         ...
 
-    def market(self) -> MarketData:
+    def market(self) -> PublicMarket:
         """What everyone may see, as of the last command applied."""
         ...
 

@@ -6,7 +6,7 @@ Never: names an account.
 """
 
 from exchange.gateway_rpc.views import SIDES, Catalogue, Json
-from exchange.market_data.market import MarketData
+from exchange.market_data.market import PublicMarket
 from exchange.market_data.shown_book import ADDED, REMOVED, RESIZED, BookChange
 from exchange.market_data.tape import NO_BOOK, Trade
 from exchange.symbols import cash_text, price_text, quantity_text
@@ -25,7 +25,7 @@ class MarketViews:
         self._catalogue = catalogue
 
     @property
-    def market(self) -> MarketData:
+    def market(self) -> PublicMarket:
         return self._venue.market()
 
     def book_l2(self, legs: Legs) -> Json:

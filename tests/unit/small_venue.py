@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from exchange import events
 from exchange.events import Event
-from exchange.market_data import MarketData
+from exchange.market_data import PublicMarket
 from exchange.strategy_names import legs_text
 from exchange.symbols import resolve_symbol
 from exchange.venue import (
@@ -97,7 +97,7 @@ class SmallVenue:
         self.delay_s = delay_s
         self.sequence = 0
         self.listeners: list[Listener] = []
-        self.market_data = MarketData(LISTED)
+        self.market_data = PublicMarket(LISTED)
         self.live: dict[bytes, Resting] = {}
         self.used: dict[bytes, None] = {}
         self.combos: list[Legs] = []
@@ -419,7 +419,7 @@ class SmallVenue:
     def legs_of(self, book: int) -> Legs:
         return self.combos[book - COMBO_BASE]
 
-    def market(self) -> MarketData:
+    def market(self) -> PublicMarket:
         return self.market_data
 
     def mark(self, legs: Legs) -> MarkView | None:
