@@ -9,15 +9,16 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 CHECKED := exchange matching margin settlement scripts tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench lint contracts clean
+.PHONY: help setup run test bench lint contracts compile clean
 
 help:
 	@echo 'make run        set up, and run the exchange on a local chain (ARGS="--seconds 60")'
 	@echo 'make test       set up, and run every test and check (ARGS="-k journal")'
 	@echo 'make bench      set up, and measure (ARGS="--json")'
-	@echo 'make setup      set up only: .venv and node_modules (PYTHON=/path/to/python)'
+	@echo 'make setup      set up only: .venv, compiled core, node_modules (PYTHON=/path/to/python)'
 	@echo 'make lint       format, lint, types and the direction of imports; also a part of make test'
 	@echo 'make contracts  compile the contracts, and write the artifacts that ship'
+	@echo 'make compile    compile the hot modules anew, if there is a C compiler (ARGS="--clean": undo)'
 	@echo 'make clean      remove what the above have made, except data of an exchange'
 
 setup:
@@ -41,6 +42,11 @@ lint: setup
 contracts: setup
 	@.venv/bin/python scripts/build_contracts.py $(ARGS)
 
+compile: setup
+	@.venv/bin/python scripts/compile_core.py $(or $(ARGS),--force)
+
 clean:
-	rm -rf .venv node_modules build dist .hypothesis .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv node_modules build dist .hypothesis .ruff_cache .pytest_cache .import_linter_cache .mypy_cache
+	find exchange matching margin settlement -name '*.so' -delete
+	rm -f *.so
 	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -44,6 +44,9 @@ RpcOption = Annotated[
 
 def main() -> None:
     """Entry point of the `straddle` command."""
+    from exchange.compiled import choose
+
+    choose()
     app()
 
 
@@ -66,7 +69,9 @@ def _own_name() -> str:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(version("straddle-exchange"))
+        from exchange.compiled import told
+
+        typer.echo(f"{version('straddle-exchange')} (core {told()})")
         raise typer.Exit
 
 

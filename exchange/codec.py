@@ -124,6 +124,7 @@ _ADDRESS, _HASH, _SIGNATURE, _NAME = _fixed(20), _fixed(32), _fixed(65), _fixed(
 _SAMPLES = _group(*(_U40,) * commands.SETTLEMENT_SAMPLES)
 _MARKS = _counted(_U16, _group(_U16, _U40, _I32, _I32, _I32, _I32, _I32))
 _LEGS = _counted(_U8, _group(_U32, _I16))
+_LEVELS = _counted(_U8, _group(_U16, _U8, _U16))
 
 _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
     commands.Genesis: (_U64, _ADDRESS, _ADDRESS, _U16, _U16, _U16, _U8),
@@ -142,6 +143,8 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
     commands.UpdateMarks: (_U8, _U40, _MARKS),
     commands.AccrueFunding: (_U24, _I64),
     commands.SettleExpiry: (_U16, _SAMPLES),
+    commands.SetTradingState: (_U8, _U24, _U8, _U8),
+    commands.SetBreaker: (_U8, _U16, _U16, _U16, _LEVELS),
     commands.CutBatch: (_HASH,),
     commands.ConfirmBatch: (_U64, _U64, _HASH),
     commands.AdvanceTime: (),
@@ -162,6 +165,7 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     ),
     events.OrderCancelled: (_U64, _HASH, _U32, _U32, _U8, _U32, _U8),
     events.ComboCreated: (_U32, _LEGS, _I64),
+    events.ComboDropped: (_U32,),
     events.OrdersCancelled: (_U32, _HASH, _U8, _U64, _U32),
     events.OrderAwaiting: (_U64, _HASH, _U32, _U32, _U8, _I64, _HASH),
     events.OrderTriggered: (_U64, _HASH, _U32, _U32, _I64),
@@ -179,6 +183,10 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.MarksUpdated: (_U8, _U40, _U32),
     events.FundingAccrued: (_U24, _I64, _I64),
     events.ExpirySettled: (_U16, _U40),
+    events.TradingStateChanged: (_U8, _U24, _U8, _U8, _U8),
+    events.BreakerArmed: (_U8, _U16, _U16, _U16, _LEVELS),
+    events.BreakerTripped: (_U8, _U8, _U8, _U40, _U40, _U16, _U48),
+    events.BreakerReleased: (_U8, _U40, _U40, _U48),
     events.BatchCut: (_U64, _HASH, _U32, _sized(_U32)),
     events.BatchConfirmed: (_U64, _U64, _HASH),
     events.TimeAdvanced: (_U64,),

@@ -183,6 +183,31 @@ class SettleExpiry(Command, frozen=True, gc=False):
     samples_micro: tuple[int, ...]
 
 
+class SetTradingState(Command, frozen=True, gc=False):
+    """The operator's word on the venue (number 0), an underlying or an instrument. `state` is one
+    of `matching.trading_states`, `reason` one of `events.STATE_REASONS`.
+    """
+
+    TYPE: ClassVar[int] = 0x34
+    scope: int
+    number: int
+    state: int
+    reason: int
+
+
+class SetBreaker(Command, frozen=True, gc=False):
+    """Arms an underlying's circuit breaker, or disarms it where there are no levels. `levels` are
+    (threshold_e4, state, minimum_s); moves and calm in 1e-4 of the index.
+    """
+
+    TYPE: ClassVar[int] = 0x35
+    underlying: int
+    window_s: int
+    calm_window_s: int
+    calm_e4: int
+    levels: tuple[tuple[int, int, int], ...]
+
+
 class CutBatch(Command, frozen=True, gc=False):
     """Close the open batch. `journal_hash` is the journal's chain hash after the command before
     this one.

@@ -1,9 +1,10 @@
 """An order from human terms: symbols and decimals in, the message to sign out.
 
-Holds: a combo may be written in any order, sign and multiple (`+1 BTC-27MAR26-90000-C, -1
-BTC-27MAR26-100000-C`); what comes out is canonical and means the same: where the first ratio
-would be negative, side and net price turn, and a common factor moves from the ratios into the
-quantity. Terms that protocol integers cannot say exactly are refused (`BadTerms`).
+Holds: a combo may be written by its strategy's name, or in any order, sign and multiple (`+1
+BTC-27MAR26-90000-C, -1 BTC-27MAR26-100000-C`); what comes out is canonical and means the same:
+where the first ratio would be negative, side and net price turn, and a common factor moves from
+the ratios into the quantity. Terms that protocol integers cannot say exactly are refused
+(`BadTerms`).
 Never: rounds, signs or sends.
 """
 
@@ -11,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from exchange.strategy_names import legs_text, strategy_legs
 from exchange.symbols import parse_price, parse_quantity, price_text, quantity_text
 from matching.combos import canonical_legs
 from matching.orders import BUY, FOK, GTC, IOC, POST_ONLY, SELL
@@ -70,15 +72,13 @@ class Markets:
         self._by_number: Mapping[int, Market] = {market.instrument: market for market in markets}
 
     def strategy(self, text: str) -> Strategy:
-        """The legs of a symbol or of a combo as people write it."""
+        """The legs of a symbol, of a strategy's name, or of a combo as people write it."""
         written: list[tuple[int, int]] = []
         markets: list[Market] = []
-        for part in text.split(","):
-            parsed = _LEG.fullmatch(part.strip())
-            market = self._by_symbol.get(parsed[3]) if parsed else None
-            if parsed is None or market is None:
-                raise BadTerms(f"no instrument {part.strip()[:60]!r}")
-            ratio = int(parsed[2] or 1) * (-1 if parsed[1] == "-" else 1)
+        for symbol, ratio in strategy_legs(text.strip()) or _read_legs(text):
+            market = self._by_symbol.get(symbol)
+            if market is None:
+                raise BadTerms(f"no instrument {symbol[:60]!r}")
             written.append((market.instrument, ratio))
             markets.append(market)
         legs, sign, factor = canonical_legs(written)
@@ -90,9 +90,7 @@ class Markets:
 
     def symbol(self, legs: Legs) -> str:
         """The canonical symbol: the name of a book."""
-        if len(legs) == 1:
-            return self._by_number[legs[0][0]].symbol
-        return ",".join(f"{ratio:+d}*{self._by_number[number].symbol}" for number, ratio in legs)
+        return legs_text([(self._by_number[number].symbol, ratio) for number, ratio in legs])
 
     def draft(
         self,
@@ -159,6 +157,17 @@ class Markets:
                 raise BadTerms("there is no index yet: say the maximum fee")
             total += abs(ratio) * -(-index_micro * self._taker_fee_e6 // 10**6)
         return 2 * total
+
+
+def _read_legs(text: str) -> list[tuple[str, int]]:
+    """Symbols and ratios of `+1 BTC-27MAR26-90000-C, -1 BTC-27MAR26-100000-C`."""
+    legs: list[tuple[str, int]] = []
+    for part in text.split(","):
+        parsed = _LEG.fullmatch(part.strip())
+        if parsed is None:
+            raise BadTerms(f"no instrument {part.strip()[:60]!r}")
+        legs.append((parsed[3], int(parsed[2] or 1) * (-1 if parsed[1] == "-" else 1)))
+    return legs
 
 
 def _choice(what: str, text: str, known: Mapping[str, int]) -> int:

@@ -3,7 +3,8 @@ happens.
 
 Holds: deterministic and total: the same commands give the same events, state and roots on every
 machine; a command that is refused gives one CommandRejected and changes nothing but sequence and
-time (orders whose expiry has passed go whatever the command is).
+time (orders whose expiry has passed, and combos that have been idle long enough, go whatever
+the command is).
 Never: reads a clock, a file, a socket or a random number; uses a float; iterates a set; verifies
 a signature (the door does, the auditor does again: here the signer's address is only held
 against the account's owner and session keys).
@@ -19,10 +20,12 @@ from exchange.handlers import (
     accounts,
     batches,
     cancels,
+    combos,
     listings,
     marks,
     mass_cancels,
     orders,
+    states,
     triggers,
 )
 from exchange.handlers.linked import settle_ties
@@ -50,6 +53,8 @@ _HANDLERS: Final[dict[type[Command], Handler]] = {
     commands.UpdateMarks: marks.update_marks,
     commands.AccrueFunding: marks.accrue_funding,
     commands.SettleExpiry: marks.settle_expiry,
+    commands.SetTradingState: states.set_trading_state,
+    commands.SetBreaker: states.set_breaker,
     commands.CutBatch: batches.cut_batch,
     commands.ConfirmBatch: batches.confirm_batch,
     commands.AdvanceTime: batches.advance_time,
@@ -72,6 +77,8 @@ def apply(state: State, command: Command) -> tuple[Event, ...]:
     if state.expiring.is_due(state.time_s):
         cancels.expire_due(state, events.append)
         settle_ties(state, events.append)
+    if state.combo_life.is_due(state.time_s):
+        combos.drop_idle_combos(state, events.append)
     _HANDLERS[type(command)](state, command, events.append)
     if state.waiting.is_stirred and not (events and type(events[-1]) is CommandRejected):
         triggers.wake_due(state, events.append)

@@ -49,6 +49,19 @@ CANCEL_REASONS: Final[dict[int, str]] = {
 }
 
 
+STATE_REASONS: Final[tuple[str, ...]] = (
+    "none given",
+    "opening",
+    "maintenance",
+    "disorderly market",
+    "technical fault",
+    "mark or index in doubt",
+    "delisting",
+    "ordered by an authority",
+)
+"""Why the operator sets a trading state, by number."""
+
+
 class Event(msgspec.Struct, frozen=True, gc=False):
     """Base of all events; `TYPE` is the byte that stands for it in the canonical encoding."""
 
@@ -167,6 +180,15 @@ class ComboCreated(Event, frozen=True, gc=False):
     book: int
     legs: tuple[tuple[int, int], ...]
     tick_micro: int
+
+
+class ComboDropped(Event, frozen=True, gc=False):
+    """A combo without orders is gone, and its book; its number is not given again. Who names its
+    legs makes a new one.
+    """
+
+    TYPE: ClassVar[int] = 0x0F
+    book: int
 
 
 class OrdersCancelled(Event, frozen=True, gc=False):
@@ -311,6 +333,57 @@ class ExpirySettled(Event, frozen=True, gc=False):
     TYPE: ClassVar[int] = 0x26
     expiry: int
     settlement_micro: int
+
+
+class TradingStateChanged(Event, frozen=True, gc=False):
+    """The operator set a scope's own state; the one in force is the most restrictive of venue,
+    underlying (with its breaker) and instrument. `before` is what the operator had set.
+    """
+
+    TYPE: ClassVar[int] = 0x27
+    scope: int
+    number: int
+    state: int
+    before: int
+    reason: int
+
+
+class BreakerArmed(Event, frozen=True, gc=False):
+    """An underlying's breaker has new parameters; disarmed where there are no levels."""
+
+    TYPE: ClassVar[int] = 0x28
+    underlying: int
+    window_s: int
+    calm_window_s: int
+    calm_e4: int
+    levels: tuple[tuple[int, int, int], ...]
+
+
+class BreakerTripped(Event, frozen=True, gc=False):
+    """The index came `threshold_e4` or more away from `reference_micro`, which was in force within
+    the window: the underlying is in `state`, until second `until_s` at least.
+    """
+
+    TYPE: ClassVar[int] = 0x29
+    underlying: int
+    state: int
+    level: int
+    index_micro: int
+    reference_micro: int
+    threshold_e4: int
+    until_s: int
+
+
+class BreakerReleased(Event, frozen=True, gc=False):
+    """The index kept between `low_micro` and `high_micro` for the calm window (both 0 where the
+    breaker was disarmed): the breaker asks for nothing any more.
+    """
+
+    TYPE: ClassVar[int] = 0x2A
+    underlying: int
+    low_micro: int
+    high_micro: int
+    tripped_s: int
 
 
 class BatchCut(Event, frozen=True, gc=False):

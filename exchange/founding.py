@@ -7,7 +7,14 @@ Never: runs it (`host.py`).
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from exchange.commands import Command, Genesis, ListExpiry, ListInstrument, ListUnderlying
+from exchange.commands import (
+    Command,
+    Genesis,
+    ListExpiry,
+    ListInstrument,
+    ListUnderlying,
+    SetBreaker,
+)
 from exchange.events import CommandRejected
 from exchange.home import Home, Site
 from exchange.service import Exchange
@@ -118,6 +125,8 @@ def _is_listed(state: State, command: Command) -> bool:
     """Whether a listing stands in the journal already: numbers are given in order."""
     if isinstance(command, ListUnderlying):
         return command.underlying < len(state.underlyings)
+    if isinstance(command, SetBreaker):  # the operator may have disarmed it since
+        return bool(state.expiries)
     if isinstance(command, ListExpiry):
         return command.expiry < len(state.expiries)
     return isinstance(command, ListInstrument) and command.instrument < len(state.instruments)

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from exchange import events
 from exchange.events import Event
-from exchange.venue import FillPage, FillView
+from exchange.venue import FillPage, FillView, Legs
 from matching.instruments import Instrument
 from matching.orders import BUY, SELL
 from settlement.batch import Batch, decode_batch
@@ -45,6 +45,8 @@ class ReadModel:
         self._fills: defaultdict[int, list[FillView]] = defaultdict(list)
         self.withdrawals: list[Withdrawal] = []
         self.claimed: dict[int, int] = {}
+        self.combos: dict[int, Legs] = {}
+        """Legs of every combo that there ever was: events name it when it may be gone."""
         self.batches: dict[int, bytes] = {}
         self.batch_withdrawals: dict[int, int] = {}
         self.confirmed = 0
@@ -58,6 +60,8 @@ class ReadModel:
         for event in happened:
             if isinstance(event, events.OrderFilled):
                 self._take_fill(sequence, time_ns, event)
+            elif isinstance(event, events.ComboCreated):
+                self.combos[event.book] = event.legs
             elif isinstance(event, events.AccountOpened):
                 self._owners[event.account] = event.owner
             elif isinstance(event, events.WithdrawalRequested):

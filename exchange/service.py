@@ -304,7 +304,7 @@ class Exchange:
         return legs_symbol(legs, self.state.instruments)
 
     def legs_of(self, book: int) -> Legs:
-        return ((book, 1),) if book < COMBO_BASE else self.state.combos[book].legs
+        return ((book, 1),) if book < COMBO_BASE else self.read_model.combos[book]
 
     def counter_of(self, account: int) -> int | Reject:
         return views.unknown(self.state, account) or self.state.accounts[account].counter

@@ -8,12 +8,14 @@ Never: trades.
 from collections.abc import Container, Iterator
 from functools import lru_cache
 
+from exchange.circuit_breaker import CALM_E4, CALM_WINDOW_S, LEVELS, WINDOW_S
 from exchange.commands import (
     SETTLEMENT_SAMPLES,
     Command,
     ListExpiry,
     ListInstrument,
     ListUnderlying,
+    SetBreaker,
     SettleExpiry,
     UpdateMarks,
 )
@@ -52,9 +54,12 @@ def shift_s(time_ns: int) -> int:
 
 
 def listing_commands(time_ns: int) -> Iterator[Command]:
-    """Lists the underlying, the expiries and all options of the snapshot, as of `time_ns`."""
+    """Lists the underlying, with its circuit breaker armed, the expiries and all options of the
+    snapshot, as of `time_ns`.
+    """
     later_s = shift_s(time_ns)
     yield ListUnderlying(time_ns, BTC, BTC_NAME, BTC_LOT_E8)
+    yield SetBreaker(time_ns, BTC, WINDOW_S, CALM_WINDOW_S, CALM_E4, LEVELS)
     for number, expiry in enumerate(snapshot().expiries):
         yield ListExpiry(time_ns, number, BTC, expiry.expiry_time_s + later_s)
     for number, (expiry, option) in enumerate(options_by_number()):

@@ -8,15 +8,18 @@ Never: is touched by a door, which reads it through the service.
 
 from typing import Final
 
+from exchange.circuit_breaker import Breaker
 from exchange.expiry_schedule import ExpirySchedule
 from exchange.waiting_orders import WaitingOrders
 from margin.accounts import Account
 from margin.marks import Marks
 from margin.portfolio import Portfolio
 from matching.book import Book
-from matching.combos import COMBO_BASE, Combo, Legs
+from matching.combo_life import ComboLife
+from matching.combos import Combo, Legs
 from matching.instruments import Expiry, Instrument, Underlying
 from matching.orders import Order
+from matching.trading_states import TradingStates
 from settlement.ledger import Ledger
 
 NANOSECONDS: Final = 1_000_000_000
@@ -44,6 +47,10 @@ class State:
         self.combos: dict[int, Combo] = {}
         self.combos_by_legs: dict[Legs, Combo] = {}
         self.books: dict[int, Book] = {}
+        self.combo_life = ComboLife(self.combos, self.combos_by_legs, self.books, self.instruments)
+        # Whether it trades
+        self.trading = TradingStates()
+        self.breakers: dict[int, Breaker] = {}
         # Who trades
         self.accounts: dict[int, Account] = {}
         self.orders: dict[bytes, Order] = {}
@@ -85,18 +92,7 @@ class State:
         self.groups.append(records)
         self.records_waiting += len(records)
 
-    def combo_of(self, legs: Legs) -> Combo:
-        """The combo of canonical legs; made, with its book, if it is new."""
-        combo = self.combos_by_legs.get(legs)
-        if combo is None:
-            number = COMBO_BASE + len(self.combos)
-            combo = Combo(number, [self.instruments[leg] for leg, _ in legs], [r for _, r in legs])
-            self.combos[number] = self.combos_by_legs[legs] = combo
-            self.books[number] = Book(number, combo.tick_micro)
-        return combo
-
     def forget_newest_combo(self, combo: Combo) -> None:
         """Takes back a combo that a refused order was the first to name."""
-        assert combo.book == COMBO_BASE + len(self.combos) - 1, "only the newest is taken back"
-        del self.combos[combo.book], self.combos_by_legs[combo.legs], self.books[combo.book]
+        self.combo_life.forget_newest(combo)
         self.marks.forget_combo(combo.book)

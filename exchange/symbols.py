@@ -9,8 +9,10 @@ Never: a float.
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
+from exchange.strategy_names import legs_text, plain_legs_text, strategy_legs
 from matching.combos import MAX_LEGS
 from matching.instruments import Instrument, decimal_text
 from matching.rejects import (
@@ -30,15 +32,20 @@ _LEG: Final = re.compile(r"([+-]?\d{1,3})\*(.+)", re.ASCII)
 
 
 def resolve_symbol(text: str, numbers: Mapping[str, int]) -> Legs | Reject:
-    """Legs as written: `BTC-27MAR26-90000-C`, or
+    """Legs as written: `BTC-27MAR26-90000-C`, `BTC-CS-27MAR26-90000_100000`, or
     `+1*BTC-27MAR26-90000-C,-1*BTC-27MAR26-100000-C`.
 
-    `numbers` finds an instrument's number by its symbol. Order and signs are kept:
-    `matching.combos.canonical_legs` brings them to their form.
+    `numbers` finds an instrument's number by its symbol. Order and signs are kept (a name's legs
+    ascend): `matching.combos.canonical_legs` brings them to their form.
     """
     number = numbers.get(text)
     if number is not None:
         return ((number, 1),)
+    named = strategy_legs(text)
+    if named is not None:
+        if any(symbol not in numbers for symbol, _ in named):
+            return Reject(UNKNOWN_INSTRUMENT, -1, len(numbers))
+        return tuple(sorted((numbers[symbol], ratio) for symbol, ratio in named))
     parts = text.split(",")
     if len(parts) > MAX_LEGS:
         return Reject(LEG_COUNT, len(parts), MAX_LEGS)
@@ -59,10 +66,12 @@ def resolve_symbol(text: str, numbers: Mapping[str, int]) -> Legs | Reject:
 
 
 def legs_symbol(legs: Legs, instruments: Sequence[Instrument]) -> str:
-    """The symbol of legs, as `resolve_symbol` reads it."""
-    if len(legs) == 1 and legs[0][1] == 1:
-        return instruments[legs[0][0]].symbol
-    return ",".join(f"{ratio:+d}*{instruments[number].symbol}" for number, ratio in legs)
+    """The symbol of legs, as `resolve_symbol` reads it: the name of a known strategy where the
+    legs ascend, as canonical ones do.
+    """
+    written = [(instruments[number].symbol, ratio) for number, ratio in legs]
+    ascends = all(before[0] < after[0] for before, after in pairwise(legs))
+    return legs_text(written) if ascends else plain_legs_text(written)
 
 
 def price_text(price_micro: int, lot_e8: int) -> str:

@@ -14,6 +14,7 @@ import msgspec
 
 from exchange.events import Event
 from matching.rejects import Reject
+from matching.trading_states import OPEN
 from settlement.signed_messages import Cancel, CancelAll, CancelWhere, Order, Withdraw
 
 Legs = tuple[tuple[int, int], ...]
@@ -77,7 +78,7 @@ class DomainView(msgspec.Struct, frozen=True):
 
 class InstrumentView(msgspec.Struct, frozen=True):
     """One listed instrument. `kind` 0 perpetual, 1 future, 2 call, 3 put; `lot_e8` units of the
-    underlying in a lot, times 1e8; micro values per lot.
+    underlying in a lot, times 1e8; micro values per lot; `state` is the trading state in force.
     """
 
     instrument: int
@@ -91,6 +92,7 @@ class InstrumentView(msgspec.Struct, frozen=True):
     is_open: bool
     mark_micro: int | None
     index_micro: int | None
+    state: int = OPEN
 
 
 class LevelView(msgspec.Struct, frozen=True):
@@ -252,13 +254,15 @@ class Venue(Protocol):
     def instruments(self) -> Sequence[InstrumentView]: ...
 
     def resolve(self, symbol: str) -> Legs | Reject:
-        """Legs of a symbol: `BTC-27MAR26-90000-C`, or a combo
-        `+1*BTC-27MAR26-90000-C,-1*BTC-27MAR26-100000-C` (any order and sign; not made
-        canonical).
+        """Legs of a symbol: `BTC-27MAR26-90000-C`, or a combo by its name,
+        `BTC-CS-27MAR26-90000_100000`, or its legs,
+        `+1*BTC-27MAR26-90000-C,-1*BTC-27MAR26-100000-C` (any order and sign; not made canonical).
         """
         ...
 
-    def symbol_of(self, legs: Legs) -> str: ...
+    def symbol_of(self, legs: Legs) -> str:
+        """The symbol of canonical legs: the name of the strategy, where it has one."""
+        ...
 
     def legs_of(self, book: int) -> Legs:
         """Canonical legs of a book that an event names: an instrument, or COMBO_BASE + combo."""

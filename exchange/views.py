@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from exchange.handlers.accounts import free_micro
 from exchange.handlers.cancels import find_live, live_orders
+from exchange.handlers.states import instrument_state
 from exchange.read_model import ReadModel
 from exchange.state import State
 from exchange.symbols import legs_symbol
@@ -86,6 +87,7 @@ def _instrument(state: State, instrument: Instrument) -> InstrumentView:
         expiry is None or (expiry.settlement_micro is None and expiry.expiry_time_s > state.time_s),
         marks.mark_micro(instrument) if is_marked else None,
         marks.index_micro.get(instrument.underlying.number),
+        instrument_state(state, instrument),
     )
 
 

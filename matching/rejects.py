@@ -41,6 +41,13 @@ UNKNOWN_UNDERLYING: Final = 205
 UNKNOWN_EXPIRY: Final = 206
 INSTRUMENT_NOT_OPEN: Final = 207
 NOT_YOUR_ORDER: Final = 208
+BEFORE_OPENING: Final = 209
+NOTHING_TRADES_NOW: Final = 210
+POST_ONLY_NOW: Final = 211
+CANCEL_ONLY_NOW: Final = 212
+HALTED_NOW: Final = 213
+UNKNOWN_SCOPE: Final = 214
+UNKNOWN_STATE: Final = 215
 # 3xx: the order's fields
 PRICE_OUT_OF_RANGE: Final = 301
 PRICE_OFF_TICK: Final = 302
@@ -59,8 +66,10 @@ RATIOS_NOT_REDUCED: Final = 315
 FIRST_RATIO_NEGATIVE: Final = 316
 SINGLE_LEG_RATIO: Final = 317
 LEGS_OF_SEVERAL_ASSETS: Final = 318
+TOO_MANY_COMBOS: Final = 319
+TOO_MANY_COMBOS_OF_ACCOUNT: Final = 320
 # 341..359: what waits, what is linked, what is cancelled together
-UNKNOWN_SCOPE: Final = 341
+UNKNOWN_CANCEL_SCOPE: Final = 341
 SCOPE_WITHOUT_VALUE: Final = 342
 UNKNOWN_TRIGGER: Final = 343
 TRIGGER_PRICE_OUT_OF_RANGE: Final = 344
@@ -136,6 +145,22 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "instrument {got} does not trade: expired or settled",
     ),
     NOT_YOUR_ORDER: ("not your order", "the order belongs to account {allowed}, not {got}"),
+    BEFORE_OPENING: (
+        "before the opening",
+        "instrument {got} is in pre-open: nothing trades, only good-till-cancelled orders rest",
+    ),
+    NOTHING_TRADES_NOW: (
+        "nothing trades now",
+        "nothing trades for now: an order at {got} would meet the price {allowed}",
+    ),
+    POST_ONLY_NOW: ("post-only now", "instrument {got} takes post-only orders alone for now"),
+    CANCEL_ONLY_NOW: (
+        "cancel-only now",
+        "instrument {got} takes cancels and smaller replacements alone for now",
+    ),
+    HALTED_NOW: ("halted now", "instrument {got} is halted: it takes cancels alone"),
+    UNKNOWN_SCOPE: ("unknown scope", "no scope {got}; use 0 (venue) to {allowed}"),
+    UNKNOWN_STATE: ("unknown state", "state or reason {got} cannot be ordered; use 0 to {allowed}"),
     PRICE_OUT_OF_RANGE: (
         "price out of range",
         "limit price {got} micro-USDC; a single instrument's is 1 to {allowed}, a net price at "
@@ -186,7 +211,18 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "legs of several underlyings",
         "leg {got} is on another underlying than leg {allowed}",
     ),
-    UNKNOWN_SCOPE: ("unknown scope", "scope {got} of a mass cancel; it must be 0 to {allowed}"),
+    TOO_MANY_COMBOS: (
+        "too many combos",
+        "{got} combos exist and have orders; at most {allowed} may",
+    ),
+    TOO_MANY_COMBOS_OF_ACCOUNT: (
+        "too many combos of one account",
+        "the account has orders in {got} combos; at most {allowed} may hold them",
+    ),
+    UNKNOWN_CANCEL_SCOPE: (
+        "unknown scope of a cancel",
+        "scope {got} of a mass cancel; it must be 0 to {allowed}",
+    ),
     SCOPE_WITHOUT_VALUE: (
         "scope without value",
         "a mass cancel of everything takes the value 0, not {got}",

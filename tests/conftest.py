@@ -13,6 +13,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from exchange.compiled import choose
+
+choose()  # before anything of the core is imported: a stale binary is not what is to be tested
+
 NOT_OF_TIME = [HealthCheck.too_slow]
 
 settings.register_profile(

@@ -223,6 +223,24 @@ class Floor:
         samples = samples_micro * 30 if len(samples_micro) == 1 else samples_micro
         return self.send(c.SettleExpiry(self.time_ns, expiry, samples))
 
+    def set_state(
+        self, state: int, scope: int = 0, number: int = 0, reason: int = 0
+    ) -> tuple[Event, ...]:
+        return self.send(c.SetTradingState(self.time_ns, scope, number, state, reason))
+
+    def arm(
+        self,
+        levels: Sequence[tuple[int, int, int]],
+        *,
+        underlying: int = 0,
+        window_s: int = 300,
+        calm_window_s: int = 60,
+        calm_e4: int = 200,
+    ) -> tuple[Event, ...]:
+        return self.send(
+            c.SetBreaker(self.time_ns, underlying, window_s, calm_window_s, calm_e4, tuple(levels))
+        )
+
     def cut(self) -> tuple[Event, ...]:
         return self.send(c.CutBatch(self.time_ns, b"\x70" * 32))
 

@@ -50,7 +50,10 @@ PURE_IMPORTS: Final = frozenset(
         "typing",
         "zlib",
         "coincurve",
+        "librt.vecs",
+        "librt.strings",
         "msgspec",
+        "mypy_extensions",
         "numpy",  # but FLOAT_NUMPY, RANDOM_NUMPY and FILE_NUMPY
         "scipy.sparse",  # keeps the integers that it is given
         "sha3",

@@ -28,6 +28,7 @@ from exchange.venue import (
 )
 from matching.combos import COMBO_BASE
 from matching.instruments import CALL, FUTURE, MAX_LOTS, PERPETUAL, PUT
+from matching.trading_states import STATE_NAMES
 
 KINDS: Final = {PERPETUAL: "perpetual", FUTURE: "future", CALL: "call", PUT: "put"}
 SIDES: Final = ("buy", "sell")
@@ -109,6 +110,7 @@ def instrument_json(view: InstrumentView) -> Json:
         "lot": quantity_text(1, lot),
         "lotE8": str(lot),
         "isOpen": view.is_open,
+        "state": STATE_NAMES[view.state],
         "mark": price(view.mark_micro),
         "index": price(view.index_micro),
     }

@@ -13,6 +13,7 @@ from exchange.handlers.accounts import check_signer
 from exchange.handlers.refusal import refuse
 from exchange.state import State
 from margin.accounts import Account
+from matching.combos import COMBO_BASE
 from matching.orders import BUY, SELL, Order
 from matching.rejects import (
     COUNTER_MUST_RISE,
@@ -99,6 +100,8 @@ def cancel(state: State, order: Order, reason: int, emit: Emit) -> None:
         state.portfolio.unrest(order)
         state.books[order.book].remove(order)
         del state.orders[order.hash]
+        if order.book >= COMBO_BASE:
+            state.combo_life.removed(order, state.time_s)
     else:
         state.waiting.remove(waiting)
     state.waiting.end(order, is_filled=False)

@@ -13,13 +13,15 @@ from collections.abc import Callable
 from exchange import events
 from exchange.handlers.accounts import settle_all, settle_position
 from exchange.handlers.cancels import cancel, emit_cancelled
+from exchange.handlers.combos import use_combo
+from exchange.handlers.states import takes_nothing
 from exchange.state import State
 from margin.accounts import MAX_OPEN_ORDERS
 from matching.book import Book
 from matching.combos import COMBO_BASE, Combo
 from matching.gate import MAKER_FEE, TAKER_FEE, TAKER_LIMIT, TAKER_POSITIONS, Fill, Ruling
 from matching.instruments import Instrument
-from matching.orders import BUY, FOK, GTC, POST_ONLY, Order
+from matching.orders import BUY, FOK, GTC, Order
 from matching.plan import FILL_BOUND, REFUSED, SELF_TRADE, ComboPlanner, Plan, Step, plan_single
 from matching.rejects import (
     CANNOT_FILL,
@@ -87,8 +89,9 @@ def execute(state: State, placement: Placement, emit: Emit) -> Reject | None:
     An order that was accepted earlier is the caller's to end if it is refused now.
     """
     order = placement.order
-    # MARGIN and MATCH: plan; a post-only order takes nothing, from its legs' books neither
-    plan = Plan() if order.flags & POST_ONLY else _plan(state, placement)
+    # MARGIN and MATCH: plan; an order that may only rest takes from its legs' books neither
+    legs = ((order.book, 1),) if placement.combo is None else placement.combo.legs
+    plan = Plan() if takes_nothing(state, order.flags, legs) else _plan(state, placement)
     reject = _check_plan(state, placement, plan)
     if reject is not None:
         state.portfolio.drop()
@@ -108,6 +111,8 @@ def execute(state: State, placement: Placement, emit: Emit) -> Reject | None:
     _finish(state, placement, plan, emit)
     if order.level is None:  # it did not come to rest
         state.waiting.end(order, is_filled=order.filled_lots > 0 and not order.remaining_lots)
+    if placement.combo is not None:
+        use_combo(state, placement.combo.book, emit)
     return None
 
 
@@ -355,6 +360,8 @@ def _reduce(state: State, maker: Order, lots: int) -> None:
         del state.orders[maker.hash]
         del state.accounts[maker.account].orders[maker.order_id]
         state.waiting.end(maker, is_filled=True)
+        if maker.book >= COMBO_BASE:
+            state.combo_life.removed(maker, state.time_s)
 
 
 def _open(state: State, order: Order) -> None:
@@ -389,6 +396,8 @@ def _finish(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
     state.portfolio.rest(order)
     state.orders[order.hash] = order
     placement.book.add(order)
+    if placement.combo is not None:
+        state.combo_life.added(order)
     emit(
         events.OrderRested(
             order.order_id,

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from exchange import events
 from exchange.commands import SETTLEMENT_SAMPLES, AccrueFunding, SettleExpiry, UpdateMarks
 from exchange.handlers.cancels import cancel_book
+from exchange.handlers.combos import drop_combo
 from exchange.handlers.refusal import refuse
+from exchange.handlers.states import watch_index
 from exchange.state import State
 from margin.svi import ExpiryMark, check_index, check_marks
 from matching.instruments import MAX_VALUE_MICRO, PERPETUAL
@@ -60,6 +62,7 @@ def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
         state.record(record)
     _record_accruals(state, moved)
     emit(events.MarksUpdated(number, command.index_micro, epoch))
+    watch_index(state, number, emit)
 
 
 def _check_update(state: State, command: UpdateMarks) -> Reject | None:
@@ -121,9 +124,10 @@ def settle_expiry(state: State, command: SettleExpiry, emit: Emit) -> None:
     for instrument in listed:
         cancel_book(state, instrument.number, emit)
     settled = {instrument.number: True for instrument in listed}
-    for combo in state.combos.values():
+    for combo in list(state.combos.values()):
         if any(number in settled for number, _ in combo.legs):
             cancel_book(state, combo.book, emit)
+            drop_combo(state, combo.book, emit)
     # MARGIN
     total = sum(command.samples_micro)
     price = (2 * total + SETTLEMENT_SAMPLES) // (2 * SETTLEMENT_SAMPLES)

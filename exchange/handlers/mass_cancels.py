@@ -21,8 +21,8 @@ from matching.rejects import (
     MESSAGE_ALREADY_USED,
     MESSAGE_EXPIRED,
     SCOPE_WITHOUT_VALUE,
+    UNKNOWN_CANCEL_SCOPE,
     UNKNOWN_INSTRUMENT,
-    UNKNOWN_SCOPE,
     UNKNOWN_UNDERLYING,
     Reject,
 )
@@ -64,7 +64,7 @@ def cancel_where(state: State, command: CancelWhere, emit: Emit) -> None:
 def _check(state: State, command: CancelWhere) -> Reject | None:
     now_s, scope, value = state.time_s, command.scope, command.value
     if scope > OF_COMBOS:
-        return Reject(UNKNOWN_SCOPE, scope, OF_COMBOS)
+        return Reject(UNKNOWN_CANCEL_SCOPE, scope, OF_COMBOS)
     if scope == OF_ALL and value:
         return Reject(SCOPE_WITHOUT_VALUE, value)
     if scope == OF_INSTRUMENT and value >= len(state.instruments):

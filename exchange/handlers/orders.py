@@ -10,15 +10,17 @@ from exchange import events
 from exchange.commands import PlaceOrder
 from exchange.handlers.accounts import check_signer
 from exchange.handlers.cancels import cancel, find_live
+from exchange.handlers.combos import check_combos_of_account, check_new_combo
 from exchange.handlers.execution import Placement, execute
 from exchange.handlers.refusal import refuse
+from exchange.handlers.states import check_trading_state, takes_nothing
 from exchange.handlers.waiting import check_ties, lay_down
 from exchange.state import State
 from exchange.waiting_orders import waits
 from matching.book import Book
 from matching.combos import Combo
 from matching.instruments import Instrument
-from matching.orders import BUY, POST_ONLY, SELL, Order
+from matching.orders import BUY, GTC, POST_ONLY, SELL, Order
 from matching.rejects import (
     COUNTER_AHEAD,
     COUNTER_CANCELLED,
@@ -27,6 +29,7 @@ from matching.rejects import (
     LEGS_OF_SEVERAL_ASSETS,
     NO_MARKS,
     NOT_YOUR_ORDER,
+    NOTHING_TRADES_NOW,
     ORDER_ALREADY_USED,
     ORDER_EXPIRED,
     ORDER_NOT_LIVE,
@@ -105,6 +108,9 @@ def _check(state: State, command: PlaceOrder) -> Placement | Reject:
             return Reject(ORDER_NOT_LIVE)
         if replaced.account != signed.account:
             return Reject(NOT_YOUR_ORDER, signed.account, replaced.account)
+    reject = check_trading_state(state, signed, replaced)
+    if reject is not None:
+        return reject
     if signed.conditions is not PLAIN:
         reject = check_ties(state, signed, replaced)
         if reject is not None:
@@ -148,13 +154,18 @@ def _find_book(
         for number, _ in signed.legs:
             if state.instruments[number].underlying is not first:
                 return Reject(LEGS_OF_SEVERAL_ASSETS, number, signed.legs[0][0])
+        reject = check_new_combo(state, signed.legs)
+        if reject is not None:
+            return reject
         is_new = signed.legs not in state.combos_by_legs
-        combo = state.combo_of(signed.legs)
+        combo = state.combo_life.of(signed.legs)
         book = state.books[combo.book]
     ticks, off = divmod(signed.limit_price_micro, book.tick_micro)
     reject = Reject(PRICE_OFF_TICK, signed.limit_price_micro, book.tick_micro) if off else None
-    if reject is None and signed.flags & POST_ONLY and not is_asleep:
+    if reject is None and takes_nothing(state, signed.flags, signed.legs) and not is_asleep:
         reject = _check_post_only(book, signed, ticks, replaced)
+    if reject is None and combo is not None and signed.time_in_force == GTC:
+        reject = check_combos_of_account(state, signed.account, combo.book, replaced)
     if reject is not None:
         if is_new and combo is not None:
             state.forget_newest_combo(combo)
@@ -180,11 +191,14 @@ def _find_book(
 def _check_post_only(
     book: Book, signed: SignedOrder, ticks: int, replaced: Order | None
 ) -> Reject | None:
-    """A post-only order must not meet a price in its own book; what it replaces does not count."""
+    """An order that may only rest must not meet a price in its own book; what it replaces does not
+    count.
+    """
     for met in book.orders(SELL if signed.side == BUY else BUY):
         if met is replaced:
             continue
         if (ticks >= met.price_ticks) if signed.side == BUY else (ticks <= met.price_ticks):
-            return Reject(WOULD_CROSS, signed.limit_price_micro, met.price_micro)
+            code = WOULD_CROSS if signed.flags & POST_ONLY else NOTHING_TRADES_NOW
+            return Reject(code, signed.limit_price_micro, met.price_micro)
         return None
     return None

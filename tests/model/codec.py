@@ -27,6 +27,7 @@ EVENTS: Final = {
     "OrderCancelled": "0x06 order_id u64, order_hash 32, account u32, book u32, side u8,"
     " remaining_lots u32, reason u8",
     "ComboCreated": "0x07 book u32, [u8] (instrument u32, ratio i16), tick_micro i64",
+    "ComboDropped": "0x0f book u32",
     "OrdersCancelled": "0x0b account u32, message_hash 32, scope u8, value u64, count u32",
     "OrderAwaiting": "0x0c order_id u64, order_hash 32, account u32, book u32, trigger u8,"
     " trigger_price_micro i64, parent 32",
@@ -46,6 +47,12 @@ EVENTS: Final = {
     "MarksUpdated": "0x24 underlying u8, index_micro u40, epoch u32",
     "FundingAccrued": "0x25 instrument u24, rate_micro i64, accrual_micro i64",
     "ExpirySettled": "0x26 expiry u16, settlement_micro u40",
+    "TradingStateChanged": "0x27 scope u8, number u24, state u8, before u8, reason u8",
+    "BreakerArmed": "0x28 underlying u8, window_s u16, calm_window_s u16, calm_e4 u16,"
+    " [u8] (threshold_e4 u16, state u8, minimum_s u16)",
+    "BreakerTripped": "0x29 underlying u8, state u8, level u8, index_micro u40,"
+    " reference_micro u40, threshold_e4 u16, until_s u48",
+    "BreakerReleased": "0x2a underlying u8, low_micro u40, high_micro u40, tripped_s u48",
     "BatchCut": "0x30 number u64, state_root 32, groups u32, [u32] data",
     "BatchConfirmed": "0x31 number u64, block u64, transaction 32",
     "TimeAdvanced": "0x32 time_ns u64",

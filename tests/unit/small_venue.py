@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from exchange import events
 from exchange.events import Event
+from exchange.strategy_names import legs_text
 from exchange.symbols import resolve_symbol
 from exchange.venue import (
     Acknowledgement,
@@ -401,9 +402,7 @@ class SmallVenue:
         return resolve_symbol(symbol, {name: number for number, name in enumerate(SYMBOLS)})
 
     def symbol_of(self, legs: Legs) -> str:
-        if len(legs) == 1:
-            return SYMBOLS[legs[0][0]]
-        return ",".join(f"{ratio:+d}*{SYMBOLS[number]}" for number, ratio in legs)
+        return legs_text([(SYMBOLS[number], ratio) for number, ratio in legs])
 
     def legs_of(self, book: int) -> Legs:
         return self.combos[book - COMBO_BASE]

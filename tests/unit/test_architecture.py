@@ -38,7 +38,7 @@ RUN_AS_PROGRAMS: Final = frozenset(
 )
 
 # Third-party libraries of the two lower floors: numbers and containers, nothing else.
-NUMERIC: Final = frozenset({"numpy", "scipy", "sortedcontainers"})
+NUMERIC: Final = frozenset({"librt", "mypy_extensions", "numpy", "scipy", "sortedcontainers"})
 
 LEFT_OUT: Final = frozenset(
     {".git", ".venv", "node_modules", "build", "dist", "__pycache__", "straddle-data"}
@@ -200,25 +200,60 @@ def test_a_planted_place_is_found(line: str) -> None:
 # WHAT SHIPS
 
 
-def test_the_wheel_has_every_file_of_the_packages_and_nothing_else(tmp_path: Path) -> None:
+def wheel_in(folder: Path, **environment: str) -> tuple[Path, set[str], set[str]]:
+    """Builds the wheel: its path, the files that it ships and those that describe it."""
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
         cwd=ROOT,
+        env={**os.environ, **environment},
         check=True,
         capture_output=True,
     )
-    (wheel,) = tmp_path.glob("straddle_exchange-*-py3-none-any.whl")
+    (wheel,) = folder.glob("straddle_exchange-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         shipped = {name for name in archive.namelist() if ".dist-info/" not in name}
         about = {name.partition(".dist-info/")[2] for name in archive.namelist()}
-    expected = {
+    return wheel, shipped, about
+
+
+def sources_that_ship() -> set[str]:
+    return {
         named(path)
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
-        if path.is_file() and path.suffix != ".pyc"
+        if path.is_file() and path.suffix not in (".pyc", ".so")
     }
-    assert shipped == expected
+
+
+def test_the_wheel_has_every_file_of_the_packages_and_nothing_else(tmp_path: Path) -> None:
+    wheel, shipped, about = wheel_in(tmp_path, STRADDLE_INTERPRETED="1")
+    assert wheel.name.endswith("-py3-none-any.whl"), "nothing in it is of one platform"
+    assert shipped == sources_that_ship()
     assert {"entry_points.txt", "licenses/LICENSE", "METADATA"} <= about
+
+
+def test_a_compiled_wheel_has_the_binaries_beside_their_sources(tmp_path: Path) -> None:
+    manifest = ROOT / "build" / "compiled.json"
+    if not manifest.exists():
+        pytest.skip("nothing is compiled here: `make compile`")
+    wheel, shipped, _ = wheel_in(tmp_path)
+    assert not wheel.name.endswith("-any.whl"), "it fits this platform alone"
+    made: dict[str, Any] = json.loads(manifest.read_text("utf8"))
+    assert shipped == sources_that_ship() | {*made["binaries"]}
+    for module in compiled_modules():
+        assert any(name.startswith(module.removesuffix(".py") + ".") for name in made["binaries"])
+
+
+def compiled_modules() -> list[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))
+    patterns: list[str] = project["tool"]["straddle"]["compiled"]
+    return [named(path) for pattern in patterns for path in ROOT.glob(pattern)]
+
+
+def test_what_is_compiled_is_there_and_is_hot_code_of_ours() -> None:
+    modules = compiled_modules()
+    assert modules
+    assert all(module.partition("/")[0] in PACKAGES for module in modules)
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -36,7 +36,9 @@ def test_help_names_every_verb_and_where_to_begin() -> None:
     assert "straddle demo" in told.stdout
     for verb in VERBS:
         assert re.search(rf"^\W*{verb}\s+\w", told.stdout, re.MULTILINE), verb
-    assert straddle("--version").stdout.strip()[0].isdigit()
+    told = straddle("--version").stdout.strip()
+    assert told[0].isdigit()
+    assert told.endswith(("(core compiled)", "(core interpreted)")), told
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -217,9 +217,10 @@ async def test_an_account_is_followed_across_a_broken_connection_without_a_hole(
 
 async def test_books_and_trades_are_followed(alice: Client, venue: SmallVenue) -> None:
     book = await alice.follow(f"book.{SPREAD}")
-    assert book.channel == f"book.+1*{SYMBOLS[0]},-1*{SYMBOLS[1]}"
+    assert book.channel == "book.BTC-CS-27MAR26-90000_100000"
     assert (await next_update(book)).data["bids"] == []
     assert await alice.follow(f"book.-1 {SYMBOLS[0]}, 1 {SYMBOLS[1]}") is book
+    assert await alice.follow("book.BTC-CS-27MAR26-90000_100000") is book
     trades = await alice.follow("trades")
     assert (await next_update(trades)).data == {"trades": []}
     await alice.place(SPREAD, "buy", "420", "0.1")

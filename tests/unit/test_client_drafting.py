@@ -47,6 +47,9 @@ def test_a_single_order() -> None:
         # Written the other way round, buying is selling the canonical spread at minus the price.
         (f"-1 {NAMES[0]}, +1 {NAMES[1]}", ((0, 1), (1, -1)), 1, -4_200_000, 25),
         (f"+1 {NAMES[1]}, -1 {NAMES[0]}", ((0, 1), (1, -1)), 1, -4_200_000, 25),
+        ("BTC-CS-27MAR26-90000_100000", ((0, 1), (1, -1)), 0, 4_200_000, 25),
+        (" -BTC-CS-27MAR26-90000_100000", ((0, 1), (1, -1)), 1, -4_200_000, 25),
+        ("BTC-CSR21-27MAR26-90000_100000", ((0, 2), (1, -1)), 0, 4_200_000, 25),
         # A factor moves from the ratios to the quantity, and the price is spread over it.
         (f"+2 {NAMES[0]}, -4 {NAMES[1]}", ((0, 1), (1, -2)), 0, 2_100_000, 50),
         (f"-3 {NAMES[0]}, +3 {NAMES[2]}", ((0, 1), (2, -1)), 1, -1_400_000, 75),

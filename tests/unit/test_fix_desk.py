@@ -268,6 +268,19 @@ async def test_the_mirror_image_of_a_combo_is_its_other_side(trader: Trader) -> 
 
 
 @pytest.mark.parametrize(
+    ("written", "side", "price_micro"),
+    [("BTC-CS-27MAR26-90000_100000", 0, -100_000), ("-BTC-CS-27MAR26-90000_100000", 1, 100_000)],
+)
+async def test_a_combo_may_be_ordered_by_its_name(
+    trader: Trader, written: str, side: int, price_micro: int
+) -> None:
+    await trader.say("D", terms(t55=written, t44="-10"))
+    order = trader.venue.placed[0][0]
+    assert order.legs == ((0, 1), (1, -1))
+    assert (order.side, order.limit_price_micro) == (side, price_micro)
+
+
+@pytest.mark.parametrize(
     ("changes", "reason", "text"),
     [
         ({"t20001": None}, "5", "tag 20001 (counter) is missing"),

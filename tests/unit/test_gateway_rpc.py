@@ -31,7 +31,7 @@ from tests.unit.small_venue import DOMAIN, SYMBOLS, SmallVenue
 
 ALICE, BOB, MALLORY = (Wallet(bytes((i,)) * 32) for i in (1, 2, 3))
 Json = dict[str, Any]
-SPREAD = "+1*BTC-27MAR26-90000-C,-1*BTC-27MAR26-100000-C"
+SPREAD = "BTC-CS-27MAR26-90000_100000"
 
 
 @pytest.fixture(autouse=True)
@@ -138,6 +138,7 @@ async def test_instruments_are_told_in_decimals(ws: ClientConnection) -> None:
         "lot": "0.01",
         "lotE8": "1000000",
         "isOpen": True,
+        "state": "open",
         "mark": "1235",
         "index": "95586.16",
     }
@@ -261,9 +262,14 @@ async def test_a_combos_book_is_the_same_however_it_is_written(ws: ClientConnect
     await call(ws, "order/place", **signed(spread))
     books = [
         (await call(ws, "public/book", symbol=symbol))["result"]
-        for symbol in (SPREAD, "-1*BTC-27MAR26-100000-C,+1*BTC-27MAR26-90000-C")
+        for symbol in (
+            SPREAD,
+            f"-{SPREAD}",
+            "+1*BTC-27MAR26-90000-C,-1*BTC-27MAR26-100000-C",
+            "-1*BTC-27MAR26-100000-C,+1*BTC-27MAR26-90000-C",
+        )
     ]
-    assert books[0] == books[1]
+    assert books == books[:1] * 4
     assert books[0]["symbol"] == SPREAD
     assert books[0]["bids"] == [{"price": "-420", "quantity": "0.25", "orders": 1}]
 

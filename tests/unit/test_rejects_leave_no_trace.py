@@ -15,10 +15,22 @@ from exchange import commands as c
 from exchange.events import CANCELLED_MARGIN_MAKER, CommandRejected, Event
 from exchange.invariants import excess_micro, state_hash
 from matching import rejects as r
+from matching.combo_life import MAX_COMBOS
 from matching.combos import COMBO_BASE
 from matching.instruments import CALL, FUTURE, NO_EXPIRY, PERPETUAL, PUT
-from matching.orders import FOK, IOC, POST_ONLY
+from matching.orders import FOK, IOC, POST_ONLY, Order
 from matching.rejects import TEMPLATES, Reject
+from matching.trading_states import (
+    CANCEL_ONLY,
+    HALTED,
+    INSTRUMENT,
+    OPEN,
+    POST_ONLY_STATE,
+    PRE_OPEN,
+    SETTLED,
+    UNDERLYING,
+    VENUE,
+)
 from settlement.signed_messages import (
     OF_ALL,
     OF_COMBOS,
@@ -123,6 +135,43 @@ def a_combo_of_which_one_leg_has_settled(floor: Floor) -> Events:
 def an_order_before_the_first_mark(floor: Floor) -> Events:
     floor.list_instrument(LISTINGS[CALL_90]._replace(strike_micro=910_000_000))
     return floor.buy(0, 10_000, 1, LISTED)
+
+
+def many_legs(count: int) -> list[tuple[tuple[int, int], ...]]:
+    """So many strategies of two calls: a whole number of one against the next prime of the other,
+    so that none is a multiple of another.
+    """
+    primes = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71)
+    pairs = [(prime, k) for prime in primes for k in range(1, 128) if k % prime]
+    return [((CALL_90, a), (CALL_100, b)) for a, b in pairs[:count]]
+
+
+@told(r.TOO_MANY_COMBOS_OF_ACCOUNT, 256, 256)
+def an_order_in_one_combo_too_many(floor: Floor) -> Events:
+    floor.watched = False
+    *most, last = many_legs(257)
+    for legs in most:
+        assert was_accepted(floor.buy(0, 10_000 * (legs[0][1] + legs[1][1]), 1, legs))
+    assert was_accepted(floor.buy(0, 250_000, 1, most[7]))  # one that it is in already
+    assert was_accepted(floor.buy(1, 2_000_000, 1, last))
+    floor.watched = True
+    return floor.buy(0, 2_000_000, 1, last)
+
+
+@told(r.TOO_MANY_COMBOS, MAX_COMBOS, MAX_COMBOS)
+def an_order_that_names_one_combo_too_many(floor: Floor) -> Events:
+    """All others have orders (of nobody, here: that many accounts would take long to tell)."""
+    floor.watched = False
+    life = floor.state.combo_life
+    for number in range(MAX_COMBOS):
+        ratios = [1 + number % 127, -1 - number // 127 % 127, 2 + number // 16_129]
+        made = life.of(tuple(zip((CALL_90, CALL_100, PUT_90), ratios, strict=True)))
+        order = Order(-number, bytes(32), 0, made.book, 0, 0, 0, 1, 0, 0)
+        floor.state.books[made.book].add(order)
+    before = state_hash(floor.state)
+    refused = floor.buy(0, 10_000, 1, VERTICAL)
+    assert state_hash(floor.state) == before
+    return refused
 
 
 # ITS FIELDS
@@ -852,7 +901,7 @@ def the_257th_order_that_waits(floor: Floor) -> Events:
 # MASS CANCELS
 
 
-@told(r.UNKNOWN_SCOPE, 6, 5)
+@told(r.UNKNOWN_CANCEL_SCOPE, 6, 5)
 def a_mass_cancel_of_an_unknown_scope(floor: Floor) -> Events:
     return floor.cancel_where(0, 6)
 
@@ -931,6 +980,137 @@ def a_second_genesis(floor: Floor) -> Events:
 
 
 # THE TABLE
+
+
+# TRADING STATES
+
+
+@told(r.BEFORE_OPENING, CALL_90)
+def an_order_that_cannot_rest_before_the_opening(floor: Floor) -> Events:
+    floor.set_state(PRE_OPEN)
+    return floor.buy(0, 10_000, 1, CALL_90, time_in_force=IOC)
+
+
+@told(r.NOTHING_TRADES_NOW, 20_000, 10_000)
+def an_order_that_would_trade_before_the_opening(floor: Floor) -> Events:
+    floor.sell(1, 10_000, 1, CALL_90)
+    floor.set_state(PRE_OPEN, INSTRUMENT, CALL_90)
+    return floor.buy(0, 20_000, 1, CALL_90)
+
+
+@told(r.POST_ONLY_NOW, CALL_100)
+def an_order_that_does_not_say_post_only_of_a_combo_with_such_a_leg(floor: Floor) -> Events:
+    floor.set_state(POST_ONLY_STATE, INSTRUMENT, CALL_100)
+    return floor.buy(0, 0, 1, VERTICAL)
+
+
+@told(r.CANCEL_ONLY_NOW, CALL_90)
+def a_post_only_order_where_orders_may_only_leave(floor: Floor) -> Events:
+    floor.set_state(CANCEL_ONLY, UNDERLYING, 0)
+    return floor.buy(0, 10_000, 1, CALL_90, flags=POST_ONLY)
+
+
+@told(r.CANCEL_ONLY_NOW, CALL_90)
+def a_replacement_of_the_same_size_where_orders_may_only_shrink(floor: Floor) -> Events:
+    first = placed_hash(floor.buy(0, 10_000, 2, CALL_90))
+    floor.set_state(CANCEL_ONLY)
+    return floor.buy(0, 10_000, 2, CALL_90, replaces=first)
+
+
+@told(r.CANCEL_ONLY_NOW, CALL_90)
+def a_smaller_replacement_at_a_better_price_where_orders_may_only_shrink(floor: Floor) -> Events:
+    first = placed_hash(floor.buy(0, 10_000, 2, CALL_90))
+    floor.set_state(CANCEL_ONLY)
+    return floor.buy(0, 20_000, 1, CALL_90, replaces=first)
+
+
+@told(r.HALTED_NOW, CALL_90)
+def a_smaller_replacement_in_a_halt(floor: Floor) -> Events:
+    first = placed_hash(floor.buy(0, 10_000, 2, CALL_90))
+    floor.set_state(HALTED)
+    return floor.buy(0, 10_000, 1, CALL_90, replaces=first)
+
+
+@told(r.UNKNOWN_SCOPE, 3, 2)
+def a_state_for_a_scope_that_there_is_not(floor: Floor) -> Events:
+    return floor.set_state(HALTED, 3)
+
+
+@told(r.SPEC_OUT_OF_BOUNDS, 2)
+def a_state_for_a_second_venue(floor: Floor) -> Events:
+    return floor.set_state(HALTED, VENUE, 1)
+
+
+@told(r.UNKNOWN_UNDERLYING, 2, 2)
+def a_state_for_an_underlying_that_nobody_listed(floor: Floor) -> Events:
+    return floor.set_state(HALTED, UNDERLYING, 2)
+
+
+@told(r.UNKNOWN_INSTRUMENT, LISTED, LISTED)
+def a_state_for_an_instrument_that_nobody_listed(floor: Floor) -> Events:
+    return floor.set_state(HALTED, INSTRUMENT, LISTED)
+
+
+@told(r.INSTRUMENT_NOT_OPEN, CALL_90)
+def a_state_for_an_instrument_that_has_settled(floor: Floor) -> Events:
+    floor.advance(MARCH - START_S)
+    floor.settle(0, BTC_INDEX)
+    return floor.set_state(OPEN, INSTRUMENT, CALL_90)
+
+
+@told(r.UNKNOWN_STATE, SETTLED, HALTED)
+def a_settlement_that_the_operator_orders(floor: Floor) -> Events:
+    return floor.set_state(SETTLED, INSTRUMENT, CALL_90)
+
+
+@told(r.UNKNOWN_STATE, 8, 7)
+def a_state_for_a_reason_that_there_is_not(floor: Floor) -> Events:
+    return floor.set_state(HALTED, reason=8)
+
+
+@told(r.UNKNOWN_UNDERLYING, 2, 2)
+def a_breaker_of_an_underlying_that_nobody_listed(floor: Floor) -> Events:
+    return floor.arm((), underlying=2)
+
+
+@told(r.SPEC_OUT_OF_BOUNDS, 2)
+def a_breaker_whose_window_is_over_an_hour(floor: Floor) -> Events:
+    return floor.arm((), window_s=3_601)
+
+
+@told(r.SPEC_OUT_OF_BOUNDS, 3)
+def a_breaker_without_a_calm_window(floor: Floor) -> Events:
+    return floor.arm((), calm_window_s=0)
+
+
+@told(r.SPEC_OUT_OF_BOUNDS, 4)
+def a_breaker_that_calls_a_doubling_calm(floor: Floor) -> Events:
+    return floor.arm((), calm_e4=10_000)
+
+
+@told(r.SPEC_OUT_OF_BOUNDS, 5)
+def a_breaker_that_halts(floor: Floor) -> Events:
+    return floor.arm([(1_000, HALTED, 60)])
+
+
+@told(r.SPEC_OUT_OF_BOUNDS, 5)
+def a_breaker_whose_second_level_is_the_milder_one(floor: Floor) -> Events:
+    return floor.arm([(1_000, CANCEL_ONLY, 60), (2_000, POST_ONLY_STATE, 60)])
+
+
+@told(r.SPEC_OUT_OF_BOUNDS, 5)
+def a_breaker_whose_second_level_comes_first(floor: Floor) -> Events:
+    return floor.arm([(1_000, CANCEL_ONLY, 60), (1_000, CANCEL_ONLY, 60)])
+
+
+@told(r.SPEC_OUT_OF_BOUNDS, 5)
+def a_breaker_that_trips_when_the_index_is_nothing(floor: Floor) -> Events:
+    return floor.arm([(10_000, CANCEL_ONLY, 60)])
+
+
+@told(r.SPEC_OUT_OF_BOUNDS, 5)
+def a_breaker_of_five_levels(floor: Floor) -> Events:
+    return floor.arm([(1_000 + level, CANCEL_ONLY, 60) for level in range(5)])
 
 
 @pytest.mark.parametrize(("story", "expected"), STORIES, ids=[s.__name__ for s, _ in STORIES])

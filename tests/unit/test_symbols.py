@@ -52,10 +52,17 @@ def test_every_name_of_the_carried_chain_is_read_back() -> None:
         assert legs_symbol(((number, 1),), listed) == quoted.name
 
 
-def test_a_combo_is_written_as_signed_ratios_of_symbols() -> None:
-    spread = f"+1*{LOW},-1*{HIGH}"
-    assert resolve_symbol(spread, NUMBERS) == ((0, 1), (1, -1))
-    assert legs_symbol(((0, 1), (1, -1)), LISTED) == spread
+SPREAD = "BTC-CS-27MAR26-90000_100000"
+
+
+def test_a_known_strategy_has_a_name_and_any_other_is_signed_ratios_of_symbols() -> None:
+    assert resolve_symbol(f"+1*{LOW},-1*{HIGH}", NUMBERS) == ((0, 1), (1, -1))
+    assert resolve_symbol(SPREAD, NUMBERS) == ((0, 1), (1, -1))
+    assert resolve_symbol(f"-{SPREAD}", NUMBERS) == ((0, -1), (1, 1))
+    assert legs_symbol(((0, 1), (1, -1)), LISTED) == SPREAD
+    hedged = "+1*BTC-27MAR26-90000-C,-1*BTC-PERPETUAL"
+    assert legs_symbol(((0, 1), (2, -1)), LISTED) == hedged
+    assert resolve_symbol(hedged, NUMBERS) == ((0, 1), (2, -1))
 
 
 @pytest.mark.parametrize(
@@ -66,13 +73,15 @@ def test_a_combo_is_written_as_signed_ratios_of_symbols() -> None:
         f"1*{LOW},-1*{HIGH}",
         f"-2*{LOW},+2*{HIGH}",
         f"+05*{LOW},-5*{HIGH}",
+        SPREAD,
+        f"-{SPREAD}",
     ],
 )
 def test_a_strategy_has_one_symbol_however_it_is_written(written: str) -> None:
     resolved = resolve_symbol(written, NUMBERS)
     assert not isinstance(resolved, Reject)
     legs, _, _ = canonical_legs(resolved)
-    assert legs_symbol(legs, LISTED) == f"+1*{LOW},-1*{HIGH}"
+    assert legs_symbol(legs, LISTED) == SPREAD
 
 
 @pytest.mark.parametrize(
@@ -86,6 +95,11 @@ def test_a_strategy_has_one_symbol_however_it_is_written(written: str) -> None:
         (f"+1*{LOW},-1*BTC", Reject(UNKNOWN_INSTRUMENT, -1, 3)),
         (f"+1000*{LOW},-1*{HIGH}", Reject(UNKNOWN_INSTRUMENT, -1, 3)),
         (f"+1.5*{LOW},-1*{HIGH}", Reject(UNKNOWN_INSTRUMENT, -1, 3)),
+        ("BTC-CS-27MAR26-90000_110000", Reject(UNKNOWN_INSTRUMENT, -1, 3)),
+        ("BTC-CS-27MAR26-100000_90000", Reject(UNKNOWN_INSTRUMENT, -1, 3)),
+        (f"--{SPREAD}", Reject(UNKNOWN_INSTRUMENT, -1, 3)),
+        (f"{SPREAD},", Reject(UNKNOWN_INSTRUMENT, -1, 3)),
+        ("BTC-CS-27MAR26-" + "9" * 5_000 + "_" + "9" * 5_001, Reject(UNKNOWN_INSTRUMENT, -1, 3)),
         (f"{LOW},{HIGH}", Reject(MALFORMED, 0)),
         (f"+1*{LOW},{HIGH}", Reject(MALFORMED, len(LOW) + 4)),
         (f"+0*{LOW},-1*{HIGH}", Reject(LEG_RATIO_OUT_OF_RANGE, 0, 127)),

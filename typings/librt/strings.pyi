@@ -1,0 +1,3 @@
+"""As pyright sees reading integers from bytes: plain ones (typings/mypy_extensions.pyi)."""
+
+def read_i64_le(b: bytes, index: int, /) -> int: ...
