@@ -94,6 +94,7 @@ def live_orders(state: State, account: Account) -> list[Order]:
 
 
 def cancel(state: State, order: Order, reason: int, emit: Emit) -> None:
+    """Takes a live order out of its book and its account's margin, or from where it waits."""
     waiting = state.waiting.by_hash.get(order.hash) if state.waiting.by_hash else None
     if waiting is None:
         state.portfolio.unrest(order)

@@ -139,7 +139,8 @@ def execute(state: State, placement: Placement, emit: Emit) -> Reject | None:
     if placement.combo is not None:
         use_combo(state, placement.combo.book, emit)
     if order.level is None:  # it did not come to rest
-        state.waiting.end(order, is_filled=order.filled_lots > 0 and not order.remaining_lots)
+        is_filled = order.filled_lots > 0 and not order.remaining_lots and not plan.cancelled_lots
+        state.waiting.end(order, is_filled=is_filled)
     return None
 
 
