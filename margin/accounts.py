@@ -48,7 +48,8 @@ class Account:
     `counter` voids orders signed with a lower one; `keys` are session keys with the second until
     which each is valid; `slots` are the places in the account's order tree that are taken, with
     the order's hash, and `next_slot` is where to look for the next; `settlements_seen` is how many
-    expiries had settled when it last took what its positions accrued.
+    expiries had settled when it last took what its positions accrued; `rate_full_ns` is when it may
+    again send as many orders at once as any (`exchange/limits.py`).
     """
 
     __slots__ = (
@@ -64,6 +65,7 @@ class Account:
         "owner",
         "owner_number",
         "positions",
+        "rate_full_ns",
         "risks",
         "settlements_seen",
         "slots",
@@ -85,6 +87,7 @@ class Account:
         self.next_slot = 0
         self.slots: dict[int, bytes] = {}
         self.settlements_seen = 0
+        self.rate_full_ns = 0
 
     def risk(self, underlying: int) -> Risk:
         """The vectors on one underlying, made on first use."""

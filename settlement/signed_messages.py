@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from matching.combos import MAX_LEGS, MAX_RATIO
 from matching.instruments import MAX_LOTS, MAX_VALUE_MICRO
-from matching.orders import FOK, GTC, KNOWN_FLAGS, POST_ONLY, SELL
+from matching.orders import FOK, GTC, KNOWN_FLAGS, MARKET, POST_ONLY, SELL
 from matching.rejects import (
     FIRST_RATIO_NEGATIVE,
     LEG_COUNT,
@@ -23,7 +23,10 @@ from matching.rejects import (
     LEG_TWICE,
     LEGS_NOT_ASCENDING,
     MALFORMED,
+    MARKET_NEEDS_IMMEDIATE,
+    MIN_QUANTITY_OUT_OF_RANGE,
     POST_ONLY_NEEDS_GTC,
+    POST_ONLY_TAKES_NOTHING,
     PRICE_OUT_OF_RANGE,
     QUANTITY_OUT_OF_RANGE,
     RATIOS_NOT_REDUCED,
@@ -75,7 +78,7 @@ class Conditions(NamedTuple):
 
 PLAIN: Final = Conditions()
 """The conditions of an order that has none."""
-KNOWN_CONDITIONS: Final[tuple[int, ...]] = ()
+KNOWN_CONDITIONS: Final[tuple[int, ...]] = (0,)
 """Places in `Conditions` of those that are offered."""
 
 
@@ -303,6 +306,8 @@ def check_order_fields(order: Order) -> Reject | None:
             return Reject(UNKNOWN_FLAG, order.flags, KNOWN_FLAGS)
         if order.flags & POST_ONLY and order.time_in_force != GTC:
             return Reject(POST_ONLY_NEEDS_GTC, order.time_in_force)
+        if order.flags & MARKET and order.time_in_force == GTC:
+            return Reject(MARKET_NEEDS_IMMEDIATE, order.time_in_force)
     return None if order.conditions is PLAIN else _check_conditions(order)
 
 
@@ -311,6 +316,11 @@ def _check_conditions(order: Order) -> Reject | None:
     for at, value in enumerate(order.conditions):
         if at not in KNOWN_CONDITIONS and value != PLAIN[at]:
             return Reject(UNKNOWN_CONDITION, at)
+    least = order.conditions.min_quantity_lots
+    if least > order.quantity_lots:
+        return Reject(MIN_QUANTITY_OUT_OF_RANGE, least, order.quantity_lots)
+    if least and order.flags & POST_ONLY:
+        return Reject(POST_ONLY_TAKES_NOTHING, least)
     return None
 
 

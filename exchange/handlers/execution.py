@@ -20,6 +20,7 @@ from exchange.handlers.cancels import (
     emit_replenished,
     reduce_unfilled,
 )
+from exchange.limits import count_order
 from exchange.state import State
 from margin.accounts import MAX_OPEN_ORDERS
 from matching.book import Book
@@ -46,6 +47,7 @@ from matching.plan import (
     plan_single,
 )
 from matching.rejects import (
+    BELOW_MIN_QUANTITY,
     CANNOT_FILL,
     FEE_TOO_HIGH,
     MARGIN,
@@ -75,6 +77,7 @@ class Placement:
     `combo` is None for a single instrument. `replaced` is the account's live order whose place it
     takes; `is_new_combo` says that it is the first to name its combo. `is_accepted` says that it
     was accepted by an earlier command (it waited): its hash is taken and `OrderPlaced` is out.
+    Of `min_quantity_lots` at least so many must trade at once.
     """
 
     __slots__ = (
@@ -83,6 +86,7 @@ class Placement:
         "instrument",
         "is_accepted",
         "is_new_combo",
+        "min_quantity_lots",
         "order",
         "replaced",
         "time_in_force",
@@ -98,6 +102,7 @@ class Placement:
         is_new_combo: bool = False,
         time_in_force: int = GTC,
         is_accepted: bool = False,
+        min_quantity_lots: int = 0,
     ) -> None:
         self.order = order
         self.book = book
@@ -107,6 +112,7 @@ class Placement:
         self.is_new_combo = is_new_combo
         self.time_in_force = time_in_force
         self.is_accepted = is_accepted
+        self.min_quantity_lots = min_quantity_lots
 
 
 def execute(state: State, placement: Placement, emit: Emit) -> Reject | None:
@@ -165,6 +171,10 @@ def _check_plan(state: State, placement: Placement, plan: Plan) -> Reject | None
         return _refusal(plan.ruling, order) or Reject(
             CANNOT_FILL, order.remaining_lots, plan.filled_lots
         )
+    if plan.filled_lots < placement.min_quantity_lots:
+        return _refusal(plan.ruling, order) or Reject(
+            BELOW_MIN_QUANTITY, placement.min_quantity_lots, plan.filled_lots
+        )
     if plan.steps:
         return None
     if plan.stop == REFUSED:
@@ -209,6 +219,7 @@ def _accept(state: State, placement: Placement, emit: Emit) -> None:
     """The order exists from here on; what it replaces is gone."""
     order = placement.order
     state.next_order_id += 1
+    count_order(state.accounts[order.account], state.time_ns)
     state.used[order.hash] = order.expiry_s
     state.expiring.add(order.expiry_s, order.hash)
     if placement.is_new_combo and placement.combo is not None:
