@@ -71,7 +71,7 @@ E = TypeVar("E", bound=Event)
 # Stories here go to prices and sizes that no market sees; tests of the limits set them themselves.
 for _kind in MAX_ORDER_LOTS:
     MAX_ORDER_LOTS[_kind] = MAX_LOTS
-    BAND_INDEX_E4[_kind] = 1_000_000
+    BAND_INDEX_E4[_kind] = 1 << 48
 
 MOVES_MARKS: Final = (c.UpdateMarks, c.AccrueFunding, c.SettleExpiry)
 
