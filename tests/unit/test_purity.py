@@ -21,6 +21,7 @@ CORE: Final = (
     "exchange/engine.py",
     "exchange/state.py",
     "exchange/expiry_schedule.py",
+    "exchange/limits.py",
     "exchange/handlers/**/*.py",
     "exchange/commands.py",
     "exchange/events.py",
