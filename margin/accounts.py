@@ -86,6 +86,7 @@ class Account:
     the order's hash, and `next_slot` is where to look for the next; `settlements_seen` is how many
     expiries had settled when it last took what its positions accrued. `protection_limits` says of
     a group of quotes how many lots (or units) of it can fill before the rest of it goes.
+    `rate_full_ns` is when it may again send as many orders at once as any (`exchange/limits.py`).
     """
 
     __slots__ = (
@@ -102,6 +103,7 @@ class Account:
         "owner_number",
         "positions",
         "protection_limits",
+        "rate_full_ns",
         "risks",
         "settlements_seen",
         "slots",
@@ -124,6 +126,7 @@ class Account:
         self.next_slot = 0
         self.slots: dict[int, bytes] = {}
         self.settlements_seen = 0
+        self.rate_full_ns = 0
 
     def risk(self, underlying: int) -> Risk:
         """The vectors on one underlying, made on first use."""

@@ -21,9 +21,10 @@ from exchange.events import (
     OrderRested,
 )
 from exchange.invariants import check, excess_micro, margin_kept, state_hash
+from exchange.limits import BAND_INDEX_E4, MAX_ORDER_LOTS
 from exchange.state import State
 from margin.accounts import Account
-from matching.instruments import CALL, FUTURE, NO_EXPIRY, PERPETUAL, PUT
+from matching.instruments import CALL, FUTURE, MAX_LOTS, NO_EXPIRY, PERPETUAL, PUT
 from matching.orders import BUY, GTC, SELL
 from matching.rejects import Reject
 from settlement.mass_quotes import MassQuote, check_mass_quote, mass_quote_hash
@@ -70,6 +71,11 @@ SMILE: Final = (_ONE // 100, _ONE // 20, -_ONE // 5, 0, _ONE // 5)
 """a, b, rho, m, sigma: about 32% volatility for a term of 70 days."""
 
 E = TypeVar("E", bound=Event)
+
+# Stories here go to prices and sizes that no market sees; tests of the limits set them themselves.
+for _kind in MAX_ORDER_LOTS:
+    MAX_ORDER_LOTS[_kind] = MAX_LOTS
+    BAND_INDEX_E4[_kind] = 1 << 48
 
 MOVES_MARKS: Final = (c.UpdateMarks, c.AccrueFunding, c.SettleExpiry)
 

@@ -23,6 +23,7 @@ from exchange.handlers.cancels import (
 )
 from exchange.handlers.combos import use_combo
 from exchange.handlers.states import may_trade, takes_nothing
+from exchange.limits import count_order
 from exchange.state import State
 from margin.accounts import MAX_OPEN_ORDERS
 from matching.book import Book
@@ -51,6 +52,7 @@ from matching.plan import (
     plan_single,
 )
 from matching.rejects import (
+    BELOW_MIN_QUANTITY,
     CANNOT_FILL,
     FEE_TOO_HIGH,
     MARGIN,
@@ -80,6 +82,7 @@ class Placement:
     `combo` is None for a single instrument. `replaced` is the account's live order whose place it
     takes; `is_new_combo` says that it is the first to name its combo. `is_accepted` says that it
     was accepted by an earlier command (it waited): its hash is taken and `OrderPlaced` is out.
+    Of `min_quantity_lots` at least so many must trade at once.
     """
 
     __slots__ = (
@@ -88,6 +91,7 @@ class Placement:
         "instrument",
         "is_accepted",
         "is_new_combo",
+        "min_quantity_lots",
         "order",
         "replaced",
         "time_in_force",
@@ -103,6 +107,7 @@ class Placement:
         is_new_combo: bool = False,
         time_in_force: int = GTC,
         is_accepted: bool = False,
+        min_quantity_lots: int = 0,
     ) -> None:
         self.order = order
         self.book = book
@@ -112,6 +117,7 @@ class Placement:
         self.is_new_combo = is_new_combo
         self.time_in_force = time_in_force
         self.is_accepted = is_accepted
+        self.min_quantity_lots = min_quantity_lots
 
 
 def execute(state: State, placement: Placement, emit: Emit) -> Reject | None:
@@ -220,6 +226,10 @@ def _check_plan(state: State, placement: Placement, plan: Plan) -> Reject | None
         return _refusal(plan.ruling, order) or Reject(
             CANNOT_FILL, order.remaining_lots, plan.filled_lots
         )
+    if plan.filled_lots < placement.min_quantity_lots:
+        return _refusal(plan.ruling, order) or Reject(
+            BELOW_MIN_QUANTITY, placement.min_quantity_lots, plan.filled_lots
+        )
     if plan.steps:
         return None
     if plan.stop == REFUSED:
@@ -271,6 +281,7 @@ def _remember(state: State, placement: Placement, emit: Emit) -> None:
     """Takes the order's number and hash, and says that it was placed."""
     order = placement.order
     state.next_order_id += 1
+    count_order(state.accounts[order.account], state.time_ns)
     state.used[order.hash] = order.expiry_s
     state.expiring.add(order.expiry_s, order.hash)
     if order.oco_group:

@@ -23,6 +23,7 @@ CORE: Final = (
     "exchange/expiry_schedule.py",
     "exchange/waiting_orders.py",
     "exchange/circuit_breaker.py",
+    "exchange/limits.py",
     "exchange/handlers/**/*.py",
     "exchange/commands.py",
     "exchange/events.py",
