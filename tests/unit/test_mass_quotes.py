@@ -268,7 +268,8 @@ WHOLE: list[tuple[dict[str, Any], Reject]] = [
 def test_what_is_wrong_with_the_message_refuses_all_of_it(
     floor: Floor, changed: dict[str, Any], reject: Reject
 ) -> None:
-    found = refusal(floor.quote(0, **{"quotes": [(CALL_90, LOW, 1, HIGH, 1)], **changed}))
+    asked: dict[str, Any] = {"quotes": [(CALL_90, LOW, 1, HIGH, 1)]} | changed
+    found = refusal(floor.quote(0, **asked))
     assert found.code == reject.code
     if found.code != r.ORDER_EXPIRED:
         assert found == reject
