@@ -6,6 +6,7 @@ import pytest
 
 from exchange import commands as c
 from exchange import events as e
+from exchange.audit import Fault, OnChain, _Auditor
 from exchange.events import Event
 from exchange.invariants import state_hash
 from exchange.wallet import SigningDomain, Wallet
@@ -268,7 +269,8 @@ WHOLE: list[tuple[dict[str, Any], Reject]] = [
 def test_what_is_wrong_with_the_message_refuses_all_of_it(
     floor: Floor, changed: dict[str, Any], reject: Reject
 ) -> None:
-    found = refusal(floor.quote(0, **{"quotes": [(CALL_90, LOW, 1, HIGH, 1)], **changed}))
+    asked: dict[str, Any] = {"quotes": [(CALL_90, LOW, 1, HIGH, 1)]} | changed
+    found = refusal(floor.quote(0, **asked))
     assert found.code == reject.code
     if found.code != r.ORDER_EXPIRED:
         assert found == reject
@@ -278,3 +280,50 @@ def test_the_salt_may_use_up_the_last_one(floor: Floor) -> None:
     events = floor.quote(0, [(CALL_90, LOW, 1, HIGH, 1)], salt=2**64 - 2)
     assert len(of_type(events, e.OrderRested)) == 2
     assert isinstance(floor.accepted[-1], c.QuoteMass)
+
+
+# THE AUDITOR
+
+
+def signed_command(**changed: Any) -> c.QuoteMass:
+    """A mass quote that its owner signed, and what the journal may have made of it since."""
+    quotes = ((((CALL_90, 1),), LOW, 5, HIGH, 0), (VERTICAL, -5, 1, 5, 1))
+    message = MassQuote(0, 0, 0, 99, 1_800_000_000, 50, 0, 1, quotes)
+    wallet = Wallet(b"\x05" * 32)
+    domain = SigningDomain(CHAIN_ID, SETTLEMENT)
+    signed = wallet.sign_bulk(quoted_orders(message), domain)
+    fields = message._asdict() | {
+        "time_ns": 1,
+        "message_hash": signed.message_hash,
+        "signer": wallet.address,
+        "signature": signed.signature,
+    }
+    return c.QuoteMass(**(fields | changed))
+
+
+def audit_of(command: c.QuoteMass) -> None:
+    chain = OnChain(CHAIN_ID, SETTLEMENT, bytes(20), bytes(32), (), (), (), 0)
+    _Auditor(chain, 0)._check_claims(command)
+
+
+def test_the_auditor_builds_the_tree_again_and_passes_what_was_signed() -> None:
+    audit_of(signed_command())
+
+
+ANOTHER_ASK = ((((CALL_90, 1),), LOW, 5, HIGH + TICK, 0), (VERTICAL, -5, 1, 5, 1))
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"label": 2}, "another hash"),
+        ({"salt": 51}, "another hash"),
+        ({"quotes": ANOTHER_ASK}, "another hash"),  # though the side only cancels
+        ({"quotes": ANOTHER_ASK[1:]}, "another hash"),
+        ({"signer": b"\x09" * 20}, "another key"),
+        ({"signature": bytes(65)}, "is none"),
+    ],
+)
+def test_the_auditor_sees_what_was_not_signed(changed: dict[str, Any], reason: str) -> None:
+    with pytest.raises(Fault, match=reason):
+        audit_of(signed_command(**changed))

@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from exchange import commands as c
-from exchange.events import CANCELLED_MARGIN_MAKER, CommandRejected, Event
+from exchange.events import CANCELLED_MARGIN_MAKER, CommandRejected, Event, QuoteRejected
 from exchange.invariants import excess_micro, state_hash
 from exchange.limits import BAND_INDEX_E4, BURST_ORDERS, MAX_ORDER_LOTS, ORDERS_A_SECOND
 from matching import rejects as r
@@ -65,6 +65,7 @@ from tests.floor import (
     Listing,
     cancel_reasons,
     fills,
+    of_type,
     open_floor,
     owner_of,
     placed_hash,
@@ -173,6 +174,11 @@ def an_order_that_names_one_combo_too_many(floor: Floor) -> Events:
     refused = floor.buy(0, 10_000, 1, VERTICAL)
     assert state_hash(floor.state) == before
     return refused
+
+
+@told(r.PROTECTION_NOT_SET, 3)
+def a_mass_quote_under_a_protection_group_that_nobody_set(floor: Floor) -> Events:
+    return floor.quote(0, [(CALL_90, 10_000, 1, 20_000, 1)], protection=3)
 
 
 # ITS FIELDS
@@ -1389,8 +1395,24 @@ def codes_of_the_engine() -> set[str]:
     return {name for name in names if name.isupper()}
 
 
-TOLD_BELOW: Final = {"MARGIN", "TOO_MANY_POSITIONS", "TOO_MANY_OPEN_ORDERS"}
+TOLD_BELOW: Final = {
+    "MARGIN",
+    "QUOTE_CROSSED",
+    "QUOTE_TWICE",
+    "TOO_MANY_OPEN_ORDERS",
+    "TOO_MANY_POSITIONS",
+}
 OF_BYTES: Final = {"MALFORMED"}
+
+
+def test_sides_of_a_mass_quote_that_are_all_refused_leave_no_trace() -> None:
+    floor = open_floor()
+    before = state_hash(floor.state)
+    crossed = (CALL_90, 20_000, 1, 20_000, 1)
+    sides = of_type(floor.quote(0, [crossed, crossed]), QuoteRejected)
+    codes = [(side.code, side.got, side.allowed) for side in sides]
+    assert codes == [(r.QUOTE_CROSSED, 20_000, 20_000)] * 2 + [(r.QUOTE_TWICE, 1, 0)] * 2
+    assert state_hash(floor.state) == before
 
 
 def test_no_code_is_without_a_story() -> None:
