@@ -72,6 +72,8 @@ class Order:
         "is_reduce_only",
         "label",
         "level",
+        "loss_micro",
+        "loss_version",
         "max_fee_micro",
         "next",
         "order_id",
@@ -121,6 +123,8 @@ class Order:
         self.client_id = 0
         self.label = 0
         self.slot = -1
+        self.loss_micro = 0
+        self.loss_version = -1
         self.level: Level | None = None
         self.previous: Order | None = None
         self.next: Order | None = None

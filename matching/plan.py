@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from matching.book import Book
 from matching.combos import Combo
-from matching.gate import FITS, MAKER_FAILS, MAKER_FEE, Fill, Gate, Ruling
+from matching.gate import FITS, IT_FITS, MAKER_FAILS, MAKER_FEE, Fill, Gate, Ruling
 from matching.instruments import Instrument
 from matching.leg_prices import split_net_price
 from matching.orders import BUY, SELL, Order
@@ -36,15 +36,24 @@ FILL_BOUND: Final = 3
 """MAX_FILLS is reached."""
 
 
-class Step(NamedTuple):
+class Step:
     """Fills that happen together. `net_price_micro` per unit; `maker_combo` is the resting combo
     order met, None for a single order or legs' books.
     """
 
-    fills: tuple[Fill, ...]
-    units: int
-    net_price_micro: int
-    maker_combo: Order | None
+    __slots__ = ("fills", "maker_combo", "net_price_micro", "units")
+
+    def __init__(
+        self,
+        fills: tuple[Fill, ...],
+        units: int,
+        net_price_micro: int,
+        maker_combo: Order | None,
+    ) -> None:
+        self.fills = fills
+        self.units = units
+        self.net_price_micro = net_price_micro
+        self.maker_combo = maker_combo
 
 
 class Plan:
@@ -60,7 +69,7 @@ class Plan:
         self.fills = 0
         self.dropped: list[tuple[Order, Ruling]] = []
         self.stop = EXHAUSTED
-        self.ruling = Ruling(FITS)
+        self.ruling = IT_FITS
 
     def has_room(self, fills: int) -> bool:
         """Whether so many fills more keep the command within its bound."""

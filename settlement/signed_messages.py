@@ -76,6 +76,23 @@ PLAIN: Final = Conditions()
 """The conditions of an order that has none."""
 
 
+_ORDER_FIELDS: Final = (
+    "account",
+    "conditions",
+    "counter",
+    "expiry_s",
+    "flags",
+    "legs",
+    "limit_price_micro",
+    "max_fee_micro",
+    "quantity_lots",
+    "replaces",
+    "salt",
+    "side",
+    "time_in_force",
+)
+
+
 class Order:
     """An order as its owner signs it; fields and units as in docs/protocol.md, 2.
 
@@ -131,7 +148,7 @@ class Order:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Order) and all(
-            getattr(self, name) == getattr(other, name) for name in Order.__slots__
+            getattr(self, name) == getattr(other, name) for name in _ORDER_FIELDS
         )
 
     def __hash__(self) -> int:
