@@ -76,7 +76,7 @@ PLAIN: Final = Conditions()
 """The conditions of an order that has none."""
 
 
-_ORDER_FIELDS: Final = (
+ORDER_FIELDS: Final = (
     "account",
     "conditions",
     "counter",
@@ -148,14 +148,14 @@ class Order:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Order) and all(
-            getattr(self, name) == getattr(other, name) for name in _ORDER_FIELDS
+            getattr(self, name) == getattr(other, name) for name in ORDER_FIELDS
         )
 
     def __hash__(self) -> int:
         return hash((self.account, self.salt, self.legs))
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in Order.__slots__)
+        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in ORDER_FIELDS)
         return f"Order({fields})"
 
 
