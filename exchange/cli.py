@@ -207,11 +207,11 @@ def audit(
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: `straddle bench signatures --json`")
+@app.command(epilog="Example: `straddle bench matching --json`")
 def bench(
     only: Annotated[
         list[str] | None,
-        typer.Argument(help="Parts to run: signatures, engine, settling. Default: all."),
+        typer.Argument(help="Parts to run: matching, signatures, engine, settling. Default: all."),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:

@@ -167,6 +167,8 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.ComboCreated: (_U32, _LEGS, _I64),
     events.ComboDropped: (_U32,),
     events.OrdersCancelled: (_U32, _HASH, _U8, _U64, _U32),
+    events.OrderAwaiting: (_U64, _HASH, _U32, _U32, _U8, _I64, _HASH),
+    events.OrderTriggered: (_U64, _HASH, _U32, _U32, _I64),
     events.AccountOpened: (_U32, _ADDRESS),
     events.DepositCredited: (_U32, _U8, _U64, _I128),
     events.KeyRegistered: (_U32, _ADDRESS, _U48),

@@ -26,7 +26,9 @@ from exchange.handlers import (
     mass_cancels,
     orders,
     states,
+    triggers,
 )
+from exchange.handlers.linked import settle_ties
 from exchange.handlers.refusal import NO_ACCOUNT, NO_MESSAGE
 from exchange.state import State
 from matching.rejects import GENESIS
@@ -74,7 +76,10 @@ def apply(state: State, command: Command) -> tuple[Event, ...]:
         return (CommandRejected(NO_ACCOUNT, NO_MESSAGE, GENESIS, 0, 0),)
     if state.expiring.is_due(state.time_s):
         cancels.expire_due(state, events.append)
+        settle_ties(state, events.append)
     if state.combo_life.is_due(state.time_s):
         combos.drop_idle_combos(state, events.append)
     _HANDLERS[type(command)](state, command, events.append)
+    if state.waiting.is_stirred and not (events and type(events[-1]) is CommandRejected):
+        triggers.wake_due(state, events.append)
     return tuple(events)

@@ -25,6 +25,11 @@ CANCELLED_FEE: Final = (
 )
 CANCELLED_LIMIT: Final = 11  # the rest of an order that reached the bound of fills in one command
 
+CANCELLED_LINKED: Final = 20  # another of its group traded or was triggered
+CANCELLED_PARENT: Final = 21  # the order that it waited for ended before it was filled
+CANCELLED_WOULD_CROSS: Final = 22  # post-only, and would have traded when it woke
+CANCELLED_WHEN_WOKEN: Final = 23  # refused when it woke, for a reason that none above names
+
 CANCEL_REASONS: Final[dict[int, str]] = {
     CANCELLED_BY_OWNER: "cancelled by its owner",
     CANCELLED_IMMEDIATE: "immediate-or-cancel: the rest did not trade",
@@ -36,6 +41,10 @@ CANCEL_REASONS: Final[dict[int, str]] = {
     CANCELLED_SELF_TRADE: "it would trade with its own account",
     CANCELLED_SETTLED: "its instrument was settled",
     CANCELLED_FEE: "the next fill would cost more than its maximum fee",
+    CANCELLED_LINKED: "another order of its group traded or was triggered",
+    CANCELLED_PARENT: "the order that it waited for ended before it was filled",
+    CANCELLED_WOULD_CROSS: "post-only, and it would have traded when it woke",
+    CANCELLED_WHEN_WOKEN: "it was refused when it woke",
     CANCELLED_LIMIT: "it met the most orders that one command may",
 }
 
@@ -193,6 +202,34 @@ class OrdersCancelled(Event, frozen=True, gc=False):
     scope: int
     value: int
     count: int
+
+
+class OrderAwaiting(Event, frozen=True, gc=False):
+    """An accepted order stands in no book: it waits for `parent` to be filled (zero: for none, or
+    no longer), then for its trigger (0 for none).
+    """
+
+    TYPE: ClassVar[int] = 0x0C
+    order_id: int
+    order_hash: bytes
+    account: int
+    book: int
+    trigger: int
+    trigger_price_micro: int
+    parent: bytes
+
+
+class OrderTriggered(Event, frozen=True, gc=False):
+    """A waiting order wakes and goes to its book now; `price_micro` is what its trigger saw, 0
+    where its parent's fill woke it.
+    """
+
+    TYPE: ClassVar[int] = 0x0D
+    order_id: int
+    order_hash: bytes
+    account: int
+    book: int
+    price_micro: int
 
 
 class AccountOpened(Event, frozen=True, gc=False):

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from exchange.circuit_breaker import shape
 from exchange.state import State
+from exchange.waiting_orders import MAX_GROUP, MAX_WAITING_ORDERS
 from margin.accounts import MAX_POSITIONS, Account
 from margin.fees import fee_up
 from margin.kernel import integers
@@ -18,7 +19,15 @@ from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
 from matching.book import Book, Level, Side
 from matching.combos import COMBO_BASE
 from matching.instruments import MAX_LOTS, Instrument
-from matching.orders import BUY, SELL, Order
+from matching.orders import (
+    BUY,
+    INDEX_AT_LEAST,
+    INDEX_AT_MOST,
+    MARK_AT_LEAST,
+    MARK_AT_MOST,
+    SELL,
+    Order,
+)
 from settlement.keccak import keccak256
 
 Values = list[int]
@@ -35,6 +44,7 @@ def check(state: State) -> list[str]:
         *_books(state),
         *_orders(state),
         *_combos(state),
+        *_waiting(state),
         *_ledger(state),
     ]
 
@@ -436,6 +446,73 @@ def _used(state: State) -> Iterator[str]:
     yield from _differs("slots of accounts and of opened orders", slots, opened)
 
 
+# WAITING ORDERS
+
+
+def _waiting(state: State) -> Iterator[str]:
+    """Each waits in one place, with what it waits for not there yet; groups and parents live."""
+    waiting = state.waiting
+    places: list[bytes] = list(waiting.due)
+    for source, armed in waiting.armed.items():
+        places += [order_hash for _, _, order_hash in armed]
+        if armed != sorted(armed) or not armed:
+            yield f"armed at {source}: {armed}"
+        for _, number, order_hash in armed:
+            if waiting.by_hash[order_hash].source != source:
+                yield f"order {number}: armed at {source}"
+        yield from _not_reached(state, source)
+    for parent, children in waiting.children.items():
+        places += children.values()
+        if parent not in state.orders and parent not in waiting.by_hash:
+            yield f"children of {parent.hex()}, which is not live"
+    yield from _differs("places of waiting orders", sorted(places), sorted(waiting.by_hash))
+    for indexed in (waiting.by_account, waiting.by_book):
+        found = sorted(one.order.hash for held in indexed.values() for one in held.values())
+        yield from _differs("waiting orders by account or book", found, sorted(waiting.by_hash))
+    for number, held in waiting.by_account.items():
+        if list(held) != sorted(held) or not 0 < len(held) <= MAX_WAITING_ORDERS:
+            yield f"account {number}: {list(held)} wait"
+    for order_hash, one in waiting.by_hash.items():
+        order = one.order
+        here = f"waiting order {order.order_id}"
+        if order_hash in state.orders or order.level is not None or order.filled_lots:
+            yield f"{here}: stands in a book"
+        if state.used.get(order_hash) != order.expiry_s or order.expiry_s <= state.time_s:
+            yield f"{here}: expires at {order.expiry_s}, remembered {state.used.get(order_hash)}"
+    yield from _groups(state)
+    if waiting.ended or waiting.hits or waiting.ranges or waiting.remarked:
+        yield f"left over: {waiting.ended}, {waiting.hits}, {waiting.ranges}, {waiting.remarked}"
+
+
+def _not_reached(state: State, source: tuple[int, int]) -> Iterator[str]:
+    """No armed trigger on a mark or an index is true: it would be due."""
+    trigger, watched = source
+    armed = state.waiting.armed[source]
+    if trigger in (MARK_AT_LEAST, MARK_AT_MOST):
+        price = state.marks.mark_micro(state.instruments[watched])
+    elif trigger in (INDEX_AT_LEAST, INDEX_AT_MOST):
+        price = state.marks.index_micro[watched]
+    else:
+        return
+    for _, number, order_hash in armed:
+        wanted = state.waiting.by_hash[order_hash].signed.conditions.trigger_price_micro
+        if price >= wanted if trigger in (MARK_AT_LEAST, INDEX_AT_LEAST) else price <= wanted:
+            yield f"order {number}: armed at {wanted} with {price} there"
+
+
+def _groups(state: State) -> Iterator[str]:
+    live = [*state.orders.values(), *(one.order for one in state.waiting.by_hash.values())]
+    counted: dict[tuple[int, int], list[bytes]] = {}
+    for order in live:
+        if order.oco_group:
+            counted.setdefault((order.account, order.oco_group), []).append(order.hash)
+    kept = {group: sorted(members) for group, members in state.waiting.groups.items()}
+    yield from _differs("groups", kept, {group: sorted(found) for group, found in counted.items()})
+    for group, members in kept.items():
+        if len(members) > MAX_GROUP:
+            yield f"group {group}: {len(members)} orders"
+
+
 # THE LEDGER
 
 
@@ -514,6 +591,7 @@ def _lines(state: State) -> Iterable[str]:
         yield from _account_lines(account)
     for order in resting(state):
         yield _order_line(order)
+    yield from _waiting_lines(state)
     yield repr(sorted(state.used.items()))
     yield repr(sorted(state.opened.items()))
     yield repr(sorted(state.withdrawals_taken.items()))
@@ -524,6 +602,15 @@ def _lines(state: State) -> Iterable[str]:
     yield repr((state.inbox_cursor, state.withdrawal_count, state.settlements))
     yield repr((state.batches_cut, state.batches_confirmed, state.groups))
     yield "" if state.ledger is None else state.ledger.root().hex()
+
+
+def _waiting_lines(state: State) -> Iterator[str]:
+    waiting = state.waiting
+    for one in sorted(waiting.by_hash.values(), key=lambda one: one.order.order_id):
+        yield _order_line(one.order) + repr((one.signed, one.source))
+    yield repr((sorted(waiting.armed.items()), list(waiting.due.items())))
+    yield repr((sorted(waiting.children.items()), sorted(waiting.last_micro.items())))
+    yield repr([(group, list(members)) for group, members in sorted(waiting.groups.items())])
 
 
 def _market_lines(state: State) -> Iterator[str]:
@@ -569,4 +656,7 @@ _ORDER_FIELDS = (
     "max_fee_micro",
     "expiry_s",
     "slot",
+    "client_id",
+    "label",
+    "oco_group",
 )

@@ -10,6 +10,7 @@ from typing import Final
 
 from exchange.circuit_breaker import Breaker
 from exchange.expiry_schedule import ExpirySchedule
+from exchange.waiting_orders import WaitingOrders
 from margin.accounts import Account
 from margin.marks import Marks
 from margin.portfolio import Portfolio
@@ -57,6 +58,7 @@ class State:
         self.opened: dict[bytes, tuple[int, int]] = {}
         self.withdrawals_taken: dict[bytes, int] = {}
         self.expiring = ExpirySchedule()
+        self.waiting = WaitingOrders()
         self.next_order_id = 1
         self.next_trade = 1
         self.next_combo_trade = 1

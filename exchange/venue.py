@@ -140,7 +140,9 @@ class MarginView(msgspec.Struct, frozen=True):
 
 
 class OrderView(msgspec.Struct, frozen=True):
-    """A live order."""
+    """A live order. One that `is_waiting` stands in no book: it waits for `parent` to be filled
+    (None: for none), then for its `trigger` (0 none) at `trigger_price_micro`.
+    """
 
     order_hash: bytes
     account: int
@@ -151,6 +153,10 @@ class OrderView(msgspec.Struct, frozen=True):
     quantity_lots: int
     remaining_lots: int
     expiry_s: int
+    is_waiting: bool = False
+    trigger: int = 0
+    trigger_price_micro: int = 0
+    parent: bytes | None = None
 
 
 class FillView(msgspec.Struct, frozen=True):

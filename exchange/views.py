@@ -7,6 +7,7 @@ Never: changes the state.
 from collections.abc import Iterator, Sequence
 
 from exchange.handlers.accounts import free_micro
+from exchange.handlers.cancels import find_live, live_orders
 from exchange.handlers.states import instrument_state
 from exchange.read_model import ReadModel
 from exchange.state import State
@@ -165,11 +166,11 @@ def orders(state: State, account: int) -> Sequence[OrderView] | Reject:
     reject = unknown(state, account)
     if reject is not None:
         return reject
-    return [_order(state, live) for live in state.accounts[account].orders.values()]
+    return [_order(state, live) for live in live_orders(state, state.accounts[account])]
 
 
 def order(state: State, order_hash: bytes) -> OrderView | None:
-    live = state.orders.get(order_hash)
+    live = find_live(state, order_hash)
     return None if live is None else _order(state, live)
 
 
@@ -185,6 +186,23 @@ def _order(state: State, live: Order) -> OrderView:
         live.remaining_lots + live.filled_lots,
         live.remaining_lots,
         live.expiry_s,
+        *_waits_for(state, live),
+    )
+
+
+def _waits_for(state: State, live: Order) -> tuple[bool, int, int, bytes | None]:
+    """Whether it waits, its trigger with price, and the order that it waits for first."""
+    waiting = state.waiting.by_hash.get(live.hash)
+    if waiting is None:
+        return False, 0, 0, None
+    conditions = waiting.signed.conditions
+    parent = conditions.parent
+    is_behind = live.order_id in state.waiting.children.get(parent, ())
+    return (
+        True,
+        conditions.trigger,
+        conditions.trigger_price_micro,
+        parent if is_behind else None,
     )
 
 

@@ -58,7 +58,8 @@ class Order:
     once a fill has opened it there, -1 before. `filled_lots` counts what traded. `owner` is the
     dense number of the account's owner, who may have several accounts; `protection` the group of
     the account that its quotes are protected and margined by, 0 for none. `client_id` and `label`
-    are the owner's names for it, to cancel by.
+    are the owner's names for it, to cancel by; `oco_group` is the group of the account's orders of
+    which one that trades ends the others, 0 for none.
     """
 
     __slots__ = (
@@ -76,6 +77,7 @@ class Order:
         "loss_version",
         "max_fee_micro",
         "next",
+        "oco_group",
         "order_id",
         "owner",
         "previous",
@@ -122,6 +124,7 @@ class Order:
         self.protection = protection
         self.client_id = 0
         self.label = 0
+        self.oco_group = 0
         self.slot = -1
         self.loss_micro = 0
         self.loss_version = -1

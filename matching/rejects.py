@@ -71,6 +71,9 @@ TOO_MANY_COMBOS_OF_ACCOUNT: Final = 320
 # 341..359: what waits, what is linked, what is cancelled together
 UNKNOWN_CANCEL_SCOPE: Final = 341
 SCOPE_WITHOUT_VALUE: Final = 342
+UNKNOWN_TRIGGER: Final = 343
+TRIGGER_PRICE_OUT_OF_RANGE: Final = 344
+WAITS_WITH_ONE_LEG: Final = 345
 # 4xx: life of an order
 ORDER_EXPIRED: Final = 401
 EXPIRY_TOO_FAR: Final = 402
@@ -82,6 +85,9 @@ CANNOT_FILL: Final = 407
 ORDER_NOT_LIVE: Final = 408
 COUNTER_MUST_RISE: Final = 409
 MESSAGE_EXPIRED: Final = 420
+TOO_MANY_WAITING_ORDERS: Final = 421
+PARENT_NOT_LIVE: Final = 422
+GROUP_FULL: Final = 423
 # 5xx: who signed
 SIGNATURE_LENGTH: Final = 501
 SIGNATURE_HIGH_S: Final = 502
@@ -248,6 +254,27 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "the order to cancel or replace is no longer live: filled or cancelled",
     ),
     COUNTER_MUST_RISE: ("counter must rise", "new counter {got}; it must be above {allowed}"),
+    UNKNOWN_TRIGGER: ("unknown trigger", "trigger {got}; it must be 0 (none) to {allowed}"),
+    TRIGGER_PRICE_OUT_OF_RANGE: (
+        "trigger price out of range",
+        "trigger price {got} micro-USDC; with a trigger it is 1 to {allowed}, without one 0",
+    ),
+    WAITS_WITH_ONE_LEG: (
+        "waits with one leg",
+        "an order of {got} legs cannot wait for a trigger or another order; one leg can",
+    ),
+    TOO_MANY_WAITING_ORDERS: (
+        "too many waiting orders",
+        "{got} orders of the account wait; at most {allowed} may",
+    ),
+    PARENT_NOT_LIVE: (
+        "parent not live",
+        "the order to wait for is not live: filled, cancelled or never placed",
+    ),
+    GROUP_FULL: (
+        "group full",
+        "the group has {got} live orders; at most {allowed} may cancel each other",
+    ),
     MESSAGE_EXPIRED: (
         "message expired",
         "the message expired at {got}; it is now {allowed} (Unix seconds)",

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from matching.combos import MAX_LEGS, MAX_RATIO
 from matching.instruments import MAX_LOTS, MAX_VALUE_MICRO
-from matching.orders import FOK, GTC, KNOWN_FLAGS, POST_ONLY, SELL
+from matching.orders import FOK, GTC, KNOWN_FLAGS, LAST_AT_MOST, NO_TRIGGER, POST_ONLY, SELL
 from matching.rejects import (
     FIRST_RATIO_NEGATIVE,
     LEG_COUNT,
@@ -28,9 +28,12 @@ from matching.rejects import (
     QUANTITY_OUT_OF_RANGE,
     RATIOS_NOT_REDUCED,
     SINGLE_LEG_RATIO,
+    TRIGGER_PRICE_OUT_OF_RANGE,
     UNKNOWN_FLAG,
     UNKNOWN_SIDE,
     UNKNOWN_TIME_IN_FORCE,
+    UNKNOWN_TRIGGER,
+    WAITS_WITH_ONE_LEG,
     Reject,
 )
 from settlement.keccak import keccak256
@@ -337,6 +340,18 @@ def check_order_fields(order: Order) -> Reject | None:
             return Reject(UNKNOWN_FLAG, order.flags, KNOWN_FLAGS)
         if order.flags & POST_ONLY and order.time_in_force != GTC:
             return Reject(POST_ONLY_NEEDS_GTC, order.time_in_force)
+    return None if order.conditions is PLAIN else _check_waiting(order)
+
+
+def _check_waiting(order: Order) -> Reject | None:
+    """What an order waits for: a trigger with a price, another order, or nothing."""
+    trigger, price = order.conditions.trigger, order.conditions.trigger_price_micro
+    if trigger > LAST_AT_MOST:
+        return Reject(UNKNOWN_TRIGGER, trigger, LAST_AT_MOST)
+    if price if trigger == NO_TRIGGER else not 0 < price <= MAX_PRICE_MICRO:
+        return Reject(TRIGGER_PRICE_OUT_OF_RANGE, price, MAX_PRICE_MICRO)
+    if len(order.legs) > 1 and (trigger or order.conditions.parent != NO_ORDER):
+        return Reject(WAITS_WITH_ONE_LEG, len(order.legs))
     return None
 
 

@@ -1,5 +1,6 @@
 """`straddle bench`: how fast, in ratio to a peer or a limit measured in the same run.
 
+`matching`    the matching core, on raw messages       `matching_flow`  what it feeds on
 `signatures`  signed orders, beside coincurve alone    `engine`  the engine, memory, replay
 `settling`    batches and mark updates                 `flow`    the order flow they feed on
 """
@@ -7,10 +8,11 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from exchange.bench import engine, settling, signatures
+from exchange.bench import engine, matching, settling, signatures
 from exchange.bench.report import Row
 
 PARTS: Final[dict[str, Callable[[], Iterator[Row]]]] = {
+    "matching": matching.bench,
     "signatures": signatures.bench,
     "engine": engine.bench,
     "settling": settling.bench,

@@ -16,11 +16,13 @@ from exchange.events import (
     DepositCredited,
     Event,
     KeyRegistered,
+    OrderAwaiting,
     OrderCancelled,
     OrderFilled,
     OrderPlaced,
     OrderRested,
     OrdersCancelled,
+    OrderTriggered,
     PositionSettled,
     WithdrawalRequested,
 )
@@ -203,6 +205,28 @@ def _all_cancelled(event: OrdersCancelled, _: Catalogue) -> Json:
     }
 
 
+def _awaiting(event: OrderAwaiting, catalogue: Catalogue) -> Json:
+    lot = catalogue.lot_of_legs(catalogue.legs(event.book))
+    return {
+        "event": "orderAwaiting",
+        "orderHash": hexadecimal(event.order_hash),
+        "symbol": catalogue.symbol(event.book),
+        "trigger": event.trigger,
+        "triggerPrice": price_text(event.trigger_price_micro, lot) if event.trigger else None,
+        "parent": hexadecimal(event.parent) if any(event.parent) else None,
+    }
+
+
+def _triggered(event: OrderTriggered, catalogue: Catalogue) -> Json:
+    lot = catalogue.lot_of_legs(catalogue.legs(event.book))
+    return {
+        "event": "orderTriggered",
+        "orderHash": hexadecimal(event.order_hash),
+        "symbol": catalogue.symbol(event.book),
+        "price": price_text(event.price_micro, lot) if event.price_micro else None,
+    }
+
+
 def _rejected(event: CommandRejected, _: Catalogue) -> Json:
     return {
         "event": "commandRejected",
@@ -259,6 +283,8 @@ _VIEWS: Final[dict[type[Event], Callable[[Any, Catalogue], Json]]] = {
     OrderPlaced: _placed,
     OrderRested: _rested,
     OrderCancelled: _cancelled,
+    OrderAwaiting: _awaiting,
+    OrderTriggered: _triggered,
     OrdersCancelled: _all_cancelled,
     CommandRejected: _rejected,
     AccountOpened: _opened,

@@ -178,6 +178,10 @@ def order_json(view: OrderView, lot_e8: int) -> Json:
         "quantity": quantity_text(view.quantity_lots, lot_e8),
         "remaining": quantity_text(view.remaining_lots, lot_e8),
         "expirySeconds": view.expiry_s,
+        "isWaiting": view.is_waiting,
+        "trigger": view.trigger,
+        "triggerPrice": price_text(view.trigger_price_micro, lot_e8) if view.trigger else None,
+        "parent": None if view.parent is None else hexadecimal(view.parent),
     }
 
 

@@ -30,7 +30,7 @@ Emit = Callable[[events.Event], None]
 def cancel_order(state: State, command: CancelOrder, emit: Emit) -> None:
     # CHECK
     reject = check_signer(state, command.account, command.signer)
-    order = state.orders.get(command.order_hash)
+    order = find_live(state, command.order_hash)
     if reject is None:
         if order is None:
             code = ORDER_NOT_LIVE if command.order_hash in state.used else UNKNOWN_ORDER
@@ -64,7 +64,7 @@ def cancel_all_orders(state: State, command: CancelAllOrders, emit: Emit) -> Non
 
 def cancel_account(state: State, account: Account, reason: int, emit: Emit) -> None:
     """Cancels every order of an account, oldest first."""
-    for order in list(account.orders.values()):
+    for order in live_orders(state, account):
         cancel(state, order, reason, emit)
 
 
@@ -74,15 +74,37 @@ def cancel_book(state: State, number: int, emit: Emit) -> None:
     for side in (BUY, SELL):
         for order in list(book.orders(side)):
             cancel(state, order, events.CANCELLED_SETTLED, emit)
+    for waiting in state.waiting.of_book(number):
+        cancel(state, waiting.order, events.CANCELLED_SETTLED, emit)
+
+
+def find_live(state: State, order_hash: bytes) -> Order | None:
+    """The order of a hash, resting or waiting."""
+    order = state.orders.get(order_hash)
+    if order is None:
+        waiting = state.waiting.by_hash.get(order_hash)
+        return None if waiting is None else waiting.order
+    return order
+
+
+def live_orders(state: State, account: Account) -> list[Order]:
+    """All orders of an account: those that rest, then those that wait, each oldest first."""
+    waiting = state.waiting.of_account(account.number)
+    return [*account.orders.values(), *(asleep.order for asleep in waiting)]
 
 
 def cancel(state: State, order: Order, reason: int, emit: Emit) -> None:
-    """Takes a resting order out of its book and its account's margin."""
-    state.portfolio.unrest(order)
-    state.books[order.book].remove(order)
-    del state.orders[order.hash]
-    if order.book >= COMBO_BASE:
-        state.combo_life.removed(order, state.time_s)
+    """Takes a live order out of its book and its account's margin, or from where it waits."""
+    waiting = state.waiting.by_hash.get(order.hash) if state.waiting.by_hash else None
+    if waiting is None:
+        state.portfolio.unrest(order)
+        state.books[order.book].remove(order)
+        del state.orders[order.hash]
+        if order.book >= COMBO_BASE:
+            state.combo_life.removed(order, state.time_s)
+    else:
+        state.waiting.remove(waiting)
+    state.waiting.end(order, is_filled=False)
     emit_cancelled(order, reason, emit)
 
 
@@ -105,7 +127,7 @@ def expire_due(state: State, emit: Emit) -> None:
     taken.
     """
     for order_hash in state.expiring.due(state.time_s):
-        order = state.orders.get(order_hash)
+        order = find_live(state, order_hash)
         if order is not None:
             cancel(state, order, events.CANCELLED_EXPIRED, emit)
         del state.used[order_hash]

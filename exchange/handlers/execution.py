@@ -100,7 +100,7 @@ def execute(state: State, placement: Placement, emit: Emit) -> Reject | None:
         return reject
     # MATCH: commit, and EMIT as it happens
     if not placement.is_accepted:
-        _accept(state, placement, emit)
+        accept(state, placement, emit)
     if plan.steps:
         _commit(state, placement, plan, emit)
     for maker, ruling in plan.dropped:
@@ -111,6 +111,8 @@ def execute(state: State, placement: Placement, emit: Emit) -> Reject | None:
     _finish(state, placement, plan, emit)
     if placement.combo is not None:
         use_combo(state, placement.combo.book, emit)
+    if order.level is None:  # it did not come to rest
+        state.waiting.end(order, is_filled=order.filled_lots > 0 and not order.remaining_lots)
     return None
 
 
@@ -190,12 +192,14 @@ def _refusal(ruling: Ruling, order: Order) -> Reject | None:
 # COMMIT
 
 
-def _accept(state: State, placement: Placement, emit: Emit) -> None:
+def accept(state: State, placement: Placement, emit: Emit) -> None:
     """The order exists from here on; what it replaces is gone."""
     order = placement.order
     state.next_order_id += 1
     state.used[order.hash] = order.expiry_s
     state.expiring.add(order.expiry_s, order.hash)
+    if order.oco_group:
+        state.waiting.join(order)
     if placement.is_new_combo and placement.combo is not None:
         combo = placement.combo
         emit(events.ComboCreated(combo.book, combo.legs, combo.tick_micro))
@@ -264,6 +268,11 @@ def _trade(
     maker_is_single = maker.book < COMBO_BASE
     if maker_is_single:
         _reduce(state, maker, lots)
+        state.waiting.traded(instrument.number, maker.price_micro)
+    if maker.oco_group:
+        state.waiting.hit(maker)
+    if taker.oco_group:
+        state.waiting.hit(taker)
     trade = state.next_trade
     state.next_trade += 1
     flags = (
@@ -352,6 +361,7 @@ def _reduce(state: State, maker: Order, lots: int) -> None:
         del state.accounts[maker.account].orders[maker.order_id]
         if maker.book >= COMBO_BASE:
             state.combo_life.removed(maker, state.time_s)
+        state.waiting.end(maker, is_filled=True)
 
 
 def _open(state: State, order: Order) -> None:

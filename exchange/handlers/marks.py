@@ -51,6 +51,8 @@ def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
     for expiry, *mark in command.marks:
         moved += marks.update_expiry(state.expiries[expiry], ExpiryMark(*mark), time_s)
     state.portfolio.sweep(number)
+    if state.waiting.armed:
+        state.waiting.remarked.append(number)
     # EMIT
     epoch = marks.epochs[number]
     round_epoch = epoch % EPOCHS

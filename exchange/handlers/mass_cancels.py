@@ -1,7 +1,8 @@
 """Many orders cancelled by one message: by client id, label, instrument, underlying, or all.
 
 Holds: each signed message is taken once, and remembered until it expires, so that whoever resends
-it cancels nothing that was placed since; the account's counter stays; orders go oldest first.
+it cancels nothing that was placed since; the account's counter stays; orders go
+oldest first, those that wait after those that rest.
 Never: touches another account's orders.
 """
 
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from exchange import events
 from exchange.commands import CancelWhere
 from exchange.handlers.accounts import check_signer
-from exchange.handlers.cancels import cancel
+from exchange.handlers.cancels import cancel, live_orders
 from exchange.handlers.refusal import refuse
 from exchange.state import State
 from matching.combos import COMBO_BASE
@@ -50,7 +51,7 @@ def cancel_where(state: State, command: CancelWhere, emit: Emit) -> None:
     state.used[command.message_hash] = command.expiry_s
     state.expiring.add(command.expiry_s, command.message_hash)
     account = state.accounts[command.account]
-    meant = [order for order in account.orders.values() if _is_meant(state, command, order)]
+    meant = [order for order in live_orders(state, account) if _is_meant(state, command, order)]
     for order in meant:
         cancel(state, order, events.CANCELLED_BY_OWNER, emit)
     emit(

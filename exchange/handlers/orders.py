@@ -9,11 +9,14 @@ from collections.abc import Callable
 from exchange import events
 from exchange.commands import PlaceOrder
 from exchange.handlers.accounts import check_signer
+from exchange.handlers.cancels import cancel, find_live
 from exchange.handlers.combos import check_combos_of_account, check_new_combo
 from exchange.handlers.execution import Placement, execute
 from exchange.handlers.refusal import refuse
 from exchange.handlers.states import check_trading_state, takes_nothing
+from exchange.handlers.waiting import check_ties, lay_down
 from exchange.state import State
+from exchange.waiting_orders import waits
 from matching.book import Book
 from matching.combos import Combo
 from matching.instruments import Instrument
@@ -35,7 +38,7 @@ from matching.rejects import (
     WOULD_CROSS,
     Reject,
 )
-from settlement.signed_messages import NO_ORDER, check_order_fields
+from settlement.signed_messages import NO_ORDER, PLAIN, check_order_fields
 from settlement.signed_messages import Order as SignedOrder
 
 Emit = Callable[[events.Event], None]
@@ -52,9 +55,27 @@ def place_order(state: State, command: PlaceOrder, emit: Emit) -> None:
         refuse(emit, placement, signed.account, command.order_hash)
         return
     # MARGIN, MATCH and EMIT
-    reject = execute(state, placement, emit)
-    if reject is not None:
-        refuse(emit, reject, signed.account, command.order_hash)
+    if waits(signed):
+        lay_down(state, placement, signed, emit)
+    else:
+        reject = execute(state, placement, emit)
+        if reject is not None:
+            refuse(emit, reject, signed.account, command.order_hash)
+            return
+    asleep = state.waiting.by_hash.get(signed.replaces)
+    if asleep is not None:
+        cancel(state, asleep.order, events.CANCELLED_REPLACED, emit)
+
+
+def renew(state: State, signed: SignedOrder, order_hash: bytes) -> Placement | Reject:
+    """An order that waited, as it would be placed now: what its book and its instrument say may
+    have changed since it was accepted.
+    """
+    for number, _ in signed.legs:
+        reject = _check_instrument(state, number, state.time_s)
+        if reject is not None:
+            return reject
+    return _find_book(state, signed, order_hash, None)
 
 
 # CHECK
@@ -82,15 +103,19 @@ def _check(state: State, command: PlaceOrder) -> Placement | Reject:
             return reject
     replaced = None
     if signed.replaces != NO_ORDER:
-        replaced = state.orders.get(signed.replaces)
+        replaced = find_live(state, signed.replaces)
         if replaced is None:
             return Reject(ORDER_NOT_LIVE)
         if replaced.account != signed.account:
             return Reject(NOT_YOUR_ORDER, signed.account, replaced.account)
     reject = check_trading_state(state, signed, replaced)
+    if reject is None and signed.conditions is not PLAIN:
+        reject = check_ties(state, signed, replaced)
     if reject is not None:
         return reject
-    return _find_book(state, signed, command.order_hash, replaced)
+    if replaced is not None and replaced.level is None:  # it waits: no book and no margin knows it
+        replaced = None
+    return _find_book(state, signed, command.order_hash, replaced, waits(signed))
 
 
 def _check_instrument(state: State, number: int, now_s: int) -> Reject | None:
@@ -107,10 +132,14 @@ def _check_instrument(state: State, number: int, now_s: int) -> Reject | None:
 
 
 def _find_book(
-    state: State, signed: SignedOrder, order_hash: bytes, replaced: Order | None
+    state: State,
+    signed: SignedOrder,
+    order_hash: bytes,
+    replaced: Order | None,
+    is_asleep: bool = False,
 ) -> Placement | Reject:
     """The book of an order's legs, made if a combo is named for the first time, and the checks
-    that need its tick.
+    that need its tick. `is_asleep`: it does not meet its book yet.
     """
     combo: Combo | None = None
     instrument: Instrument | None = None
@@ -131,7 +160,7 @@ def _find_book(
         book = state.books[combo.book]
     ticks, off = divmod(signed.limit_price_micro, book.tick_micro)
     reject = Reject(PRICE_OFF_TICK, signed.limit_price_micro, book.tick_micro) if off else None
-    if reject is None and takes_nothing(state, signed.flags, signed.legs):
+    if reject is None and not is_asleep and takes_nothing(state, signed.flags, signed.legs):
         reject = _check_post_only(book, signed, ticks, replaced)
     if reject is None and combo is not None and signed.time_in_force == GTC:
         reject = check_combos_of_account(state, signed.account, combo.book, replaced)
@@ -153,6 +182,7 @@ def _find_book(
         signed.flags,
     )
     order.client_id, order.label = signed.salt, signed.conditions.label
+    order.oco_group = signed.conditions.oco_group
     return Placement(order, book, instrument, combo, replaced, is_new, signed.time_in_force)
 
 

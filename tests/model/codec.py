@@ -29,6 +29,9 @@ EVENTS: Final = {
     "ComboCreated": "0x07 book u32, [u8] (instrument u32, ratio i16), tick_micro i64",
     "ComboDropped": "0x0f book u32",
     "OrdersCancelled": "0x0b account u32, message_hash 32, scope u8, value u64, count u32",
+    "OrderAwaiting": "0x0c order_id u64, order_hash 32, account u32, book u32, trigger u8,"
+    " trigger_price_micro i64, parent 32",
+    "OrderTriggered": "0x0d order_id u64, order_hash 32, account u32, book u32, price_micro i64",
     "AccountOpened": "0x10 account u32, owner 20",
     "DepositCredited": "0x11 account u32, asset u8, amount_micro u64, cash_micro i128",
     "KeyRegistered": "0x12 account u32, key 20, valid_until_s u48",

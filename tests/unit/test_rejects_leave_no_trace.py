@@ -35,6 +35,7 @@ from settlement.signed_messages import (
     OF_ALL,
     OF_COMBOS,
     OF_INSTRUMENT,
+    Conditions,
     Withdraw,
     order_hash,
     struct_hash,
@@ -819,6 +820,82 @@ def a_second_settlement(floor: Floor) -> Events:
 def a_settlement_with_a_sample_of_nothing(floor: Floor) -> Events:
     floor.advance(MARCH - START_S)
     return floor.settle(0, *[BTC_INDEX] * 29, 0)
+
+
+# WHAT IT WAITS FOR
+
+
+def a_stop(**fields: int | bytes) -> Conditions:
+    """Of a trigger far away."""
+    stop: dict[str, int | bytes] = {"trigger": 3, "trigger_price_micro": 2 * BTC_INDEX}
+    return Conditions(**(stop | fields))  # type: ignore
+
+
+@told(r.UNKNOWN_TRIGGER, 7, 6)
+def a_trigger_that_nobody_knows(floor: Floor) -> Events:
+    return floor.buy(0, 10_000, 1, CALL_90, conditions=a_stop(trigger=7))
+
+
+@told(r.TRIGGER_PRICE_OUT_OF_RANGE, 0, 2**34 - 1)
+def a_trigger_without_a_price(floor: Floor) -> Events:
+    return floor.buy(0, 10_000, 1, CALL_90, conditions=a_stop(trigger_price_micro=0))
+
+
+@told(r.TRIGGER_PRICE_OUT_OF_RANGE, -(2**63), 2**34 - 1)
+def a_trigger_at_a_price_of_the_far_side(floor: Floor) -> Events:
+    return floor.buy(0, 10_000, 1, CALL_90, conditions=a_stop(trigger_price_micro=-(2**63)))
+
+
+@told(r.TRIGGER_PRICE_OUT_OF_RANGE, 5, 2**34 - 1)
+def a_trigger_price_without_a_trigger(floor: Floor) -> Events:
+    return floor.buy(0, 10_000, 1, CALL_90, conditions=Conditions(trigger_price_micro=5))
+
+
+@told(r.WAITS_WITH_ONE_LEG, 2)
+def a_combo_that_waits(floor: Floor) -> Events:
+    return floor.buy(0, 10_000, 1, VERTICAL, conditions=a_stop())
+
+
+@told(r.PARENT_NOT_LIVE)
+def a_child_of_nobody(floor: Floor) -> Events:
+    return floor.buy(0, 10_000, 1, CALL_90, conditions=Conditions(parent=b"\x01" * 32))
+
+
+@told(r.PARENT_NOT_LIVE)
+def a_child_of_an_order_that_was_filled(floor: Floor) -> Events:
+    parent = placed_hash(floor.buy(0, 50_000, 1, CALL_90))
+    floor.sell(1, 50_000, 1, CALL_90)
+    return floor.buy(0, 10_000, 1, CALL_90, conditions=Conditions(parent=parent))
+
+
+@told(r.PARENT_NOT_LIVE)
+def a_child_in_its_parents_place(floor: Floor) -> Events:
+    parent = placed_hash(floor.buy(0, 10_000, 1, CALL_90))
+    conditions = Conditions(parent=parent)
+    return floor.buy(0, 10_000, 1, CALL_90, replaces=parent, conditions=conditions)
+
+
+@told(r.NOT_YOUR_ORDER, 0, 1)
+def a_child_of_anothers_order(floor: Floor) -> Events:
+    parent = placed_hash(floor.buy(1, 10_000, 1, CALL_90, conditions=a_stop()))
+    return floor.buy(0, 10_000, 1, CALL_90, conditions=Conditions(parent=parent))
+
+
+@told(r.GROUP_FULL, 8, 8)
+def the_ninth_order_of_a_group(floor: Floor) -> Events:
+    for number in range(8):
+        conditions = a_stop(oco_group=5) if number % 2 else Conditions(oco_group=5)
+        floor.buy(0, 10_000, 1, CALL_90, conditions=conditions)
+    return floor.buy(0, 10_000, 1, CALL_90, conditions=Conditions(oco_group=5))
+
+
+@told(r.TOO_MANY_WAITING_ORDERS, 256, 256)
+def the_257th_order_that_waits(floor: Floor) -> Events:
+    floor.watched = False
+    for _ in range(256):
+        floor.buy(0, 10_000, 1, CALL_90, conditions=a_stop())
+    floor.watched = True
+    return floor.buy(0, 10_000, 1, CALL_90, conditions=a_stop())
 
 
 # MASS CANCELS
