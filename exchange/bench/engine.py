@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from exchange.bench.flow import Flow, opened_state, opening_commands
+from exchange.bench.flow import DEPOSIT_MICRO, Flow, opened_state, opening_commands
 from exchange.bench.report import Row, quiet_memory, row, seconds
 from exchange.codec import decode_command, encode_command, encode_event
 from exchange.commands import Command
@@ -62,10 +62,12 @@ def engine_rows(count: int = 60_000, rounds: int = ROUNDS) -> Iterator[Row]:
         yield row(name, found["per_s"], "commands/s", "asked", asked, "higher", note)
 
 
-def measured(environment: dict[str, str], count: int, rounds: int) -> dict[str, Any]:
-    """What `measure` says in a process of its own."""
+def measured(
+    environment: dict[str, str], count: int, rounds: int, deposit_micro: int = DEPOSIT_MICRO
+) -> dict[str, Any]:
+    """What `measure_alone` says in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", _ALONE, str(count), str(rounds)],
+        [sys.executable, "-c", _ALONE, str(count), str(rounds), str(deposit_micro)],
         capture_output=True,
         text=True,
         check=True,
@@ -82,11 +84,11 @@ _ALONE: Final = (
 
 def measure_alone() -> None:
     """Prints as JSON how fast this process is, and a digest of all that happened."""
-    count, rounds = int(sys.argv[1]), int(sys.argv[2])
+    count, rounds, deposit_micro = (int(word) for word in sys.argv[1:])
     times: list[float] = []
     digest = note = ""
     for _ in range(rounds):
-        state = opened_state(ACCOUNTS)
+        state = opened_state(ACCOUNTS, deposit_micro)
         flow = list(Flow(state, ACCOUNTS, seed=7, combos=COMBOS).commands(count))
         batches = [flow[at : at + GROUP] for at in range(0, count, GROUP)]
         answers: list[list[tuple[Event, ...]]] = []

@@ -30,22 +30,22 @@ def owner(account: int) -> bytes:
     return (account + 1).to_bytes(20, "big")
 
 
-def opened_state(accounts: int) -> State:
+def opened_state(accounts: int, deposit_micro: int = DEPOSIT_MICRO) -> State:
     """An exchange that lists and marks the chain, with funded accounts."""
     state = State()
-    for command in opening_commands(accounts):
+    for command in opening_commands(accounts, deposit_micro):
         apply(state, command)
     return state
 
 
-def opening_commands(accounts: int) -> Iterator[Command]:
+def opening_commands(accounts: int, deposit_micro: int = DEPOSIT_MICRO) -> Iterator[Command]:
     """What `opened_state` applies."""
     time_ns = snapshot().time_s * NANOSECONDS
     yield commands.Genesis(time_ns, 31_337, b"\x01" * 20, b"\x02" * 20, 100, 300, 1_250, 18)
     yield from listing_commands(time_ns)
     for account in range(accounts):
         yield commands.OpenAccount(time_ns, 2 * account, account, owner(account))
-        yield commands.CreditDeposit(time_ns, 2 * account + 1, account, 0, DEPOSIT_MICRO)
+        yield commands.CreditDeposit(time_ns, 2 * account + 1, account, 0, deposit_micro)
     yield marks_at(time_ns)
 
 
