@@ -81,7 +81,19 @@ def apply(state: State, command: Command) -> tuple[Event, ...]:
         settle_ties(state, events.append)
     if state.combo_life.is_due(state.time_s):
         combos.drop_idle_combos(state, events.append)
-    _HANDLERS[type(command)](state, command, events.append)
+    if type(command) is commands.PlaceOrder:  # what is hot goes straight
+        orders.place_order(state, command, events.append)
+    elif type(command) is commands.CancelOrder:
+        cancels.cancel_order(state, command, events.append)
+    else:
+        _HANDLERS[type(command)](state, command, events.append)
     if state.waiting.is_stirred and not (events and type(events[-1]) is CommandRejected):
         triggers.wake_due(state, events.append)
     return tuple(events)
+
+
+def apply_batch(state: State, batch: list[Command]) -> list[tuple[Event, ...]]:
+    """Applies commands one after the other and gives each one's events: one call for a frame of the
+    journal or a drained socket.
+    """
+    return [apply(state, command) for command in batch]

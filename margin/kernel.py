@@ -10,9 +10,8 @@ combo's unit| < 2^38) keep every sum under 2^62, so nothing wraps.
 Never: knows what an account or an order is.
 """
 
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from margin import kernel_numpy
 from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
 from matching.packed import i64, vec
 
@@ -125,5 +124,5 @@ def worst_scenario(value: Vector, order_loss: Vector) -> int:
     return int(found)
 
 
-if __file__.endswith(".py"):
-    globals().update(kernel_numpy.FUNCTIONS)
+if not TYPE_CHECKING:  # a compiler leaves this out; an interpreter takes the arrays' functions
+    from margin.kernel_numpy import *  # noqa: F403

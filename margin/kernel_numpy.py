@@ -4,7 +4,7 @@ Holds: the same names, meanings and bits; a vector is int64[119].
 Never: is called where the core is compiled.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,23 +75,3 @@ def worst(value: Vector, order_loss: Vector) -> int:
 
 def worst_scenario(value: Vector, order_loss: Vector) -> int:
     return int(np.add(value, order_loss).argmin())
-
-
-FUNCTIONS: Final[dict[str, Any]] = {
-    function.__name__: function
-    for function in (
-        zero_vector,
-        vector_of,
-        copy_of,
-        integers,
-        add_lots,
-        least,
-        largest,
-        at_base,
-        add_loss,
-        sink,
-        add_capped,
-        worst,
-        worst_scenario,
-    )
-}

@@ -132,14 +132,14 @@ class OpenOrders:
             return
         limit = account.protection_limits.get(order.protection) if order.protection else None
         if limit is None:
-            risk.loss_bound_micro += self.most_loss_micro(order) * lots
+            risk.loss_bound_micro += self.most_loss_micro(order, risk.version) * lots
             if risk.is_exact:
                 self.add_loss_of(risk.order_loss, order, lots)
             return
         group = risk.groups.get(order.protection)
         if group is None:
             group = risk.groups[order.protection] = Group()
-        loss = self.most_loss_micro(order)
+        loss = self.most_loss_micro(order, risk.version)
         risk.loss_bound_micro -= group.bound_micro(limit)
         group.loss_micro += loss * lots
         group.lot_loss_micro = max(group.lot_loss_micro, loss)
@@ -186,15 +186,18 @@ class OpenOrders:
         level = unit.level_micro(order.sign, order.price_micro)
         add_loss(vector, unit.row, order.sign, level, self._resting_fee(order, unit), lots)
 
-    def most_loss_micro(self, order: Order) -> int:
-        """The most that one lot (or unit) of an order could lose, a number >= 0; nothing for one
-        that may only reduce.
+    def most_loss_micro(self, order: Order, version: int) -> int:
+        """The most that one lot (or unit) of an order could lose, a number >= 0. It is kept with
+        the order for the `version` of the marks that it was found at.
         """
-        if order.is_reduce_only:
-            return 0
+        if order.loss_version == version:
+            return order.loss_micro
         unit = self.marks.unit(order.book, self.combos)
         level = unit.level_micro(order.sign, order.price_micro)
-        return unit.most_loss_micro(order.sign, level, self._resting_fee(order, unit))
+        fee = self._resting_fee(order, unit)
+        order.loss_micro = unit.most_loss_micro(order.sign, level, fee)
+        order.loss_version = version
+        return order.loss_micro
 
     def lots_per_unit(self, book: int) -> int:
         """Legs' lots in one unit of a book: 1, or the sum of a combo's ratios' sizes."""

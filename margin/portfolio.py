@@ -37,6 +37,7 @@ from margin.scenarios import BASE_SCENARIO
 from matching.combos import COMBO_BASE, Combo
 from matching.gate import (
     FITS,
+    IT_FITS,
     MAKER_FAILS,
     MAKER_FEE,
     TAKER_FEE,
@@ -63,7 +64,6 @@ class Requirement(NamedTuple):
     worst_scenario: int
 
 
-_FITS: Final = Ruling(FITS)
 _SHORT: Final = -1
 _MAY_BE_SHORT: Final = Ruling(_SHORT)
 """Between `propose` and itself alone: an account would be short of margin, which may be if it
@@ -147,7 +147,7 @@ class Portfolio(Gate):
     def judge_rest(self, order: Order, replaced: Order | None) -> Ruling:
         """May `order` rest with all that it has left, in place of `replaced`? Changes nothing."""
         if order.is_reduce_only:
-            return _FITS
+            return IT_FITS
         account = self.accounts[order.account]
         lots = account.gross_lots + account.open_lots
         lots += self.open_orders.open_lots(order, order.remaining_lots)
@@ -156,14 +156,14 @@ class Portfolio(Gate):
         if lots > MAX_LOTS:
             return Ruling(TAKER_LIMIT, None, lots, MAX_LOTS)
         underlying = self.open_orders.underlying_of(order.book)
-        self.open_orders.fresh_risk(account, underlying)
+        version = self.open_orders.fresh_risk(account, underlying).version
         worth = account.cash_micro - account.basis_micro - half_up(lots)
-        bound = worth - self.open_orders.most_loss_micro(order) * order.remaining_lots
+        bound = worth - self.open_orders.most_loss_micro(order, version) * order.remaining_lots
         for number in account.risks:
             risk = self.open_orders.fresh_risk(account, number)
             bound += risk.least_micro - risk.loss_bound_micro
         if bound >= 0:
-            return _FITS
+            return IT_FITS
         excess = worth
         for number in account.risks:
             risk = self.open_orders.exact_risk(account, number)
@@ -172,10 +172,10 @@ class Portfolio(Gate):
                 risk.value, self.open_orders.loss_with(account, number, replaced, added)
             )
         if excess >= 0:
-            return _FITS
+            return IT_FITS
         before = self.excess_micro(account)
         if excess >= before:
-            return _FITS
+            return IT_FITS
         return Ruling(TAKER_MARGIN, None, -excess, before)
 
     def rest(self, order: Order) -> None:
@@ -189,6 +189,7 @@ class Portfolio(Gate):
     def unrest(self, order: Order) -> None:
         """Takes an order out of its account's open ones, with what it has left."""
         self.shrink(order, order.remaining_lots)
+        order.loss_version = -1  # what is out of its book may be priced anew
         del self.accounts[order.account].orders[order.order_id]
 
     def shrink(self, order: Order, lots: int) -> None:
@@ -271,7 +272,7 @@ class Portfolio(Gate):
         failing = self._failing(taker, fills)
         if failing is None:
             self.fees += fees
-            return _FITS
+            return IT_FITS
         if failing.outcome != _SHORT:
             self._take(taker, fills, fees, units, maker_combo, resting, -1)
             return failing
@@ -416,7 +417,7 @@ class Portfolio(Gate):
                 return Ruling(TAKER_MARGIN, None, -after[at].excess_micro, before.excess_micro)
             return _against(number, fills)
         self._take(taker, fills, fees, units, maker_combo, resting, 1)
-        return _FITS
+        return IT_FITS
 
     def _standing(self, side: Side) -> Standing:
         return Standing(self._excess_of(side), side.positions_worth_micro(), side.equity_micro())
@@ -519,7 +520,8 @@ class Portfolio(Gate):
         if order.protection and order.protection in side.account.protection_limits:
             part.order_loss = None
             return
-        part.loss_bound_micro -= self.open_orders.most_loss_micro(order) * lots
+        loss = self.open_orders.most_loss_micro(order, part.version)
+        part.loss_bound_micro -= loss * lots
         if part.order_loss is not None:
             self.open_orders.add_loss_of(part.order_loss, order, -lots)
 

@@ -21,13 +21,14 @@ class Part:
     `loss_bound_micro` as in `Risk`. `order_loss` is None until the bound does not decide.
     """
 
-    __slots__ = ("least_micro", "loss_bound_micro", "order_loss", "underlying", "value")
+    __slots__ = ("least_micro", "loss_bound_micro", "order_loss", "underlying", "value", "version")
 
     def __init__(self, underlying: int, risk: Risk) -> None:
         self.underlying = underlying
         self.value: Vector = copy_of(risk.value)
         self.least_micro = risk.least_micro
         self.loss_bound_micro = risk.loss_bound_micro
+        self.version = risk.version
         self.order_loss: Vector | None = None
 
 

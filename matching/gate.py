@@ -8,7 +8,9 @@ Never: changes an account before `commit`.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
+
+from mypy_extensions import mypyc_attr
 
 from matching.instruments import Instrument
 from matching.orders import Order
@@ -28,28 +30,47 @@ TAKER_POSITIONS: Final = 6
 """The taker would hold too many positions."""
 
 
-class Fill(NamedTuple):
+class Fill:
     """One planned trade of one instrument, at the maker's price. The maker may be a combo order."""
 
-    maker: Order
-    instrument: Instrument
-    price_ticks: int
-    quantity_lots: int
-    taker_buys: bool
+    __slots__ = ("instrument", "maker", "price_ticks", "quantity_lots", "taker_buys")
+
+    def __init__(
+        self,
+        maker: Order,
+        instrument: Instrument,
+        price_ticks: int,
+        quantity_lots: int,
+        taker_buys: bool,
+    ) -> None:
+        self.maker = maker
+        self.instrument = instrument
+        self.price_ticks = price_ticks
+        self.quantity_lots = quantity_lots
+        self.taker_buys = taker_buys
 
 
-class Ruling(NamedTuple):
+class Ruling:
     """The gate's answer. Against the taker, `got` and `allowed` are the numbers of its reject: for
     margin, by how much it would be short and the excess that it has now; for the fee, what a lot
     or unit would cost and may; for a limit, the count and its bound.
     """
 
-    outcome: int
-    maker: Order | None = None
-    got: int = 0
-    allowed: int = 0
+    __slots__ = ("allowed", "got", "maker", "outcome")
+
+    def __init__(
+        self, outcome: int, maker: Order | None = None, got: int = 0, allowed: int = 0
+    ) -> None:
+        self.outcome = outcome
+        self.maker = maker
+        self.got = got
+        self.allowed = allowed
 
 
+IT_FITS: Final = Ruling(FITS)
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Gate(ABC):
     """What margin must answer while an order is matched."""
 

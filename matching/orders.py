@@ -78,6 +78,8 @@ class Order:
         "is_reduce_only",
         "label",
         "level",
+        "loss_micro",
+        "loss_version",
         "max_fee_micro",
         "next",
         "oco_group",
@@ -135,6 +137,8 @@ class Order:
         self.display_lots = display_lots
         self.hidden_lots = 0
         self.slot = -1
+        self.loss_micro = 0
+        self.loss_version = -1
         self.level: Level | None = None
         self.previous: Order | None = None
         self.next: Order | None = None

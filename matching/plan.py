@@ -16,14 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from matching.book import Book
 from matching.combos import Combo
-from matching.gate import (
-    FITS,
-    MAKER_FAILS,
-    MAKER_FEE,
-    Fill,
-    Gate,
-    Ruling,
-)
+from matching.gate import FITS, IT_FITS, MAKER_FAILS, MAKER_FEE, Fill, Gate, Ruling
 from matching.instruments import Instrument
 from matching.leg_prices import split_net_price
 from matching.orders import BUY, CANCEL_BOTH, CANCEL_MAKER, CANCEL_TAKER, DECREMENT, SELL, Order
@@ -56,7 +49,7 @@ class Through(NamedTuple):
     units: int
 
 
-class Step(NamedTuple):
+class Step:
     """Fills that happen together. `net_price_micro` per unit; `maker_combo` is the resting combo
     order met, None for a single order or legs' books.
 
@@ -65,11 +58,21 @@ class Step(NamedTuple):
     price is the combo's.
     """
 
-    fills: tuple[Fill, ...]
-    units: int
-    net_price_micro: int
-    maker_combo: Order | None
-    through: Through | None = None
+    __slots__ = ("fills", "maker_combo", "net_price_micro", "through", "units")
+
+    def __init__(
+        self,
+        fills: tuple[Fill, ...],
+        units: int,
+        net_price_micro: int,
+        maker_combo: Order | None,
+        through: Through | None = None,
+    ) -> None:
+        self.fills = fills
+        self.units = units
+        self.net_price_micro = net_price_micro
+        self.maker_combo = maker_combo
+        self.through = through
 
 
 class OwnMet(NamedTuple):
@@ -107,7 +110,7 @@ class Plan:
         self.fills = 0
         self.dropped: list[tuple[Order, Ruling]] = []
         self.stop = EXHAUSTED
-        self.ruling = Ruling(FITS)
+        self.ruling = IT_FITS
 
     def has_room(self, fills: int) -> bool:
         """Whether so many fills more keep the command within its bound."""

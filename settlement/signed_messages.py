@@ -94,6 +94,23 @@ KNOWN_CONDITIONS: Final[tuple[int, ...]] = (0, 2, 3, 4, 5, 8)
 """Places in `Conditions` of those that are offered."""
 
 
+ORDER_FIELDS: Final = (
+    "account",
+    "conditions",
+    "counter",
+    "expiry_s",
+    "flags",
+    "legs",
+    "limit_price_micro",
+    "max_fee_micro",
+    "quantity_lots",
+    "replaces",
+    "salt",
+    "side",
+    "time_in_force",
+)
+
+
 class Order:
     """An order as its owner signs it; fields and units as in docs/protocol.md, 2.
 
@@ -149,14 +166,14 @@ class Order:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Order) and all(
-            getattr(self, name) == getattr(other, name) for name in Order.__slots__
+            getattr(self, name) == getattr(other, name) for name in ORDER_FIELDS
         )
 
     def __hash__(self) -> int:
         return hash((self.account, self.salt, self.legs))
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in Order.__slots__)
+        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in ORDER_FIELDS)
         return f"Order({fields})"
 
 

@@ -1,25 +1,34 @@
-"""The engine without signatures, on the shipped chain of 684 options with 1,000 accounts,
-interpreted, numpy margin kernel.
+"""The engine without signatures, on the shipped chain of 684 options with 1,000 accounts.
 
-`engine_interpreted`  place, cancel, match, margin on both sides, events
+`engine_compiled`     place, cancel, match, margin on both sides, events; a tenth of the orders are
+                      combos; in batches
+`engine_interpreted`  the same from the sources, in a process of its own; the same events and state
 `resting_memory`      the process with 100,000 resting orders
 `replay`              reading, verifying, decoding and applying a journal, beside writing it live
 """
 
+import json
 import os
 import resource
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
-from typing import Final
+from statistics import median
+from typing import Any, Final
 
-from exchange.bench.flow import Flow, opened_state, opening_commands
+from exchange.bench.flow import DEPOSIT_MICRO, Flow, opened_state, opening_commands
 from exchange.bench.report import Row, quiet_memory, row, seconds
-from exchange.codec import decode_command, encode_command
+from exchange.codec import decode_command, encode_command, encode_event
 from exchange.commands import Command
-from exchange.engine import apply
+from exchange.compiled import INTERPRETED, told
+from exchange.engine import apply, apply_batch
+from exchange.events import Event
+from exchange.invariants import state_hash
 from exchange.journal import Journal
 from exchange.state import State
 from matching.rejects import Reject
@@ -27,37 +36,79 @@ from matching.rejects import Reject
 ACCOUNTS: Final = 1_000
 RESTING: Final = 100_000
 GROUP: Final = 256
+ROUNDS: Final = 5
+COMBOS: Final = 0.1
+ASKED_COMPILED_PER_S: Final = 500_000
 ASKED_ORDERS_PER_S: Final = 40_000
 ASKED_MIB: Final = 1_024
 
 
 def bench(count: int = 60_000) -> Iterator[Row]:
-    """All three rows."""
-    yield _engine(count)
+    """Memory and replay; the engine's rows are among those of `matching`."""
     yield _memory()
     yield _replay(count // 2)
 
 
-def _engine(count: int) -> Row:
-    state = opened_state(ACCOUNTS)
-    flow = list(Flow(state, ACCOUNTS, seed=7).commands(count))
+def engine_rows(count: int = 60_000, rounds: int = ROUNDS) -> Iterator[Row]:
+    """The whole engine, compiled and interpreted, on one flow; their events and states agree."""
+    compiled = measured({}, count, rounds)
+    interpreted = measured({INTERPRETED: "1"}, count, rounds)
+    assert interpreted["digest"] == compiled["digest"], "compiled and interpreted agree"
+    for name, found, asked in (
+        ("engine_compiled", compiled, ASKED_COMPILED_PER_S),
+        ("engine_interpreted", interpreted, ASKED_ORDERS_PER_S),
+    ):
+        note = f"{found['note']}; {found['core']}"
+        yield row(name, found["per_s"], "commands/s", "asked", asked, "higher", note)
 
-    def run() -> None:
-        for command in flow:
-            apply(state, command)
 
-    with quiet_memory():
-        elapsed = seconds(run)
-    note = f"{state.next_trade - 1} trades, {len(state.orders)} resting at the end"
-    return row(
-        "engine_interpreted",
-        count / elapsed,
-        "commands/s",
-        "asked",
-        ASKED_ORDERS_PER_S,
-        "higher",
-        note,
+def measured(
+    environment: dict[str, str], count: int, rounds: int, deposit_micro: int = DEPOSIT_MICRO
+) -> dict[str, Any]:
+    """What `measure_alone` says in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", _ALONE, str(count), str(rounds), str(deposit_micro)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
     )
+    return json.loads(done.stdout)
+
+
+_ALONE: Final = (
+    "from exchange.compiled import choose; choose();"
+    "from exchange.bench.engine import measure_alone; measure_alone()"
+)
+
+
+def measure_alone() -> None:
+    """Prints as JSON how fast this process is, and a digest of all that happened."""
+    count, rounds, deposit_micro = (int(word) for word in sys.argv[1:])
+    times: list[float] = []
+    digest = note = ""
+    for _ in range(rounds):
+        state = opened_state(ACCOUNTS, deposit_micro)
+        flow = list(Flow(state, ACCOUNTS, seed=7, combos=COMBOS).commands(count))
+        batches = [flow[at : at + GROUP] for at in range(0, count, GROUP)]
+        answers: list[list[tuple[Event, ...]]] = []
+        with quiet_memory():
+            start = time.perf_counter()
+            for batch in batches:
+                answers.append(apply_batch(state, batch))
+            times.append(time.perf_counter() - start)
+        found = blake2b(state_hash(state))
+        for events in answers:
+            for event in chain.from_iterable(events):
+                found.update(encode_event(event))
+        assert digest in ("", found.hexdigest()), "a flow has one outcome"
+        digest = found.hexdigest()
+        note = (
+            f"{state.next_trade - 1} trades, {state.next_combo_trade - 1} of combos,"
+            f" {len(state.orders)} resting at the end"
+        )
+    per_s = count / median(times)
+    print(json.dumps({"per_s": per_s, "digest": digest, "note": note, "core": told()}))
 
 
 def _memory() -> Row:

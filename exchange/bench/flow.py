@@ -15,11 +15,14 @@ from exchange.engine import apply
 from exchange.snapshot_chain import NANOSECONDS, listing_commands, marks_at, snapshot
 from exchange.state import State
 from matching.orders import BUY, GTC, IOC
-from settlement.signed_messages import NO_ORDER, Order, order_hash
+from settlement.signed_messages import NO_ORDER, Legs, Order, order_hash
 
 DEPOSIT_MICRO: Final = 10_000_000 * 10**6
 NO_SIGNATURE: Final = bytes(65)
 MAX_FEE_MICRO: Final = 10**9
+
+
+STRATEGIES: Final = 64
 
 
 def owner(account: int) -> bytes:
@@ -27,31 +30,34 @@ def owner(account: int) -> bytes:
     return (account + 1).to_bytes(20, "big")
 
 
-def opened_state(accounts: int) -> State:
+def opened_state(accounts: int, deposit_micro: int = DEPOSIT_MICRO) -> State:
     """An exchange that lists and marks the chain, with funded accounts."""
     state = State()
-    for command in opening_commands(accounts):
+    for command in opening_commands(accounts, deposit_micro):
         apply(state, command)
     return state
 
 
-def opening_commands(accounts: int) -> Iterator[Command]:
+def opening_commands(accounts: int, deposit_micro: int = DEPOSIT_MICRO) -> Iterator[Command]:
     """What `opened_state` applies."""
     time_ns = snapshot().time_s * NANOSECONDS
     yield commands.Genesis(time_ns, 31_337, b"\x01" * 20, b"\x02" * 20, 100, 300, 1_250, 18)
     yield from listing_commands(time_ns)
     for account in range(accounts):
         yield commands.OpenAccount(time_ns, 2 * account, account, owner(account))
-        yield commands.CreditDeposit(time_ns, 2 * account + 1, account, 0, DEPOSIT_MICRO)
+        yield commands.CreditDeposit(time_ns, 2 * account + 1, account, 0, deposit_micro)
     yield marks_at(time_ns)
 
 
 class Flow:
     """Orders and cancels of many accounts over all instruments: 55% resting, 8% taking, the rest
-    cancels of live ones (while there are any).
+    cancels of live ones (while there are any). Of the orders, `combos` of 1 are spreads of two
+    neighbouring options of an expiry, STRATEGIES of them in all.
     """
 
-    def __init__(self, state: State, accounts: int, seed: int) -> None:
+    def __init__(self, state: State, accounts: int, seed: int, combos: float = 0.0) -> None:
+        self._combos = combos
+        self._strategies = list(_neighbours(state))[:STRATEGIES] if combos else []
         self._state = state
         self._accounts = accounts
         self._random = random.Random(seed)
@@ -71,9 +77,27 @@ class Flow:
             self._time_ns // NANOSECONDS + 86_400, self._salt, NO_ORDER, ((instrument, 1),),
         )  # fmt: skip
 
+    def next_combo(self, taking: bool) -> Order:
+        """A random order of a spread: at a net price away from that of the marks, or across it."""
+        choose = self._random
+        legs = choose.choice(self._strategies)
+        side = choose.randrange(2)
+        mark = sum(ratio * self._marks[number] for number, ratio in legs)
+        tick = self._state.instruments[legs[0][0]].tick_value_micro
+        away = choose.randrange(1, 40)
+        price = (mark + (away if (side == BUY) == taking else -away)) * tick
+        self._salt += 1
+        return Order(
+            choose.randrange(self._accounts), 0, side, IOC if taking else GTC, 0, price,
+            choose.randrange(1, 20), MAX_FEE_MICRO, self._time_ns // NANOSECONDS + 86_400,
+            self._salt, NO_ORDER, legs,
+        )  # fmt: skip
+
     def next_order(self, taking: bool) -> Order:
         """A random order: one that rests away from the mark, or one that takes across it."""
         choose = self._random
+        if self._combos and choose.random() < self._combos:
+            return self.next_combo(taking)
         instrument = choose.randrange(len(self._marks))
         account = choose.randrange(self._accounts)
         side = choose.randrange(2)
@@ -109,3 +133,20 @@ class Flow:
                 yield commands.CancelOrder(
                     self._time_ns, account, digest, owner(account), NO_SIGNATURE
                 )
+
+
+def _neighbours(state: State) -> Iterator[Legs]:
+    """Spreads of two options of one kind and expiry, next to each other in the listing, spread
+    over all expiries.
+    """
+    found: list[Legs] = []
+    last: dict[tuple[int, int], int] = {}
+    for instrument in state.instruments:
+        if instrument.expiry is None or instrument.is_linear:
+            continue
+        key = (instrument.expiry.number, instrument.kind)
+        if key in last:
+            found.append(((last[key], 1), (instrument.number, -1)))
+        last[key] = instrument.number
+    step = max(len(found) // STRATEGIES, 1)
+    yield from found[::step]

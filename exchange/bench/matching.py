@@ -6,6 +6,7 @@
 `w1_interpreted`          from the sources, in a process of its own (`w200` in its note)
 `twin_ratio`              `w1_batch` over the plain matcher of `plain_matcher.py`, same run
 `bytes_per_order`         what a process grows by for each of a million resting orders
+`engine_compiled`, `engine_interpreted`  the whole engine (`engine.py`)
 
 Holds: medians of ROUNDS rounds after one that is not counted; in every round the trades, in
 order, and what rests at the end are those of the flow's answer; garbage collection is frozen.
@@ -25,6 +26,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from exchange.bench.engine import engine_rows
 from exchange.bench.matching_flow import ANSWERS, W1, W200, Answer, Flow, FlowSpec, Tally, folded
 from exchange.bench.plain_matcher import PlainMatcher
 from exchange.bench.report import Row, quiet_memory, row
@@ -81,6 +83,7 @@ def bench() -> Iterator[Row]:
         f"{told()}; at least {ASKED['twin_ratio']} asked of the compiled core",
     )
     yield _memory()
+    yield from engine_rows()
 
 
 def _asked(name: str, rate: float, note: str) -> Row:

@@ -8,7 +8,7 @@ them as filled.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, combinations
+from itertools import chain, combinations, product
 from typing import NamedTuple
 
 from exchange import commands as c
@@ -253,6 +253,50 @@ def excess_by_subsets(
 
 def subsets(orders: Sequence[Open]) -> Iterable[tuple[Open, ...]]:
     return chain.from_iterable(combinations(orders, size) for size in range(len(orders) + 1))
+
+
+def excess_by_fills(
+    marks: PlainMarks,
+    cash_micro: int,
+    held: Mapping[int, Held],
+    orders: Sequence[Open],
+    groups: Sequence[int] = (),
+    limits: Mapping[int, int] | None = None,
+) -> int:
+    """By its meaning for any number of underlyings: the least that the account can be worth after
+    its orders have filled in any part, each underlying in any scenario of its own. `groups[i]` is
+    the protection group of order i, of which at most `limits` lots (or units) fill.
+    """
+    open_lots = sum(order.gross_lots() for order in orders)
+    lots = sum(abs(position.lots) for position in held.values()) + open_lots
+    numbers = sorted({listed.underlying for listed in marks.instruments})
+    least: int | None = None
+    for filled in product(*(range(order.lots + 1) for order in orders)):
+        if any(
+            sum(lots for lots, of in zip(filled, groups, strict=True) if of == group) > limit
+            for group, limit in (limits or {}).items()
+        ):
+            continue
+        total = cash_micro
+        owned = {number: position.lots for number, position in held.items()}
+        for position in held.values():
+            total -= position.lots * position.accrual_seen_micro
+        for order, units in zip(orders, filled, strict=True):
+            total -= units * (order.sign * order.price_micro + order.fee_micro)
+            for number, ratio in order.legs:
+                signed = order.sign * ratio * units
+                owned[number] = owned.get(number, 0) + signed
+                total += signed * marks.offset_micro(number)
+        for underlying in numbers:
+            rows = [
+                (lots, marks.values(number))
+                for number, lots in owned.items()
+                if lots and marks.instruments[number].underlying == underlying
+            ]
+            total += min(sum(lots * row[s] for lots, row in rows) for s in range(SCENARIO_COUNT))
+        least = total if least is None else min(least, total)
+    assert least is not None, "no order need fill"
+    return least - (lots + 1) // 2
 
 
 def equity_micro(marks: PlainMarks, cash_micro: int, held: Mapping[int, Held]) -> int:

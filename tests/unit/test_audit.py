@@ -23,7 +23,7 @@ from settlement.chain import PostedBatch
 from settlement.genesis import genesis_body
 from settlement.ledger import Ledger
 from settlement.records import FILL, Fill, decode, encode
-from settlement.signed_messages import Order
+from settlement.signed_messages import ORDER_FIELDS, Order
 from tests.floor import CHAIN_ID, OPERATOR, SETTLEMENT
 from tests.published import DOMAIN, TRANSACTION, WALLETS, Published, chained, rewritten
 
@@ -54,7 +54,7 @@ def with_changed(kind: type[Command], nth: int, change: Callable[[Any], Command]
 
 
 def with_fields(order: Order, **fields: Any) -> Order:
-    return Order(**({name: getattr(order, name) for name in Order.__slots__} | fields))
+    return Order(**({name: getattr(order, name) for name in ORDER_FIELDS} | fields))
 
 
 def resigned(place: c.PlaceOrder, wallet: Wallet, **fields: Any) -> Command:

@@ -15,7 +15,7 @@ from exchange.codec import decode_command, decode_event, encode_command, encode_
 from exchange.commands import Command, PlaceOrder, SettleExpiry, UpdateMarks
 from exchange.events import Event
 from matching.rejects import MALFORMED, UNSUPPORTED_VERSION, Reject
-from settlement.signed_messages import Conditions, Order
+from settlement.signed_messages import ORDER_FIELDS, Conditions, Order
 from tests.model.codec import (
     Bytes,
     Counted,
@@ -99,7 +99,7 @@ def to_json(value: Any) -> Any:
     if isinstance(value, bytes):
         return "0x" + value.hex()
     if isinstance(value, Order):
-        return {name: to_json(getattr(value, name)) for name in Order.__slots__}
+        return {name: to_json(getattr(value, name)) for name in ORDER_FIELDS}
     if isinstance(value, tuple):
         return [to_json(item) for item in value]
     return str(value)

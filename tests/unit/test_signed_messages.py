@@ -18,6 +18,7 @@ from settlement.signed_messages import (
     LEG_TYPE,
     MAX_NET_PRICE_MICRO,
     MAX_PRICE_MICRO,
+    ORDER_FIELDS,
     ORDER_TYPE,
     PLAIN,
     WITHDRAW_TYPE,
@@ -207,7 +208,7 @@ def test_every_field_takes_part_in_equality() -> None:
     assert base == order()
     assert hash(base) == hash(order())
     assert base != "an order"
-    for name in Order.__slots__:
+    for name in ORDER_FIELDS:
         value = {
             "replaces": b"\x01" * 32,
             "legs": ((18, 1),),
