@@ -14,6 +14,7 @@ from matching.orders import (
     INDEX_AT_MOST,
     MARK_AT_LEAST,
     MARK_AT_MOST,
+    UNTIL_DISCONNECT,
     Order,
 )
 
@@ -49,6 +50,7 @@ def broken_waiting(state: State) -> Iterator[str]:
         if state.used.get(order_hash) != order.expiry_s or order.expiry_s <= state.time_s:
             yield f"{here}: expires at {order.expiry_s}, remembered {state.used.get(order_hash)}"
     yield from _groups(state)
+    yield from _sessions(state)
     if waiting.ended or waiting.hits or waiting.ranges or waiting.remarked:
         yield f"left over: {waiting.ended}, {waiting.hits}, {waiting.ranges}, {waiting.remarked}"
 
@@ -82,6 +84,21 @@ def _groups(state: State) -> Iterator[str]:
             yield f"group {group}: {len(members)} orders"
 
 
+def _sessions(state: State) -> Iterator[str]:
+    """Each live order that goes with its connection stands under it, in the order of age."""
+    live = [*state.orders.values(), *(one.order for one in state.waiting.by_hash.values())]
+    counted: dict[int, list[tuple[int, bytes]]] = {}
+    for order in sorted(live, key=lambda order: order.order_id):
+        if (order.flags & UNTIL_DISCONNECT != 0) != (order.session > 0):
+            yield f"order {order.order_id}: flags {order.flags}, session {order.session}"
+        if order.session:
+            counted.setdefault(order.session, []).append((order.order_id, order.hash))
+    kept = {session: list(held.items()) for session, held in state.waiting.sessions.items()}
+    yield from _differs("orders of connections", kept, counted)
+    if max(kept, default=0) > state.waiting.last_session:
+        yield f"connections {sorted(kept)}, the last {state.waiting.last_session}"
+
+
 def _differs(what: str, kept: object, counted: object) -> Iterator[str]:
     if kept != counted:
         yield f"{what}: kept as {kept}, counted {counted}"
@@ -93,4 +110,6 @@ def waiting_lines(state: State, order_line: Callable[[Order], str]) -> Iterator[
         yield order_line(one.order) + repr((one.signed, one.source))
     yield repr((sorted(waiting.armed.items()), list(waiting.due.items())))
     yield repr((sorted(waiting.children.items()), sorted(waiting.last_micro.items())))
+    sessions = [(session, list(held)) for session, held in sorted(waiting.sessions.items())]
+    yield repr((sessions, waiting.last_session))
     yield repr([(group, list(members)) for group, members in sorted(waiting.groups.items())])

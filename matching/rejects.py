@@ -74,6 +74,7 @@ SCOPE_WITHOUT_VALUE: Final = 342
 UNKNOWN_TRIGGER: Final = 343
 TRIGGER_PRICE_OUT_OF_RANGE: Final = 344
 WAITS_WITH_ONE_LEG: Final = 345
+SESSION_NEEDED: Final = 346
 # 36x: mass quotes
 QUOTE_COUNT: Final = 361
 QUOTE_CROSSED: Final = 362
@@ -324,6 +325,10 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     WAITS_WITH_ONE_LEG: (
         "waits with one leg",
         "an order of {got} legs cannot wait for a trigger or another order; one leg can",
+    ),
+    SESSION_NEEDED: (
+        "session needed",
+        "an order until disconnect (flag {got}) needs a connection that stays: WebSocket or FIX",
     ),
     TOO_MANY_WAITING_ORDERS: (
         "too many waiting orders",

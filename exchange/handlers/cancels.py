@@ -8,7 +8,7 @@ Never: takes a message of another account's.
 from collections.abc import Callable
 
 from exchange import events
-from exchange.commands import CancelAllOrders, CancelOrder
+from exchange.commands import CancelAllOrders, CancelOrder, EndSession
 from exchange.handlers.accounts import check_signer
 from exchange.handlers.refusal import refuse
 from exchange.state import State
@@ -60,6 +60,15 @@ def cancel_all_orders(state: State, command: CancelAllOrders, emit: Emit) -> Non
     state.record(records.counter_raised_record(command.account, command.new_counter))
     emit(events.CounterRaised(command.account, command.new_counter))
     cancel_account(state, account, events.CANCELLED_COUNTER, emit)
+
+
+def end_session(state: State, command: EndSession, emit: Emit) -> None:
+    """Cancels what goes with a connection, oldest first; of one that has nothing live, nothing."""
+    # EMIT
+    for order_hash in list(state.waiting.sessions.get(command.session, {}).values()):
+        order = find_live(state, order_hash)
+        if order is not None:
+            cancel(state, order, events.CANCELLED_DISCONNECTED, emit)
 
 
 def cancel_account(state: State, account: Account, reason: int, emit: Emit) -> None:

@@ -286,6 +286,8 @@ def _remember(state: State, placement: Placement, emit: Emit) -> None:
     state.expiring.add(order.expiry_s, order.hash)
     if order.oco_group:
         state.waiting.join(order)
+    if order.session:
+        state.waiting.belong(order)
     if placement.is_new_combo and placement.combo is not None:
         combo = placement.combo
         emit(events.ComboCreated(combo.book, combo.legs, combo.tick_micro))

@@ -21,7 +21,7 @@ from exchange.waiting_orders import waits
 from matching.book import Book
 from matching.combos import Combo
 from matching.instruments import Instrument
-from matching.orders import BUY, GTC, MARKET, POST_ONLY, SELL, Order
+from matching.orders import BUY, GTC, MARKET, POST_ONLY, SELL, UNTIL_DISCONNECT, Order
 from matching.rejects import (
     BEYOND_PRICE_BAND,
     COUNTER_AHEAD,
@@ -37,6 +37,7 @@ from matching.rejects import (
     ORDER_NOT_LIVE,
     ORDER_TOO_LARGE,
     PRICE_OFF_TICK,
+    SESSION_NEEDED,
     TOO_MANY_ORDERS_A_SECOND,
     UNKNOWN_INSTRUMENT,
     WOULD_CROSS,
@@ -58,6 +59,8 @@ def place_order(state: State, command: PlaceOrder, emit: Emit) -> None:
     if isinstance(placement, Reject):
         refuse(emit, placement, signed.account, command.order_hash)
         return
+    if signed.flags & UNTIL_DISCONNECT:
+        placement.order.session = command.session
     # MARGIN, MATCH and EMIT
     if waits(signed):
         lay_down(state, placement, signed, emit)
@@ -89,6 +92,8 @@ def _check(state: State, command: PlaceOrder) -> Placement | Reject:
     """Everything that can be known before the books are read."""
     signed = command.order
     reject = check_signer(state, signed.account, command.signer) or check_order_fields(signed)
+    if reject is None and signed.flags & UNTIL_DISCONNECT and not command.session:
+        reject = Reject(SESSION_NEEDED, signed.flags)
     if reject is None:
         reject = check_life(state, signed.account, signed.counter, signed.expiry_s)
     return reject or check_placement(state, signed, command.order_hash)
