@@ -251,9 +251,9 @@ def a_flag_without_a_meaning(floor: Floor) -> Events:
     return floor.buy(0, 10_000, 1, CALL_90, flags=1 << 15)
 
 
-@told(r.UNKNOWN_CONDITION, 5)
+@told(r.UNKNOWN_CONDITION, 6)
 def a_condition_that_is_not_offered(floor: Floor) -> Events:
-    return floor.buy(0, 10_000, 1, CALL_90, conditions=Conditions(oco_group=7))
+    return floor.buy(0, 10_000, 1, CALL_90, conditions=Conditions(volatility_e6=7))
 
 
 @told(r.MIN_QUANTITY_OUT_OF_RANGE, 6, 5)
