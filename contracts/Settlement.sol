@@ -6,6 +6,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 import {Header, ISettlement} from "./interfaces/ISettlement.sol";
 import {IVault} from "./interfaces/IVault.sol";
+import {BulkOrderHash} from "./libraries/BulkOrderHash.sol";
 import {Order, OrderHash} from "./libraries/OrderHash.sol";
 import {Vault} from "./Vault.sol";
 
@@ -207,5 +208,25 @@ contract Settlement is ISettlement, EIP712 {
         returns (address)
     {
         return ECDSA.recoverCalldata(orderDigest(order), signature);
+    }
+
+    /// @inheritdoc ISettlement
+    function bulkOrderDigest(bytes32 orderHash_, uint256 index, bytes32[] calldata proof)
+        public
+        view
+        override
+        returns (bytes32)
+    {
+        return _hashTypedDataV4(BulkOrderHash.hash(orderHash_, index, proof));
+    }
+
+    /// @inheritdoc ISettlement
+    function recoverBulkOrderSigner(
+        Order calldata order,
+        uint256 index,
+        bytes32[] calldata proof,
+        bytes calldata signature
+    ) external view override returns (address) {
+        return ECDSA.recoverCalldata(bulkOrderDigest(order.hash(), index, proof), signature);
     }
 }

@@ -21,6 +21,7 @@ from exchange import commands, events
 from exchange.codec import decode_command, encode_command
 from exchange.commands import Command
 from exchange.engine import apply
+from exchange.handlers.quotes import mass_quote_of
 from exchange.invariants import check
 from exchange.journal import Entry
 from exchange.state import State
@@ -39,6 +40,7 @@ from settlement.chain import (
 )
 from settlement.genesis import genesis_body
 from settlement.ledger import Ledger
+from settlement.mass_quotes import check_mass_quote, mass_quote_hash
 from settlement.records import FILL, PADDING, RECORD_BYTES
 from settlement.signature import recover
 from settlement.signed_messages import (
@@ -225,6 +227,8 @@ class _Auditor:
             self._check_signature(
                 command.order, command.order_hash, command.signer, command.signature
             )
+        elif isinstance(command, commands.QuoteMass):
+            self._check_mass_quote(command)
         elif isinstance(command, commands.CancelOrder):
             cancel = Cancel(command.account, command.order_hash)
             self._check_signature(cancel, None, command.signer, command.signature)
@@ -265,9 +269,33 @@ class _Auditor:
         self, message: Message, said_hash: bytes | None, signer: bytes, signature: bytes
     ) -> None:
         """The hash and the signer that the door wrote down, computed again."""
-        self._signatures += 1
-        message_hash = struct_hash(message)
         account: int = getattr(message, "account", 0)
+        self._check_hash(struct_hash(message), account, said_hash, signer, signature)
+
+    def _check_mass_quote(self, command: commands.QuoteMass) -> None:
+        """The tree of all its orders, built again. One of which no tree can be made has no
+        signature to check, and the engine must refuse it.
+        """
+        message = mass_quote_of(command)
+        if check_mass_quote(message) is not None:
+            return
+        self._check_hash(
+            mass_quote_hash(message),
+            command.account,
+            command.message_hash,
+            command.signer,
+            command.signature,
+        )
+
+    def _check_hash(
+        self,
+        message_hash: bytes,
+        account: int,
+        said_hash: bytes | None,
+        signer: bytes,
+        signature: bytes,
+    ) -> None:
+        self._signatures += 1
         if said_hash is not None and said_hash != message_hash:
             raise Fault("a signed message has another hash than the journal says", account=account)
         recovered = recover(signing_digest(self._separator, message_hash), signature)

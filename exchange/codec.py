@@ -124,6 +124,7 @@ _ADDRESS, _HASH, _SIGNATURE, _NAME = _fixed(20), _fixed(32), _fixed(65), _fixed(
 _SAMPLES = _group(*(_U40,) * commands.SETTLEMENT_SAMPLES)
 _MARKS = _counted(_U16, _group(_U16, _U40, _I32, _I32, _I32, _I32, _I32))
 _LEGS = _counted(_U8, _group(_U32, _I16))
+_QUOTES = _counted(_U8, _group(_LEGS, _I64, _U32, _I64, _U32))
 _LEVELS = _counted(_U8, _group(_U16, _U8, _U16))
 
 _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
@@ -133,6 +134,20 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
     commands.CancelAllOrders: (_U32, _U32, _ADDRESS, _SIGNATURE),
     commands.RequestWithdrawal: (_U32, _U8, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
     commands.CancelWhere: (_U32, _U8, _U64, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
+    commands.QuoteMass: (
+        _U32,
+        _U32,
+        _U16,
+        _U64,
+        _U64,
+        _U64,
+        _U8,
+        _U64,
+        _QUOTES,
+        _HASH,
+        _ADDRESS,
+        _SIGNATURE,
+    ),
     commands.OpenAccount: (_U64, _U32, _ADDRESS),
     commands.CreditDeposit: (_U64, _U32, _U8, _U64),
     commands.RegisterKey: (_U64, _U32, _ADDRESS, _U48),
@@ -153,7 +168,7 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
 _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.CommandRejected: (_U32, _HASH, _U16, _I128, _I128),
     events.OrderPlaced: (_U64, _HASH, _U32, _U32, _U8, _I64, _U32),
-    events.OrderRested: (_U64, _HASH, _U32, _U32, _U8, _I64, _U32),
+    events.OrderRested: (_U64, _HASH, _U32, _U32, _U8, _I64, _U32, _U32, _U64),
     events.OrderFilled: (
         _U64, _U24, _I32, _I64, _U24, _U8,
         _U64, _HASH, _U32, _I64, _I32,
@@ -169,6 +184,8 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.OrdersCancelled: (_U32, _HASH, _U8, _U64, _U32),
     events.OrderAwaiting: (_U64, _HASH, _U32, _U32, _U8, _I64, _HASH),
     events.OrderTriggered: (_U64, _HASH, _U32, _U32, _I64),
+    events.OrderReduced: (_U64, _HASH, _U32, _U32, _U8, _U32, _U32, _U32, _U8),
+    events.OrderReplenished: (_U64, _HASH, _U32, _U32, _U8, _I64, _U32, _U32),
     events.AccountOpened: (_U32, _ADDRESS),
     events.DepositCredited: (_U32, _U8, _U64, _I128),
     events.KeyRegistered: (_U32, _ADDRESS, _U48),
@@ -190,6 +207,8 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.BatchCut: (_U64, _HASH, _U32, _sized(_U32)),
     events.BatchConfirmed: (_U64, _U64, _HASH),
     events.TimeAdvanced: (_U64,),
+    events.QuoteRejected: (_U32, _U8, _U8, _U16, _I128, _I128),
+    events.QuotesTaken: (_U32, _HASH, _U64, _U16, _U16),
 }  # fmt: skip
 
 _FLAT_COMMANDS: Final = {

@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from settlement.signed_messages import Order
+from settlement.signed_messages import Legs, Order
 
 SETTLEMENT_SAMPLES: Final = 30
 """One-minute samples of the index that an expiry's settlement price is the mean of."""
@@ -94,6 +94,26 @@ class CancelWhere(Command, frozen=True, gc=False):
     value: int
     salt: int
     expiry_s: int
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
+class QuoteMass(Command, frozen=True):
+    """A signed mass quote (`settlement/mass_quotes.py`). `quotes` are (legs, bid price, bid lots,
+    ask price, ask lots); `message_hash` is the struct hash of the tree of all their orders.
+    """
+
+    TYPE: ClassVar[int] = 0x06
+    account: int
+    counter: int
+    flags: int
+    max_fee_micro: int
+    expiry_s: int
+    salt: int
+    protection: int
+    label: int
+    quotes: tuple[tuple[Legs, int, int, int, int], ...]
     message_hash: bytes
     signer: bytes
     signature: bytes

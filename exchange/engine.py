@@ -25,6 +25,7 @@ from exchange.handlers import (
     marks,
     mass_cancels,
     orders,
+    quotes,
     states,
     triggers,
 )
@@ -43,6 +44,7 @@ _HANDLERS: Final[dict[type[Command], Handler]] = {
     commands.CancelAllOrders: cancels.cancel_all_orders,
     commands.CancelWhere: mass_cancels.cancel_where,
     commands.RequestWithdrawal: accounts.request_withdrawal,
+    commands.QuoteMass: quotes.quote_mass,
     commands.OpenAccount: accounts.open_account,
     commands.CreditDeposit: accounts.credit_deposit,
     commands.RegisterKey: accounts.register_key,

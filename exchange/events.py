@@ -18,7 +18,7 @@ CANCELLED_COUNTER: Final = 4  # the account raised its counter
 CANCELLED_EXPIRED: Final = 5
 CANCELLED_MARGIN_MAKER: Final = 6  # a resting order that its owner's margin no longer carries
 CANCELLED_MARGIN_TAKER: Final = 7  # the rest of an order whose next fill would break margin
-CANCELLED_SELF_TRADE: Final = 8  # the rest of an order that would meet its own account's
+CANCELLED_SELF_TRADE: Final = 8  # an order that would have met one of its own owner's
 CANCELLED_SETTLED: Final = 9  # its instrument, or a leg, was settled
 CANCELLED_FEE: Final = (
     10  # the rest of an order whose next fill would cost more than its maximum fee
@@ -38,7 +38,7 @@ CANCEL_REASONS: Final[dict[int, str]] = {
     CANCELLED_EXPIRED: "expired",
     CANCELLED_MARGIN_MAKER: "its owner's margin no longer carries it",
     CANCELLED_MARGIN_TAKER: "the next fill would break initial margin",
-    CANCELLED_SELF_TRADE: "it would trade with its own account",
+    CANCELLED_SELF_TRADE: "it would trade with an order of the same owner",
     CANCELLED_SETTLED: "its instrument was settled",
     CANCELLED_FEE: "the next fill would cost more than its maximum fee",
     CANCELLED_LINKED: "another order of its group traded or was triggered",
@@ -97,7 +97,9 @@ class OrderPlaced(Event, frozen=True, gc=False):
 
 
 class OrderRested(Event, frozen=True, gc=False):
-    """What is left of the order stands in its book, last at its price."""
+    """What is left of the order stands in its book, showing `displayed_lots`: last at its price,
+    or in the place of the order `takes_place_of` (0 for none).
+    """
 
     TYPE: ClassVar[int] = 0x03
     order_id: int
@@ -107,6 +109,8 @@ class OrderRested(Event, frozen=True, gc=False):
     side: int
     price_micro: int
     remaining_lots: int
+    displayed_lots: int
+    takes_place_of: int
 
 
 class OrderFilled(Event, frozen=True, gc=False):
@@ -139,7 +143,9 @@ class OrderFilled(Event, frozen=True, gc=False):
 
 class ComboFilled(Event, frozen=True, gc=False):
     """Units of a combo traded, after the fills of its legs. Against the legs' books (implied)
-    the maker fields are 0 and `maker_left_units` is -1.
+    the maker fields are 0 and `maker_left_units` is -1. Where the taker is a single order that met
+    a resting combo (implied out), `taker_left_units` is -1: of the fills before, the first is the
+    taker's with the combo's order, the others are that order's with its other leg's book.
     """
 
     TYPE: ClassVar[int] = 0x05
@@ -230,6 +236,37 @@ class OrderTriggered(Event, frozen=True, gc=False):
     account: int
     book: int
     price_micro: int
+
+
+class OrderReduced(Event, frozen=True, gc=False):
+    """An order lost `lots` without a trade and keeps its place; `reason` is one of CANCEL_REASONS.
+    An order that loses all is cancelled instead.
+    """
+
+    TYPE: ClassVar[int] = 0x08
+    order_id: int
+    order_hash: bytes
+    account: int
+    book: int
+    side: int
+    lots: int
+    remaining_lots: int
+    displayed_lots: int
+    reason: int
+
+
+class OrderReplenished(Event, frozen=True, gc=False):
+    """All that an iceberg showed is gone; it shows `displayed_lots` again, last at its price."""
+
+    TYPE: ClassVar[int] = 0x09
+    order_id: int
+    order_hash: bytes
+    account: int
+    book: int
+    side: int
+    price_micro: int
+    remaining_lots: int
+    displayed_lots: int
 
 
 class AccountOpened(Event, frozen=True, gc=False):
@@ -408,3 +445,30 @@ class BatchConfirmed(Event, frozen=True, gc=False):
 class TimeAdvanced(Event, frozen=True, gc=False):
     TYPE: ClassVar[int] = 0x32
     time_ns: int
+
+
+class QuoteRejected(Event, frozen=True, gc=False):
+    """One side of quote `index` of a mass quote was refused; what stood there stands. `code`, `got`
+    and `allowed` are those of any reject.
+    """
+
+    TYPE: ClassVar[int] = 0x50
+    account: int
+    index: int
+    side: int
+    code: int
+    got: int
+    allowed: int
+
+
+class QuotesTaken(Event, frozen=True, gc=False):
+    """A mass quote is done: `taken` of its sides were, zero lots among them, and `refused` were
+    not.
+    """
+
+    TYPE: ClassVar[int] = 0x51
+    account: int
+    message_hash: bytes
+    label: int
+    taken: int
+    refused: int

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from exchange.circuit_breaker import shape
 from exchange.state import State
-from exchange.waiting_orders import MAX_GROUP, MAX_WAITING_ORDERS
+from exchange.waiting_invariants import broken_waiting, waiting_lines
 from margin.accounts import MAX_POSITIONS, Account
 from margin.fees import fee_up
 from margin.kernel import integers
@@ -19,15 +19,7 @@ from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
 from matching.book import Book, Level, Side
 from matching.combos import COMBO_BASE
 from matching.instruments import MAX_LOTS, Instrument
-from matching.orders import (
-    BUY,
-    INDEX_AT_LEAST,
-    INDEX_AT_MOST,
-    MARK_AT_LEAST,
-    MARK_AT_MOST,
-    SELL,
-    Order,
-)
+from matching.orders import BUY, SELL, Order
 from settlement.keccak import keccak256
 
 Values = list[int]
@@ -43,8 +35,8 @@ def check(state: State) -> list[str]:
         *_vectors(state),
         *_books(state),
         *_orders(state),
+        *broken_waiting(state),
         *_combos(state),
-        *_waiting(state),
         *_ledger(state),
     ]
 
@@ -93,6 +85,7 @@ def _positions(state: State) -> Iterator[str]:
         here = f"account {key}"
         if account.number != key:
             yield f"{here}: bears the number {account.number}"
+        yield from _differs(f"{here}: owner", account.owner_number, state.owners[account.owner])
         gross = basis = 0
         for number, position in account.positions.items():
             lots = position.quantity_lots
@@ -321,7 +314,7 @@ def _level(here: str, book: Book, level: Level, key: int, is_bid: bool) -> Itera
     order = level.head
     while order is not None:
         orders += 1
-        lots += order.remaining_lots
+        lots += order.remaining_lots - order.hidden_lots
         if order.previous is not before or order.level is not level:
             yield f"{here}: order {order.order_id} is linked wrongly"
         if order.book != book.number or (order.side == BUY) != is_bid:
@@ -332,6 +325,9 @@ def _level(here: str, book: Book, level: Level, key: int, is_bid: bool) -> Itera
             yield f"{here}: order {order.order_id} at {order.price_micro} micro-USDC"
         if order.remaining_lots <= 0:
             yield f"{here}: order {order.order_id} has nothing left"
+        shown = order.remaining_lots - order.hidden_lots
+        if not 0 < shown <= (order.display_lots or order.remaining_lots) or order.hidden_lots < 0:
+            yield f"{here}: order {order.order_id} shows {shown} of {order.remaining_lots}"
         before, order = order, order.next
     if not orders:
         yield f"{here}: empty"
@@ -373,13 +369,30 @@ def _orders(state: State) -> Iterator[str]:
             yield f"{here}: another stands with account {order.account}"
         if order.expiry_s <= state.time_s:
             yield f"{here}: live at {state.time_s}, expired at {order.expiry_s}"
+        yield from _differs(f"{here}: owner", order.owner, account.owner_number)
         if order.order_id >= state.next_order_id:
             yield f"{here}: the next is {state.next_order_id}"
         if order_hash not in state.used:
             yield f"{here}: its hash is not remembered"
         opened = (order.account, order.slot) if order.slot >= 0 else None
         yield from _differs(f"{here}: its slot", state.opened.get(order_hash), opened)
+    yield from _quotes(state)
     yield from _used(state)
+
+
+def _quotes(state: State) -> Iterator[str]:
+    """Live quotes and the sets that they stand in."""
+    quotes = {
+        (order.account, order.label, order.book, order.side): order.order_id
+        for order in resting(state)
+        if order.is_quote
+    }
+    listed = {key: order.order_id for key, order in state.quotes.items()}
+    yield from _differs(
+        "live quotes and quote sets", sorted(listed.items()), sorted(quotes.items())
+    )
+    if len(quotes) != sum(order.is_quote for order in resting(state)):
+        yield "a quote set has two live quotes on one side of one book"
 
 
 def _combos(state: State) -> Iterator[str]:
@@ -394,9 +407,10 @@ def _combos(state: State) -> Iterator[str]:
         if not COMBO_BASE <= number < life.next_number or number not in state.books:
             yield f"combo {number}: out of its range, or without a book"
         for side in (BUY, SELL):
-            for instrument, _ in combo.legs:
+            for instrument, ratio in combo.legs:
                 if (number, side) in sides and len(combo.legs) == 2:
-                    active.setdefault((instrument, side), []).append(number)
+                    of_leg = side if ratio > 0 else 1 - side
+                    active.setdefault((instrument, of_leg), []).append(number)
     for account in state.accounts.values():
         for order in account.orders.values():
             if order.book >= COMBO_BASE:
@@ -444,73 +458,6 @@ def _used(state: State) -> Iterator[str]:
     }
     opened = {place: order_hash for order_hash, place in state.opened.items()}
     yield from _differs("slots of accounts and of opened orders", slots, opened)
-
-
-# WAITING ORDERS
-
-
-def _waiting(state: State) -> Iterator[str]:
-    """Each waits in one place, with what it waits for not there yet; groups and parents live."""
-    waiting = state.waiting
-    places: list[bytes] = list(waiting.due)
-    for source, armed in waiting.armed.items():
-        places += [order_hash for _, _, order_hash in armed]
-        if armed != sorted(armed) or not armed:
-            yield f"armed at {source}: {armed}"
-        for _, number, order_hash in armed:
-            if waiting.by_hash[order_hash].source != source:
-                yield f"order {number}: armed at {source}"
-        yield from _not_reached(state, source)
-    for parent, children in waiting.children.items():
-        places += children.values()
-        if parent not in state.orders and parent not in waiting.by_hash:
-            yield f"children of {parent.hex()}, which is not live"
-    yield from _differs("places of waiting orders", sorted(places), sorted(waiting.by_hash))
-    for indexed in (waiting.by_account, waiting.by_book):
-        found = sorted(one.order.hash for held in indexed.values() for one in held.values())
-        yield from _differs("waiting orders by account or book", found, sorted(waiting.by_hash))
-    for number, held in waiting.by_account.items():
-        if list(held) != sorted(held) or not 0 < len(held) <= MAX_WAITING_ORDERS:
-            yield f"account {number}: {list(held)} wait"
-    for order_hash, one in waiting.by_hash.items():
-        order = one.order
-        here = f"waiting order {order.order_id}"
-        if order_hash in state.orders or order.level is not None or order.filled_lots:
-            yield f"{here}: stands in a book"
-        if state.used.get(order_hash) != order.expiry_s or order.expiry_s <= state.time_s:
-            yield f"{here}: expires at {order.expiry_s}, remembered {state.used.get(order_hash)}"
-    yield from _groups(state)
-    if waiting.ended or waiting.hits or waiting.ranges or waiting.remarked:
-        yield f"left over: {waiting.ended}, {waiting.hits}, {waiting.ranges}, {waiting.remarked}"
-
-
-def _not_reached(state: State, source: tuple[int, int]) -> Iterator[str]:
-    """No armed trigger on a mark or an index is true: it would be due."""
-    trigger, watched = source
-    armed = state.waiting.armed[source]
-    if trigger in (MARK_AT_LEAST, MARK_AT_MOST):
-        price = state.marks.mark_micro(state.instruments[watched])
-    elif trigger in (INDEX_AT_LEAST, INDEX_AT_MOST):
-        price = state.marks.index_micro[watched]
-    else:
-        return
-    for _, number, order_hash in armed:
-        wanted = state.waiting.by_hash[order_hash].signed.conditions.trigger_price_micro
-        if price >= wanted if trigger in (MARK_AT_LEAST, INDEX_AT_LEAST) else price <= wanted:
-            yield f"order {number}: armed at {wanted} with {price} there"
-
-
-def _groups(state: State) -> Iterator[str]:
-    live = [*state.orders.values(), *(one.order for one in state.waiting.by_hash.values())]
-    counted: dict[tuple[int, int], list[bytes]] = {}
-    for order in live:
-        if order.oco_group:
-            counted.setdefault((order.account, order.oco_group), []).append(order.hash)
-    kept = {group: sorted(members) for group, members in state.waiting.groups.items()}
-    yield from _differs("groups", kept, {group: sorted(found) for group, found in counted.items()})
-    for group, members in kept.items():
-        if len(members) > MAX_GROUP:
-            yield f"group {group}: {len(members)} orders"
 
 
 # THE LEDGER
@@ -591,7 +538,7 @@ def _lines(state: State) -> Iterable[str]:
         yield from _account_lines(account)
     for order in resting(state):
         yield _order_line(order)
-    yield from _waiting_lines(state)
+    yield from waiting_lines(state, _order_line)
     yield repr(sorted(state.used.items()))
     yield repr(sorted(state.opened.items()))
     yield repr(sorted(state.withdrawals_taken.items()))
@@ -602,15 +549,6 @@ def _lines(state: State) -> Iterable[str]:
     yield repr((state.inbox_cursor, state.withdrawal_count, state.settlements))
     yield repr((state.batches_cut, state.batches_confirmed, state.groups))
     yield "" if state.ledger is None else state.ledger.root().hex()
-
-
-def _waiting_lines(state: State) -> Iterator[str]:
-    waiting = state.waiting
-    for one in sorted(waiting.by_hash.values(), key=lambda one: one.order.order_id):
-        yield _order_line(one.order) + repr((one.signed, one.source))
-    yield repr((sorted(waiting.armed.items()), list(waiting.due.items())))
-    yield repr((sorted(waiting.children.items()), sorted(waiting.last_micro.items())))
-    yield repr([(group, list(members)) for group, members in sorted(waiting.groups.items())])
 
 
 def _market_lines(state: State) -> Iterator[str]:
@@ -637,6 +575,7 @@ def _account_lines(account: Account) -> Iterator[str]:
     yield repr((account.number, account.owner, account.counter, sorted(account.keys.items())))
     yield repr((account.cash_micro, account.basis_micro, account.gross_lots, account.open_lots))
     yield repr((account.next_slot, account.settlements_seen, list(account.orders)))
+    yield repr((account.owner_number, account.rate_full_ns))
     yield repr([(n, p.quantity_lots, p.accrual_seen_micro) for n, p in account.positions.items()])
 
 
@@ -652,6 +591,10 @@ _ORDER_FIELDS = (
     "side",
     "price_micro",
     "remaining_lots",
+    "hidden_lots",
+    "display_lots",
+    "flags",
+    "owner",
     "filled_lots",
     "max_fee_micro",
     "expiry_s",
@@ -659,4 +602,5 @@ _ORDER_FIELDS = (
     "client_id",
     "label",
     "oco_group",
+    "is_quote",
 )

@@ -19,6 +19,8 @@ from exchange.codec import decode_command
 from exchange.engine import apply
 from exchange.events import CommandRejected, Event
 from exchange.journal import Journal
+from exchange.mark_views import mark_view
+from exchange.market_data import PublicMarket
 from exchange.read_model import ReadModel
 from exchange.sequencer import MAX_WAITING, Applied, Build, Sequencer, SequencerStopped
 from exchange.state import State
@@ -32,6 +34,7 @@ from exchange.venue import (
     Legs,
     Listener,
     MarginView,
+    MarkView,
     OrderView,
     PositionView,
     SignatureFault,
@@ -79,6 +82,7 @@ class Exchange:
     def __init__(self, journal: Journal, operator: Signer, clock: Callable[[], int]) -> None:
         self.state = State()
         self.read_model = ReadModel(self.state.instruments)
+        self.market_data = PublicMarket(self.state.instruments)
         self.journal = journal
         self.vault = bytes(20)
         self.is_chain_up: Callable[[], bool] = lambda: True
@@ -154,6 +158,7 @@ class Exchange:
         if not self._separator and self.state.settlement:
             self._separator = domain_separator(self.state.chain_id, self.state.settlement)
         self.read_model.take(sequence, time_ns, events)
+        self.market_data.take(sequence, time_ns, events)
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         number = self._next_listener
@@ -305,6 +310,12 @@ class Exchange:
 
     def legs_of(self, book: int) -> Legs:
         return ((book, 1),) if book < COMBO_BASE else self.read_model.combos[book]
+
+    def market(self) -> PublicMarket:
+        return self.market_data
+
+    def mark(self, legs: Legs) -> MarkView | None:
+        return mark_view(self.state, legs)
 
     def counter_of(self, account: int) -> int | Reject:
         return views.unknown(self.state, account) or self.state.accounts[account].counter

@@ -2,7 +2,8 @@
 
 Holds: every field changes only inside `engine.apply`; `groups` are the records since the last
 batch, in order, those of one combo together; `orders` finds live orders by hash; `used`
-remembers every hash taken until its order's expiry, so none is taken twice.
+remembers every hash taken until its order's expiry, so none is taken twice; `owners` numbers
+the owners of accounts in the order in which they came.
 Never: is touched by a door, which reads it through the service.
 """
 
@@ -53,7 +54,9 @@ class State:
         self.breakers: dict[int, Breaker] = {}
         # Who trades
         self.accounts: dict[int, Account] = {}
+        self.owners: dict[bytes, int] = {}
         self.orders: dict[bytes, Order] = {}
+        self.quotes: dict[tuple[int, int, int, int], Order] = {}
         self.used: dict[bytes, int] = {}
         self.opened: dict[bytes, tuple[int, int]] = {}
         self.withdrawals_taken: dict[bytes, int] = {}

@@ -8,11 +8,12 @@ Never: knows a socket, a wire format or the engine's state.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from exchange.events import Event
+from exchange.market_data.market import PublicMarket
 from matching.rejects import Reject
 from matching.trading_states import OPEN
 from settlement.signed_messages import Cancel, CancelAll, CancelWhere, Order, Withdraw
@@ -93,6 +94,20 @@ class InstrumentView(msgspec.Struct, frozen=True):
     mark_micro: int | None
     index_micro: int | None
     state: int = OPEN
+
+
+class MarkView(NamedTuple):
+    """A mark and what it says, micro-USDC per lot or unit; volatility (per year; None for what has
+    none) and Greeks per unit of the underlying are floats: they advise.
+    """
+
+    mark_micro: int
+    index_micro: int
+    volatility: float | None
+    delta: float
+    gamma: float
+    vega: float
+    theta: float
 
 
 class LevelView(msgspec.Struct, frozen=True):
@@ -266,6 +281,14 @@ class Venue(Protocol):
 
     def legs_of(self, book: int) -> Legs:
         """Canonical legs of a book that an event names: an instrument, or COMBO_BASE + combo."""
+        ...
+
+    def market(self) -> PublicMarket:
+        """What everyone may see, as of the last command applied."""
+        ...
+
+    def mark(self, legs: Legs) -> MarkView | None:
+        """The mark of canonical legs, None while one has none."""
         ...
 
     def counter_of(self, account: int) -> int | Reject:

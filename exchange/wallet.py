@@ -6,11 +6,13 @@ and a caller who knows the contract should compare.
 Never: sends anything; shows its key.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
+from settlement.bulk_orders import EMPTY_ORDER, tree_height
 from settlement.signed_messages import (
     PLAIN,
     Acknowledgement,
@@ -98,13 +100,39 @@ def typed_data(message: Message, domain: SigningDomain) -> dict[str, Any]:
     return {
         "types": types,
         "primaryType": type(message).__name__,
-        "domain": {
-            "name": "Straddle",
-            "version": "1",
-            "chainId": domain.chain_id,
-            "verifyingContract": "0x" + domain.settlement.hex(),
-        },
+        "domain": _domain(domain),
         "message": _named_values(message),
+    }
+
+
+def bulk_typed_data(orders: Sequence[Order], domain: SigningDomain) -> dict[str, Any]:
+    """A tree of orders as `eth_signTypedData_v4` takes it: one signature for all of them."""
+    height = tree_height(len(orders))
+    empty = _named_values(EMPTY_ORDER)
+    tree: list[Any] = [_named_values(order) for order in orders]
+    tree += [empty] * ((1 << height) - len(tree))
+    for _ in range(height - 1):
+        tree = [tree[at : at + 2] for at in range(0, len(tree), 2)]
+    return {
+        "types": {
+            "EIP712Domain": _type_entries(_DOMAIN_FIELDS),
+            "BulkOrder": [{"name": "tree", "type": "Order" + "[2]" * height}],
+            "Order": _type_entries(_FIELDS[Order]),
+            "Leg": _type_entries(_LEG_FIELDS),
+            "Conditions": _type_entries(_CONDITIONS_FIELDS),
+        },
+        "primaryType": "BulkOrder",
+        "domain": _domain(domain),
+        "message": {"tree": tree},
+    }
+
+
+def _domain(domain: SigningDomain) -> dict[str, Any]:
+    return {
+        "name": "Straddle",
+        "version": "1",
+        "chainId": domain.chain_id,
+        "verifyingContract": "0x" + domain.settlement.hex(),
     }
 
 
@@ -184,7 +212,14 @@ class Wallet:
 
     def sign(self, message: Message, domain: SigningDomain) -> Signed:
         """Signs any message of docs/protocol.md, 2, for one exchange on one chain."""
-        signable = encode_typed_data(full_message=typed_data(message, domain))
+        return self._sign(typed_data(message, domain))
+
+    def sign_bulk(self, orders: Sequence[Order], domain: SigningDomain) -> Signed:
+        """Signs many orders at once; `message_hash` is the tree's."""
+        return self._sign(bulk_typed_data(orders, domain))
+
+    def _sign(self, data: dict[str, Any]) -> Signed:
+        signable = encode_typed_data(full_message=data)
         return Signed(bytes(signable.body), bytes(self._key.sign_message(signable).signature))
 
     def __repr__(self) -> str:

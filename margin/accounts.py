@@ -78,13 +78,15 @@ class Risk:
 
 
 class Account:
-    """One account: who owns it, what it has and what it has open.
+    """One account: who owns it, what it has and what it has open. `owner_number` is the dense
+    number of the owner, who may have several accounts.
 
     `counter` voids orders signed with a lower one; `keys` are session keys with the second until
     which each is valid; `slots` are the places in the account's order tree that are taken, with
     the order's hash, and `next_slot` is where to look for the next; `settlements_seen` is how many
     expiries had settled when it last took what its positions accrued. `protection_limits` says of
     a group of quotes how many lots (or units) of it can fill before the rest of it goes.
+    `rate_full_ns` is when it may again send as many orders at once as any (`exchange/limits.py`).
     """
 
     __slots__ = (
@@ -98,16 +100,19 @@ class Account:
         "open_lots",
         "orders",
         "owner",
+        "owner_number",
         "positions",
         "protection_limits",
+        "rate_full_ns",
         "risks",
         "settlements_seen",
         "slots",
     )
 
-    def __init__(self, number: int, owner: bytes) -> None:
+    def __init__(self, number: int, owner: bytes, owner_number: int = -1) -> None:
         self.number = number
         self.owner = owner
+        self.owner_number = number if owner_number < 0 else owner_number
         self.counter = 0
         self.keys: dict[bytes, int] = {}
         self.cash_micro = 0
@@ -121,6 +126,7 @@ class Account:
         self.next_slot = 0
         self.slots: dict[int, bytes] = {}
         self.settlements_seen = 0
+        self.rate_full_ns = 0
 
     def risk(self, underlying: int) -> Risk:
         """The vectors on one underlying, made on first use."""

@@ -188,14 +188,20 @@ class Portfolio(Gate):
 
     def unrest(self, order: Order) -> None:
         """Takes an order out of its account's open ones, with what it has left."""
+        self.shrink(order, order.remaining_lots)
+        order.loss_version = -1  # what is out of its book may be priced anew
+        del self.accounts[order.account].orders[order.order_id]
+
+    def shrink(self, order: Order, lots: int) -> None:
+        """Takes lots (or units) out of what a resting order may still trade. The book's are the
+        caller's to change.
+        """
         account = self.accounts[order.account]
         underlying = self.open_orders.underlying_of(order.book)
         risk = account.risk(underlying)
         if risk.version == self.marks.versions.get(underlying, 0):
-            self.open_orders.count(account, risk, order, -order.remaining_lots)
-        order.loss_version = -1  # what is out of its book may be priced anew
-        del account.orders[order.order_id]
-        account.open_lots -= self.open_orders.open_lots(order, order.remaining_lots)
+            self.open_orders.count(account, risk, order, -lots)
+        account.open_lots -= self.open_orders.open_lots(order, lots)
 
     def limit_protection(self, account: Account, protection: int, lots: int | None) -> None:
         """Says how many lots (or units) of a group of quotes can fill before the rest of it goes;
@@ -230,15 +236,46 @@ class Portfolio(Gate):
         ruling = self._check_fees(taker, fills, fees, units, maker_combo)
         if ruling is not None:
             return ruling
-        self._take(taker, fills, fees, units, maker_combo, 1)
+        return self._judge(taker, fills, fees, units, maker_combo, None)
+
+    def propose_through(self, incoming: Fill, others: Sequence[Fill], units: int) -> Ruling:
+        taker, resting = self._taker, incoming.maker
+        assert taker is not None, "a plan is open"
+        fills = (incoming, *others)
+        fees = self._fees_of(fills)
+        lots = incoming.quantity_lots
+        if fees[0][0] > taker.max_fee_micro * lots:
+            return Ruling(TAKER_FEE, None, -(-fees[0][0] // lots), taker.max_fee_micro)
+        resting_fees = fees[0][1]
+        for at, fill in enumerate(others, start=1):
+            fee = fees[at][1]  # both sides pay as makers here
+            if fee > fill.maker.max_fee_micro * fill.quantity_lots:
+                return Ruling(MAKER_FEE, fill.maker)
+            fees[at] = (fee, fee)
+            resting_fees += fee
+        if resting_fees > resting.max_fee_micro * units:
+            return Ruling(MAKER_FEE, resting)
+        return self._judge(taker, fills, fees, units, None, resting)
+
+    def _judge(
+        self,
+        taker: Order,
+        fills: Sequence[Fill],
+        fees: list[tuple[int, int]],
+        units: int,
+        maker_combo: Order | None,
+        resting: Order | None,
+    ) -> Ruling:
+        """Takes a group into the plan if every account may; `resting` as in `_take`."""
+        self._take(taker, fills, fees, units, maker_combo, resting, 1)
         failing = self._failing(taker, fills)
         if failing is None:
             self.fees += fees
             return IT_FITS
         if failing.outcome != _SHORT:
-            self._take(taker, fills, fees, units, maker_combo, -1)
+            self._take(taker, fills, fees, units, maker_combo, resting, -1)
             return failing
-        ruling = self._judge_short(taker, fills, fees, units, maker_combo)
+        ruling = self._judge_short(taker, fills, fees, units, maker_combo, resting)
         if ruling.outcome == FITS:
             self.fees += fees
         return ruling
@@ -294,21 +331,27 @@ class Portfolio(Gate):
         fees: list[tuple[int, int]],
         units: int,
         maker_combo: Order | None,
+        resting: Order | None,
         way: int,
     ) -> None:
-        """Adds a group to the plan's accounts (`way` 1) or takes it out again (-1), exactly."""
+        """Adds a group to the plan's accounts (`way` 1) or takes it out again (-1), exactly.
+        `resting` is the combo order through which the taker meets the fills behind the first.
+        """
         taker_side = self._side(taker.account)
         for fill, (taker_fee, maker_fee) in zip(fills, fees, strict=True):
             maker = fill.maker
             maker_side = self._side(maker.account)
+            if resting is not None and maker is not resting:
+                taker_side = self._side(resting.account)
             lots = fill.quantity_lots * way
             signed = lots if fill.taker_buys else -lots
             self._fill(taker_side, fill, signed, taker_fee * way)
             self._fill(maker_side, fill, -signed, maker_fee * way)
-            if maker_combo is None:
+            if maker_combo is None and maker is not resting:
                 self._use_up(maker_side, maker, lots)
-        if maker_combo is not None:
-            self._use_up(self._side(maker_combo.account), maker_combo, units * way)
+        combo_order = maker_combo if resting is None else resting
+        if combo_order is not None:
+            self._use_up(self._side(combo_order.account), combo_order, units * way)
 
     def _failing(self, taker: Order, fills: Sequence[Fill]) -> Ruling | None:
         """None if every account of a group certainly may; against the first that has too many
@@ -343,6 +386,7 @@ class Portfolio(Gate):
         fees: list[tuple[int, int]],
         units: int,
         maker_combo: Order | None,
+        resting: Order | None,
     ) -> Ruling:
         """Judges a group, which the plan has taken in, account by account: excess >= 0, or no
         lower than before and risk eased. Takes it out again if it may not be.
@@ -353,7 +397,7 @@ class Portfolio(Gate):
                 numbers.append(fill.maker.account)
         after = [self._standing(self._open[number]) for number in numbers]
         limits = [self._fails(number, taker, fills) for number in numbers]
-        self._take(taker, fills, fees, units, maker_combo, -1)
+        self._take(taker, fills, fees, units, maker_combo, resting, -1)
         band = 0
         for fill in fills:
             index = self.marks.index_micro.get(fill.instrument.underlying.number, 0)
@@ -371,7 +415,7 @@ class Portfolio(Gate):
             if number == taker.account:
                 return Ruling(TAKER_MARGIN, None, -after[at].excess_micro, before.excess_micro)
             return _against(number, fills)
-        self._take(taker, fills, fees, units, maker_combo, 1)
+        self._take(taker, fills, fees, units, maker_combo, resting, 1)
         return IT_FITS
 
     def _standing(self, side: Side) -> Standing:

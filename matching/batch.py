@@ -213,7 +213,7 @@ class Matcher:
             self._tell(REFUSED, MALFORMED, 0, whole // MESSAGE_BYTES)
         return self.count() - before
 
-    def _run(self, messages: bytes, at: i64, end: i64) -> None:  # noqa: PLR0915 one loop, one function: a call costs what a message does
+    def _run(self, messages: bytes, at: i64, end: i64) -> None:
         """The messages between two bytes, for which there is room.
 
         What most messages are, an order that only rests or a cancel, is done here in local

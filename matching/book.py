@@ -2,8 +2,8 @@
 
 Holds: each side's level keys are sorted with the best last (bid key = +price, ask key = -price,
 so one code path serves both sides); a level is never empty; the quantity of a level is the sum
-of its orders'; within a level, orders stand in the order of their arrival. `tests/model/book.py`
-is the slow twin.
+of what its orders show; within a level, orders stand in the order of their arrival, an iceberg in
+that of its last replenishment. `tests/model/book.py` is the slow twin.
 Never: knows accounts beyond an owner's number, reads marks or decides margin.
 """
 
@@ -57,9 +57,13 @@ class Book:
         self.asks = Side()
 
     def add(self, order: Order) -> None:
-        """Puts an order last at its price."""
+        """Puts an order last at its price; an iceberg shows as much as it may."""
         assert order.level is None, "an order stands in one book at most"
         assert order.remaining_lots > 0, "an order that rests has something left"
+        shown_lots = order.remaining_lots
+        if order.display_lots and shown_lots > order.display_lots:
+            shown_lots = order.display_lots
+        order.hidden_lots = order.remaining_lots - shown_lots
         if order.side == BUY:
             side, key = self.bids, order.price_ticks
         else:
@@ -77,7 +81,7 @@ class Book:
             order.previous = tail
         level.tail = order
         level.orders += 1
-        level.quantity_lots += order.remaining_lots
+        level.quantity_lots += shown_lots
         order.level = level
 
     def remove(self, order: Order) -> None:
@@ -94,7 +98,7 @@ class Book:
         else:
             after.previous = before
         level.orders -= 1
-        level.quantity_lots -= order.remaining_lots
+        level.quantity_lots -= order.remaining_lots - order.hidden_lots
         order.level = order.previous = order.next = None
         if level.head is None:
             side = self.bids if order.side == BUY else self.asks
@@ -102,17 +106,48 @@ class Book:
             keys = side.keys
             del keys[bisect_left(keys, level.key)]
 
+    def substitute(self, old: Order, new: Order) -> None:
+        """Puts an order into the very place of another, at its price and with at most its lots."""
+        level = old.level
+        assert level is not None, "a place is taken from an order that has one"
+        assert old.side == new.side, "a place is on one side"
+        assert old.price_ticks == new.price_ticks, "a place is at one price"
+        assert 0 < new.remaining_lots <= old.remaining_lots, "a larger order would lose the place"
+        before, after = old.previous, old.next
+        if before is None:
+            level.head = new
+        else:
+            before.next = new
+        if after is None:
+            level.tail = new
+        else:
+            after.previous = new
+        new.previous, new.next, new.level = before, after, level
+        level.quantity_lots += new.remaining_lots - old.remaining_lots
+        old.level = old.previous = old.next = None
+
     def reduce(self, order: Order, quantity_lots: int) -> None:
-        """Lets an order trade `quantity_lots` of what remains; an order with nothing left leaves
-        the book.
+        """Lets an order trade `quantity_lots` of what it shows; an order with nothing left leaves
+        the book, an iceberg that has more is replenished, last at its price.
+        """
+        self.shrink(order, quantity_lots)
+        order.filled_lots += quantity_lots
+
+    def shrink(self, order: Order, quantity_lots: int) -> None:
+        """Takes `quantity_lots` of what an order shows away from it, as `reduce`, without a
+        trade.
         """
         level = order.level
-        assert level is not None, "an order trades in the book that it stands in"
-        assert 0 < quantity_lots <= order.remaining_lots, "an order trades at most what remains"
-        order.filled_lots += quantity_lots
+        assert level is not None, "an order is reduced in the book that it stands in"
+        shown_lots = order.remaining_lots - order.hidden_lots
+        assert 0 < quantity_lots <= shown_lots, "an order is met for at most what it shows"
         if quantity_lots == order.remaining_lots:
             self.remove(order)
             order.remaining_lots = 0
+        elif quantity_lots == shown_lots:
+            self.remove(order)
+            order.remaining_lots -= quantity_lots
+            self.add(order)
         else:
             order.remaining_lots -= quantity_lots
             level.quantity_lots -= quantity_lots

@@ -2,8 +2,8 @@
 
 Holds: numbers ascend and are given once, but for the newest, which a refused order gives back; a
 combo without resting orders is idle from the second in which it was last used, and the longest
-idle stands first; `active(instrument, side)` lists, by number, the combos of two legs that have
-resting orders on a side.
+idle stands first; `active(instrument, side)` lists, by number, the combos of two legs whose
+resting orders would trade that instrument on that side.
 Never: tells anyone (the handlers emit), or drops a combo that has an order in its book.
 """
 
@@ -128,8 +128,9 @@ class ComboLife:
         counts[number] = counts.get(number, 0) + 1
         combo = self._combos[number]
         if len(combo.legs) == 2:
-            for instrument, _ in combo.legs:
-                listed = self._active.setdefault((instrument, order.side), [])
+            for instrument, ratio in combo.legs:
+                side = order.side if ratio > 0 else 1 - order.side
+                listed = self._active.setdefault((instrument, side), [])
                 at = bisect_left(listed, number)
                 if at == len(listed) or listed[at] != number:
                     insort(listed, number)
@@ -145,11 +146,12 @@ class ComboLife:
                 del self._orders_of[order.account]
         combo, book = self._combos[number], self._books[number]
         if len(combo.legs) == 2 and book.first(order.side) is None:
-            for instrument, _ in combo.legs:
-                listed = self._active[instrument, order.side]
+            for instrument, ratio in combo.legs:
+                side = order.side if ratio > 0 else 1 - order.side
+                listed = self._active[instrument, side]
                 del listed[bisect_left(listed, number)]
                 if not listed:
-                    del self._active[instrument, order.side]
+                    del self._active[instrument, side]
         if book.is_empty():
             self.idle[number] = time_s
 
@@ -160,7 +162,7 @@ class ComboLife:
         return self._orders_of.get(account, _NOTHING)
 
     def active(self, instrument: int, side: int) -> list[int]:
-        """Numbers of the two-legged combos on an instrument that have orders on `side` (of the
-        combo), ascending. To be read only.
+        """Numbers of the two-legged combos with orders that would trade an instrument on `side`,
+        ascending. To be read only.
         """
         return self._active.get((instrument, side), _NONE)

@@ -90,6 +90,13 @@ class Gate(ABC):
         """
 
     @abstractmethod
+    def propose_through(self, incoming: Fill, others: Sequence[Fill], units: int) -> Ruling:
+        """Adds a group in which a single order trades with a resting combo order (`incoming`), and
+        that order with makers of its other leg's book (`others`, where `taker_buys` says whether
+        the combo's order buys); `units` of the combo. All but the taker pay the maker fee.
+        """
+
+    @abstractmethod
     def commit(self) -> None:
         """Makes the accounts what the plan says."""
 

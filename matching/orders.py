@@ -32,7 +32,7 @@ UNTIL_DISCONNECT: Final = 1 << 6
 """Goes when the session that placed it ends."""
 IN_VOLATILITY: Final = 1 << 7
 """Priced by `Conditions.volatility_e6`, never beyond the signed limit."""
-KNOWN_FLAGS: Final = POST_ONLY
+KNOWN_FLAGS: Final = POST_ONLY | MARKET | SELF_TRADE_MASK
 
 # What happens where an order would meet another of its owner's (`(flags & MASK) >> SHIFT`)
 CANCEL_TAKER: Final = 0
@@ -54,6 +54,8 @@ class Order:
     """A live order. Prices are in ticks of its book (`tick_micro` micro-USDC each); a combo's
     lots are units.
 
+    `display_lots` is what an iceberg shows at most, 0 for an order that shows all; while it rests,
+    `hidden_lots` of what remains are not shown.
     `sign` is +1 for a buyer and -1 for a seller. `slot` is its place in the account's order tree
     once a fill has opened it there, -1 before. `filled_lots` counts what traded. `owner` is the
     dense number of the account's owner, who may have several accounts; `protection` the group of
@@ -66,10 +68,13 @@ class Order:
         "account",
         "book",
         "client_id",
+        "display_lots",
         "expiry_s",
         "filled_lots",
         "flags",
         "hash",
+        "hidden_lots",
+        "is_quote",
         "is_reduce_only",
         "label",
         "level",
@@ -85,6 +90,7 @@ class Order:
         "price_ticks",
         "protection",
         "remaining_lots",
+        "self_trade",
         "side",
         "sign",
         "slot",
@@ -105,6 +111,7 @@ class Order:
         flags: int = 0,
         owner: int = -1,
         protection: int = 0,
+        display_lots: int = 0,
     ) -> None:
         self.order_id = order_id
         self.hash = order_hash
@@ -120,11 +127,15 @@ class Order:
         self.expiry_s = expiry_s
         self.flags = flags
         self.is_reduce_only = flags & REDUCE_ONLY != 0
+        self.self_trade = (flags & SELF_TRADE_MASK) >> SELF_TRADE_SHIFT
         self.owner = account if owner < 0 else owner
         self.protection = protection
         self.client_id = 0
         self.label = 0
         self.oco_group = 0
+        self.is_quote = False
+        self.display_lots = display_lots
+        self.hidden_lots = 0
         self.slot = -1
         self.loss_micro = 0
         self.loss_version = -1

@@ -12,14 +12,25 @@ Never: changes a book, asks a clock, or meets more than MAX_FILLS makers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from matching.book import Book
 from matching.combos import Combo
-from matching.gate import FITS, IT_FITS, MAKER_FAILS, MAKER_FEE, Fill, Gate, Ruling
+from matching.gate import (
+    FITS,
+    IT_FITS,
+    MAKER_FAILS,
+    MAKER_FEE,
+    Fill,
+    Gate,
+    Ruling,
+)
 from matching.instruments import Instrument
 from matching.leg_prices import split_net_price
-from matching.orders import BUY, SELL, Order
+from matching.orders import BUY, CANCEL_BOTH, CANCEL_MAKER, CANCEL_TAKER, DECREMENT, SELL, Order
+
+if TYPE_CHECKING:
+    from matching.implied_out import ImpliedOut
 
 MAX_FILLS: Final = 256
 """What one command may do: its fills, and the makers that it finds the gate to refuse."""
@@ -31,17 +42,31 @@ EXHAUSTED: Final = 0
 REFUSED: Final = 1
 """The gate refused the taker; `Plan.ruling` says why."""
 SELF_TRADE: Final = 2
-"""The next maker is the taker's own account."""
+"""The next maker is of the taker's owner, and the taker goes for it."""
 FILL_BOUND: Final = 3
 """MAX_FILLS is reached."""
+
+
+class Through(NamedTuple):
+    """The resting combo order through which a single order met the combo's other leg, and its
+    units.
+    """
+
+    combo: Combo
+    order: Order
+    units: int
 
 
 class Step:
     """Fills that happen together. `net_price_micro` per unit; `maker_combo` is the resting combo
     order met, None for a single order or legs' books.
+
+    With `through` (implied out) the first fill is the taker's, with the resting combo order, and
+    the others are that order's with makers of the other leg; `units` are the taker's lots, the net
+    price is the combo's.
     """
 
-    __slots__ = ("fills", "maker_combo", "net_price_micro", "units")
+    __slots__ = ("fills", "maker_combo", "net_price_micro", "through", "units")
 
     def __init__(
         self,
@@ -49,23 +74,47 @@ class Step:
         units: int,
         net_price_micro: int,
         maker_combo: Order | None,
+        through: Through | None = None,
     ) -> None:
         self.fills = fills
         self.units = units
         self.net_price_micro = net_price_micro
         self.maker_combo = maker_combo
+        self.through = through
+
+
+class OwnMet(NamedTuple):
+    """A maker of the taker's owner that gives way without a trade, when `after_steps` steps have
+    traded: `lots` (or units) of it and as many of the taker, or the whole maker where 0.
+    """
+
+    maker: Order
+    lots: int
+    after_steps: int
 
 
 class Plan:
-    """The outcome of planning. `filled_lots` in lots (units for a combo); `stop` is why it
-    ended; `ruling` the gate's last word on the taker.
+    """The outcome of planning. `filled_lots` in lots (units for a combo); `cancelled_lots` what
+    the taker loses to orders of its own owner without a trade (`own`); `stop` is why it ended;
+    `ruling` the gate's last word on the taker; `dropped` the makers that the gate refused.
     """
 
-    __slots__ = ("dropped", "filled_lots", "fills", "ruling", "steps", "stop")
+    __slots__ = (
+        "cancelled_lots",
+        "dropped",
+        "filled_lots",
+        "fills",
+        "own",
+        "ruling",
+        "steps",
+        "stop",
+    )
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self.filled_lots = 0
+        self.cancelled_lots = 0
+        self.own: list[OwnMet] = []
         self.fills = 0
         self.dropped: list[tuple[Order, Ruling]] = []
         self.stop = EXHAUSTED
@@ -73,96 +122,173 @@ class Plan:
 
     def has_room(self, fills: int) -> bool:
         """Whether so many fills more keep the command within its bound."""
-        return self.fills + len(self.dropped) + fills <= MAX_FILLS
+        return self.fills + len(self.dropped) + len(self.own) + fills <= MAX_FILLS
 
     def take(self, step: Step) -> None:
         self.steps.append(step)
         self.filled_lots += step.units
         self.fills += len(step.fills)
 
+    def meet_own(self, maker: Order, lots: int, self_trade: int) -> None:
+        """A maker of the taker's owner goes instead of trading; or `lots` of both do."""
+        if self_trade == DECREMENT:
+            self.own.append(OwnMet(maker, lots, len(self.steps)))
+            self.cancelled_lots += lots
+            return
+        self.own.append(OwnMet(maker, 0, len(self.steps)))
+        if self_trade == CANCEL_BOTH:
+            self.stop = SELF_TRADE
+
+
+class Cursor:
+    """Walks one side of a book from the best, past what the plan has used up, and meets orders as
+    the commit of the plan will: first what a price's orders show, in their order, then icebergs
+    again as they are replenished behind. Orders whose ids are in `gone` are passed over wherever
+    they stand; all cursors of a plan share it.
+    """
+
+    __slots__ = (
+        "_again",
+        "_book",
+        "_gone",
+        "_hidden_lots",
+        "_order",
+        "_price_ticks",
+        "_shown_lots",
+        "_unmet",
+    )
+
+    def __init__(self, book: Book, taker_side: int, gone: set[int]) -> None:  # membership only
+        self._book = book
+        self._gone = gone
+        self._unmet = book.first(SELL if taker_side == BUY else BUY)
+        self._again: list[tuple[Order, int]] = []
+        self._price_ticks = 0
+        self._order: Order | None = None
+        self._shown_lots = 0
+        self._hidden_lots = 0
+        self._move_on()
+
+    def _copy(self) -> Cursor:
+        twin = Cursor.__new__(Cursor)
+        twin._book, twin._gone, twin._unmet = self._book, self._gone, self._unmet
+        twin._again, twin._price_ticks = self._again.copy(), self._price_ticks
+        twin._order, twin._shown_lots = self._order, self._shown_lots
+        twin._hidden_lots = self._hidden_lots
+        return twin
+
+    def _move_on(self) -> None:
+        """To the order behind at this price, or what is replenished there, or the next price."""
+        order = self._unmet
+        if self._again and (order is None or order.price_ticks != self._price_ticks):
+            order, left = self._again.pop(0)
+            shown = min(left, order.display_lots)
+        elif order is not None:
+            self._unmet = self._book.following(order)
+            self._price_ticks = order.price_ticks
+            left = order.remaining_lots
+            shown = left - order.hidden_lots
+        else:
+            left = shown = 0
+        self._order, self._shown_lots, self._hidden_lots = order, shown, left - shown
+
+    def top(self) -> tuple[Order, int] | None:
+        """The order to trade with next and the lots that it shows, or None at the end."""
+        while self._order is not None and self._order.order_id in self._gone:
+            self._move_on()
+        return None if self._order is None else (self._order, self._shown_lots)
+
+    def spend(self, lots: int) -> None:
+        """Uses up lots of the top order, and passes it when nothing is shown any more."""
+        top = self.top()
+        assert top is not None, "there is a top order to spend"
+        assert lots <= top[1], "an order trades at most what it still shows"
+        self._shown_lots -= lots
+        if not self._shown_lots:
+            if self._hidden_lots:
+                self._again.append((top[0], self._hidden_lots))
+            self._move_on()
+
+    def ahead(self, lots: int) -> list[tuple[Order, int]] | None:
+        """The next orders and how much of each makes `lots`; None where the side has less.
+        Changes nothing that the plan could see.
+        """
+        top = self.top()
+        if top is None:
+            return None
+        if lots <= top[1]:
+            return [(top[0], lots)]
+        found: list[tuple[Order, int]] = []
+        probe = self._copy()
+        while lots:
+            top = probe.top()
+            if top is None:
+                return None
+            part = min(lots, top[1])
+            found.append((top[0], part))
+            probe.spend(part)
+            lots -= part
+        return found
+
 
 def plan_single(
-    book: Book, instrument: Instrument, taker: Order, gate: Gate, replaced: Order | None = None
+    book: Book,
+    instrument: Instrument,
+    taker: Order,
+    gate: Gate,
+    replaced: Order | None = None,
+    implied: ImpliedOut | None = None,
 ) -> Plan:
-    """Plans an order of one instrument against its book; `taker.remaining_lots` is what it wants.
+    """Plans an order of one instrument against its book, and against what resting combos offer
+    (`implied`); `taker.remaining_lots` is what it wants.
 
     `replaced` is the taker's own order that it takes the place of: it is passed over, as gone.
     """
     plan = Plan()
+    gone: set[int] = set()  # membership only
+    if replaced is not None:
+        gone.add(replaced.order_id)
+    cursor = Cursor(book, taker.side, gone)
     taker_buys = taker.side == BUY
-    maker = book.first(SELL if taker_buys else BUY)
-    while maker is not None and (taker.price_ticks - maker.price_ticks) * taker.sign >= 0:
-        wanted = taker.remaining_lots - plan.filled_lots
-        if not wanted:
+    while True:
+        wanted = taker.remaining_lots - plan.filled_lots - plan.cancelled_lots
+        if not wanted or plan.stop != EXHAUSTED:
             return plan
-        if maker is replaced:
-            maker = book.following(maker)
+        top = cursor.top()
+        if top is not None and (taker.price_ticks - top[0].price_ticks) * taker.sign < 0:
+            top = None
+        if implied is not None and implied.meets(plan, wanted, None if top is None else top[0]):
             continue
-        if maker.account == taker.account:
+        if top is None:
+            return plan
+        maker, shown = top
+        if maker.owner == taker.owner and taker.self_trade == CANCEL_TAKER:
             plan.stop = SELF_TRADE
             return plan
         if not plan.has_room(1):
             plan.stop = FILL_BOUND
             return plan
-        quantity = min(wanted, maker.remaining_lots)
+        quantity = min(wanted, shown)
+        if maker.owner == taker.owner:
+            plan.meet_own(maker, quantity, taker.self_trade)
+            if taker.self_trade == CANCEL_BOTH:
+                return plan
+            if taker.self_trade == DECREMENT:
+                cursor.spend(quantity)
+            else:
+                gone.add(maker.order_id)
+            continue
         fills = (Fill(maker, instrument, maker.price_ticks, quantity, taker_buys),)
         ruling = gate.propose(fills, quantity, None)
         if ruling.outcome == FITS:
             plan.take(Step(fills, quantity, maker.price_micro, None))
+            cursor.spend(quantity)
         elif ruling.outcome in (MAKER_FAILS, MAKER_FEE):
             plan.dropped.append((maker, ruling))
+            gone.add(maker.order_id)
         else:
             plan.stop, plan.ruling = REFUSED, ruling
             return plan
-        maker = book.following(maker)
-    return plan
-
-
-class _Cursor:
-    """Walks one side of a book from the best, past what the plan has used up. Orders whose ids
-    are in `gone` are passed over wherever they stand; all cursors of a plan share it.
-    """
-
-    __slots__ = ("_book", "_gone", "_order", "_spent")
-
-    def __init__(self, book: Book, taker_side: int, gone: set[int]) -> None:  # membership only
-        self._book = book
-        self._gone = gone
-        self._order = book.first(SELL if taker_side == BUY else BUY)
-        self._spent = 0
-
-    def top(self) -> tuple[Order, int] | None:
-        """The order to trade with next and the lots that it still has, or None at the end."""
-        order = self._order
-        while order is not None and order.order_id in self._gone:
-            order, self._spent = self._book.following(order), 0
-        self._order = order
-        return None if order is None else (order, order.remaining_lots - self._spent)
-
-    def spend(self, lots: int) -> None:
-        """Uses up lots of the top order, and passes it when nothing is left."""
-        top = self.top()
-        assert top is not None, "there is a top order to spend"
-        assert lots <= top[1], "an order trades at most what it still has"
-        self._spent += lots
-        if lots == top[1]:
-            self._order, self._spent = self._book.following(top[0]), 0
-
-    def ahead(self, lots: int) -> list[tuple[Order, int]] | None:
-        """The next orders and how much of each makes `lots`; None where the side has less.
-        Changes nothing.
-        """
-        found: list[tuple[Order, int]] = []
-        order, spent = self._order, self._spent
-        while order is not None:
-            if order.order_id not in self._gone:
-                part = min(lots, order.remaining_lots - spent)
-                found.append((order, part))
-                lots -= part
-                if not lots:
-                    return found
-            order, spent = self._book.following(order), 0
-        return None
 
 
 class _Quote(NamedTuple):
@@ -203,16 +329,16 @@ class ComboPlanner:
         self._gone: set[int] = set()  # membership only
         if replaced is not None:
             self._gone.add(replaced.order_id)
-        self._own = None if own_book is None else _Cursor(own_book, taker.side, self._gone)
+        self._own = None if own_book is None else Cursor(own_book, taker.side, self._gone)
         self._legs = [
-            _Cursor(book, BUY if ratio * taker.sign > 0 else SELL, self._gone)
+            Cursor(book, BUY if ratio * taker.sign > 0 else SELL, self._gone)
             for book, ratio in zip(leg_books, combo.ratios, strict=True)
         ]
 
     def run(self) -> Plan:
         """The whole plan."""
-        plan, taker = self._plan, self._taker
-        while plan.filled_lots < taker.remaining_lots and plan.stop == EXHAUSTED:
+        plan = self._plan
+        while self._wanted() and plan.stop == EXHAUSTED:
             real = None if self._own is None else self._own.top()
             quote = self._quote()
             if real is not None and (quote is None or not self._is_better(quote, real[0])):
@@ -224,6 +350,10 @@ class ComboPlanner:
             else:
                 break
         return plan
+
+    def _wanted(self) -> int:
+        plan = self._plan
+        return self._taker.remaining_lots - plan.filled_lots - plan.cancelled_lots
 
     def _is_within_limit(self, net_price_micro: int) -> bool:
         return (self._taker.price_micro - net_price_micro) * self._taker.sign >= 0
@@ -238,12 +368,15 @@ class ComboPlanner:
         or ends the plan.
         """
         plan, taker = self._plan, self._taker
-        if any(fill.maker.account == taker.account for fill in fills):
+        is_own = any(fill.maker.owner == taker.owner for fill in fills)
+        if is_own and taker.self_trade == CANCEL_TAKER:
             plan.stop = SELF_TRADE
             return False
         if not plan.has_room(len(fills)):
             plan.stop = FILL_BOUND
             return False
+        if is_own:
+            return self._meets_own(fills, units, maker_combo)
         ruling = self._gate.propose(fills, units, maker_combo)
         if ruling.outcome == FITS:
             plan.take(Step(fills, units, net_price_micro, maker_combo))
@@ -256,12 +389,28 @@ class ComboPlanner:
             plan.stop, plan.ruling = REFUSED, ruling
         return False
 
+    def _meets_own(self, fills: tuple[Fill, ...], units: int, maker_combo: Order | None) -> bool:
+        """What becomes of orders of the taker's owner in a step. Combo orders count in the same
+        units, so one can be taken from the other; an order of a leg goes as a whole. True if the
+        step's units are used up.
+        """
+        plan, mode = self._plan, self._taker.self_trade
+        if maker_combo is not None and mode == DECREMENT:
+            plan.meet_own(maker_combo, units, mode)
+            return True
+        for fill in fills:
+            maker = fill.maker
+            if maker.owner == self._taker.owner and maker.order_id not in self._gone:
+                self._gone.add(maker.order_id)
+                plan.meet_own(maker, 0, CANCEL_MAKER if mode == DECREMENT else mode)
+        return False
+
     # A COMBO ORDER ON THE OTHER SIDE
 
     def _meet_combo(self, maker: Order, left: int) -> None:
         own = self._own
         assert own is not None, "a resting combo order stands in a book"
-        units = min(self._taker.remaining_lots - self._plan.filled_lots, left)
+        units = min(self._wanted(), left)
         fills = self._fills_at(maker, units)
         if fills is None:  # no leg prices make this net price: such an order cannot trade here
             self._gone.add(maker.order_id)
@@ -292,7 +441,7 @@ class ComboPlanner:
         """The next quantum that all legs can fill, None where one cannot or where it has more
         fills than a step may. Its net price is exact: several units have one maker a leg.
         """
-        units = self._taker.remaining_lots - self._plan.filled_lots
+        units = self._wanted()
         for cursor, ratio in zip(self._legs, self._combo.ratios, strict=True):
             top = cursor.top()
             if top is None:

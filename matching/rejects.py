@@ -74,6 +74,20 @@ SCOPE_WITHOUT_VALUE: Final = 342
 UNKNOWN_TRIGGER: Final = 343
 TRIGGER_PRICE_OUT_OF_RANGE: Final = 344
 WAITS_WITH_ONE_LEG: Final = 345
+# 36x: mass quotes
+QUOTE_COUNT: Final = 361
+QUOTE_CROSSED: Final = 362
+QUOTE_TWICE: Final = 363
+QUOTE_SALT_OUT_OF_RANGE: Final = 364
+# 32x: what an order says besides
+UNKNOWN_CONDITION: Final = 321
+MIN_QUANTITY_OUT_OF_RANGE: Final = 322
+DISPLAY_OUT_OF_RANGE: Final = 323
+DISPLAY_NEEDS_GTC: Final = 324
+MARKET_NEEDS_IMMEDIATE: Final = 325
+SLIDE_NEEDS_POST_ONLY: Final = 326
+POST_ONLY_TAKES_NOTHING: Final = 327
+REDUCE_ONLY_IS_SINGLE: Final = 328
 # 4xx: life of an order
 ORDER_EXPIRED: Final = 401
 EXPIRY_TOO_FAR: Final = 402
@@ -88,6 +102,9 @@ MESSAGE_EXPIRED: Final = 420
 TOO_MANY_WAITING_ORDERS: Final = 421
 PARENT_NOT_LIVE: Final = 422
 GROUP_FULL: Final = 423
+PROTECTION_NOT_SET: Final = 430
+BELOW_MIN_QUANTITY: Final = 410
+NOTHING_TO_REDUCE: Final = 411
 # 5xx: who signed
 SIGNATURE_LENGTH: Final = 501
 SIGNATURE_HIGH_S: Final = 502
@@ -105,6 +122,9 @@ NO_MARKS: Final = 605
 AMOUNT_OUT_OF_RANGE: Final = 606
 TOO_MANY_OPEN_ORDERS: Final = 607
 MESSAGE_ALREADY_USED: Final = 608
+BEYOND_PRICE_BAND: Final = 610
+ORDER_TOO_LARGE: Final = 611
+TOO_MANY_ORDERS_A_SECOND: Final = 612
 # 7xx: commands of the operator and of the chain
 INBOX_OUT_OF_ORDER: Final = 701
 LISTING_OUT_OF_ORDER: Final = 702
@@ -227,6 +247,48 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "scope without value",
         "a mass cancel of everything takes the value 0, not {got}",
     ),
+    QUOTE_COUNT: ("quote count", "{got} quotes; a mass quote has 1 to {allowed}"),
+    QUOTE_CROSSED: ("quote crossed", "the bid, {got}, is not below the ask, {allowed}"),
+    QUOTE_TWICE: (
+        "quote twice",
+        "quote {got} is of an instrument that a quote before it names; quote it once",
+    ),
+    QUOTE_SALT_OUT_OF_RANGE: (
+        "quote salt out of range",
+        "salt {got}; each side takes the next, so at most {allowed} leaves room for all",
+    ),
+    UNKNOWN_CONDITION: (
+        "unknown condition",
+        "condition {got} (counted from 0) is not offered; leave it 0",
+    ),
+    MIN_QUANTITY_OUT_OF_RANGE: (
+        "minimum quantity out of range",
+        "minimum quantity {got}; the whole order has {allowed} lots",
+    ),
+    DISPLAY_OUT_OF_RANGE: (
+        "displayed quantity out of range",
+        "{got} lots displayed; show at least {allowed} and less than all",
+    ),
+    DISPLAY_NEEDS_GTC: (
+        "displayed quantity needs GTC",
+        "an order that shows a part rests: use time in force 0 (GTC), not {got}",
+    ),
+    MARKET_NEEDS_IMMEDIATE: (
+        "market needs IOC or FOK",
+        "a market order never rests: use time in force 1 (IOC) or 2 (FOK), not {got}",
+    ),
+    SLIDE_NEEDS_POST_ONLY: (
+        "slide needs post-only",
+        "flags {got}: only a post-only order slides; add {allowed}",
+    ),
+    POST_ONLY_TAKES_NOTHING: (
+        "post-only takes nothing",
+        "a post-only order with a minimum quantity of {got} to trade at once; leave it 0",
+    ),
+    REDUCE_ONLY_IS_SINGLE: (
+        "reduce-only is for one instrument",
+        "a reduce-only order has {got} legs; send one for each leg",
+    ),
     ORDER_EXPIRED: (
         "order expired",
         "the order expired at {got}; it is now {allowed} (Unix seconds)",
@@ -279,6 +341,18 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "message expired",
         "the message expired at {got}; it is now {allowed} (Unix seconds)",
     ),
+    PROTECTION_NOT_SET: (
+        "protection not set",
+        "the account has no protection group {got}; set its limits first",
+    ),
+    BELOW_MIN_QUANTITY: (
+        "below minimum quantity",
+        "at least {got} must trade at once: only {allowed} can at the limit",
+    ),
+    NOTHING_TO_REDUCE: (
+        "nothing to reduce",
+        "a reduce-only order, and the position of {got} lots is not on the other side",
+    ),
     SIGNATURE_LENGTH: (
         "signature length",
         "the signature has {got} bytes; r, s and v are {allowed}",
@@ -323,6 +397,15 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     MESSAGE_ALREADY_USED: (
         "message already used",
         "a message with this hash was taken before; change the salt",
+    ),
+    BEYOND_PRICE_BAND: (
+        "beyond price band",
+        "limit price {got} is too far on the aggressive side of the mark; up to {allowed} is taken",
+    ),
+    ORDER_TOO_LARGE: ("order too large", "{got} lots; one order has at most {allowed} here"),
+    TOO_MANY_ORDERS_A_SECOND: (
+        "too many orders a second",
+        "account {got} sends orders too fast; retry in {allowed} ms",
     ),
     INBOX_OUT_OF_ORDER: ("inbox out of order", "inbox entry {got}; the next is {allowed}"),
     LISTING_OUT_OF_ORDER: ("listing out of order", "number {got}; the next to list is {allowed}"),

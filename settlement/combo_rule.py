@@ -10,8 +10,17 @@ from collections.abc import Callable, Sequence
 from math import gcd
 
 from matching.combos import MAX_LEGS, MAX_RATIO
-from settlement.records import MAKER_ADVANCES, TAKER_ADVANCES, TAKER_BUYS, ComboFilled, Fill
+from settlement.records import (
+    MAKER_ADVANCES,
+    MAKER_COMES,
+    TAKER_ADVANCES,
+    TAKER_BUYS,
+    TAKER_RESTS,
+    ComboFilled,
+    Fill,
+)
 from settlement.violations import (
+    COMBO_INCOMING,
     COMBO_LEG_COUNT,
     COMBO_NET_PRICE,
     COMBO_PARTY,
@@ -35,7 +44,8 @@ def combo_violation(
     no earlier combo closed.
     """
     taker = combo.taker
-    if combo.flags > 7 or not combo.flags & TAKER_ADVANCES:
+    rests = combo.flags & TAKER_RESTS
+    if combo.flags > 15 or not combo.flags & TAKER_ADVANCES or (rests and _meets_combo(combo)):
         return Violation(UNKNOWN_FLAGS, taker, combo.flags)
     if not legs or combo.fills != len(legs):
         return Violation(COMBO_LEG_COUNT, taker, combo.fills, len(legs))
@@ -44,6 +54,9 @@ def combo_violation(
     stranger = _first_stranger(combo, legs)
     if stranger is not None:
         return Violation(COMBO_PARTY, taker, stranger)
+    coming = sum(1 for leg in legs if leg.flags & MAKER_COMES)
+    if coming != (1 if rests else 0):
+        return Violation(COMBO_INCOMING, taker, coming, 1 if rests else 0)
     lots = _lots_bought(legs)
     if lots is None or not _is_canonical(lots, combo.units):
         return Violation(COMBO_RATIO, taker, combo.units)
@@ -67,7 +80,7 @@ def _first_stranger(combo: ComboFilled, legs: Sequence[Fill]) -> int | None:
     """The first leg that is not between the combo's parties. Filled by the legs' own books, a combo
     has no maker: each leg's order advances with its FILL.
     """
-    meets_combo = bool(combo.flags & MAKER_ADVANCES)
+    meets_combo = _meets_combo(combo)
     if not meets_combo and (combo.maker or combo.maker_slot):
         return 0
     taker = (combo.taker, combo.taker_slot)
@@ -77,9 +90,15 @@ def _first_stranger(combo: ComboFilled, legs: Sequence[Fill]) -> int | None:
             return number
         if bool(leg.flags & MAKER_ADVANCES) == meets_combo:
             return number
+        if (leg.flags ^ combo.flags) & TAKER_RESTS:
+            return number
         if meets_combo and (leg.maker, leg.maker_slot) != maker:
             return number
     return None
+
+
+def _meets_combo(combo: ComboFilled) -> bool:
+    return bool(combo.flags & MAKER_ADVANCES)
 
 
 def _lots_bought(legs: Sequence[Fill]) -> dict[int, int] | None:

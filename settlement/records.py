@@ -41,8 +41,12 @@ MARK_TYPES: Final = (INDEX_UPDATED, MARK_UPDATED, ACCRUAL_UPDATED, EXPIRY_SETTLE
 TAKER_BUYS: Final = 1
 MAKER_ADVANCES: Final = 2
 TAKER_ADVANCES: Final = 4
+TAKER_RESTS: Final = 8
+MAKER_COMES: Final = 16
 """Flags of FILL and COMBO_FILLED. An order of one instrument advances with its FILL, a combo order
-with its COMBO_FILLED."""
+with its COMBO_FILLED. Where a single order came and met a resting combo (implied out), the combo's
+order is the records' taker though it rests (TAKER_RESTS, in all of them), and the order that came
+the maker of one FILL (MAKER_COMES): who comes pays the taker fee, all others the maker fee."""
 
 
 class Padding(NamedTuple):

@@ -15,7 +15,16 @@ from typing import Final, NamedTuple
 
 from matching.combos import MAX_LEGS, MAX_RATIO
 from matching.instruments import MAX_LOTS, MAX_VALUE_MICRO
-from matching.orders import FOK, GTC, KNOWN_FLAGS, LAST_AT_MOST, NO_TRIGGER, POST_ONLY, SELL
+from matching.orders import (
+    FOK,
+    GTC,
+    KNOWN_FLAGS,
+    LAST_AT_MOST,
+    MARKET,
+    NO_TRIGGER,
+    POST_ONLY,
+    SELL,
+)
 from matching.rejects import (
     FIRST_RATIO_NEGATIVE,
     LEG_COUNT,
@@ -23,12 +32,16 @@ from matching.rejects import (
     LEG_TWICE,
     LEGS_NOT_ASCENDING,
     MALFORMED,
+    MARKET_NEEDS_IMMEDIATE,
+    MIN_QUANTITY_OUT_OF_RANGE,
     POST_ONLY_NEEDS_GTC,
+    POST_ONLY_TAKES_NOTHING,
     PRICE_OUT_OF_RANGE,
     QUANTITY_OUT_OF_RANGE,
     RATIOS_NOT_REDUCED,
     SINGLE_LEG_RATIO,
     TRIGGER_PRICE_OUT_OF_RANGE,
+    UNKNOWN_CONDITION,
     UNKNOWN_FLAG,
     UNKNOWN_SIDE,
     UNKNOWN_TIME_IN_FORCE,
@@ -77,6 +90,8 @@ class Conditions(NamedTuple):
 
 PLAIN: Final = Conditions()
 """The conditions of an order that has none."""
+KNOWN_CONDITIONS: Final[tuple[int, ...]] = (0, 2, 3, 4, 5, 8)
+"""Places in `Conditions` of those that are offered."""
 
 
 ORDER_FIELDS: Final = (
@@ -340,11 +355,15 @@ def check_order_fields(order: Order) -> Reject | None:
             return Reject(UNKNOWN_FLAG, order.flags, KNOWN_FLAGS)
         if order.flags & POST_ONLY and order.time_in_force != GTC:
             return Reject(POST_ONLY_NEEDS_GTC, order.time_in_force)
-    return None if order.conditions is PLAIN else _check_waiting(order)
+        if order.flags & MARKET and order.time_in_force == GTC:
+            return Reject(MARKET_NEEDS_IMMEDIATE, order.time_in_force)
+    return None if order.conditions is PLAIN else _check_conditions(order)
 
 
-def _check_waiting(order: Order) -> Reject | None:
-    """What an order waits for: a trigger with a price, another order, or nothing."""
+def _check_conditions(order: Order) -> Reject | None:
+    for at, value in enumerate(order.conditions):
+        if at not in KNOWN_CONDITIONS and value != PLAIN[at]:
+            return Reject(UNKNOWN_CONDITION, at)
     trigger, price = order.conditions.trigger, order.conditions.trigger_price_micro
     if trigger > LAST_AT_MOST:
         return Reject(UNKNOWN_TRIGGER, trigger, LAST_AT_MOST)
@@ -352,6 +371,11 @@ def _check_waiting(order: Order) -> Reject | None:
         return Reject(TRIGGER_PRICE_OUT_OF_RANGE, price, MAX_PRICE_MICRO)
     if len(order.legs) > 1 and (trigger or order.conditions.parent != NO_ORDER):
         return Reject(WAITS_WITH_ONE_LEG, len(order.legs))
+    least = order.conditions.min_quantity_lots
+    if least > order.quantity_lots:
+        return Reject(MIN_QUANTITY_OUT_OF_RANGE, least, order.quantity_lots)
+    if least and order.flags & POST_ONLY:
+        return Reject(POST_ONLY_TAKES_NOTHING, least)
     return None
 
 

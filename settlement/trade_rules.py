@@ -15,8 +15,10 @@ from settlement.account_rules import unknown_account
 from settlement.combo_rule import combo_violation, is_leg
 from settlement.records import (
     MAKER_ADVANCES,
+    MAKER_COMES,
     TAKER_ADVANCES,
     TAKER_BUYS,
+    TAKER_RESTS,
     ComboFilled,
     Fill,
     PositionSettled,
@@ -51,7 +53,9 @@ def fill_made(state: State, fill: Fill) -> Violation | None:
         return violation
     # COMMIT
     index_micro, is_linear = market.underlying.index_micro, market.is_linear
-    maker_rate, taker_rate, cap = state.fees
+    resting_rate, coming_rate, cap = state.fees
+    maker_rate = coming_rate if flags & MAKER_COMES else resting_rate
+    taker_rate = resting_rate if flags & TAKER_RESTS else coming_rate
     maker_fee = fee_up(maker_rate, cap, is_linear, index_micro, price_micro, lots)
     taker_fee = fee_up(taker_rate, cap, is_linear, index_micro, price_micro, lots)
     paid_micro = bought * (price_micro - market.carry_micro)
@@ -82,7 +86,7 @@ def _terms_violation(
         return unknown_account(state, max(fill.maker, taker))
     if fill.maker == taker:
         return Violation(rule.SELF_TRADE, taker, taker)
-    if fill.flags > 7 or fill.flags & (MAKER_ADVANCES | TAKER_ADVANCES) == TAKER_ADVANCES:
+    if not _are_lawful(fill.flags):
         return Violation(rule.UNKNOWN_FLAGS, taker, fill.flags)
     if not fill.quantity_lots:
         return Violation(rule.QUANTITY_ZERO, taker)
@@ -93,6 +97,16 @@ def _terms_violation(
     if not market.is_marked:
         return Violation(rule.NO_MARK, taker, market.number)
     return None
+
+
+def _are_lawful(flags: int) -> bool:
+    """A single order meets a single order, a combo a combo or its legs' books, or a resting combo
+    a single order that came, with which it pays as a maker.
+    """
+    advancing = flags & (MAKER_ADVANCES | TAKER_ADVANCES)
+    if flags & (TAKER_RESTS | MAKER_COMES):
+        return flags < 32 and advancing == MAKER_ADVANCES and bool(flags & TAKER_RESTS)
+    return flags < 8 and advancing != TAKER_ADVANCES
 
 
 def _position_violation(

@@ -63,6 +63,7 @@ COMBO_PARTY: Final = 413
 COMBO_RATIO: Final = 414
 COMBO_SIDE: Final = 415
 COMBO_NET_PRICE: Final = 416
+COMBO_INCOMING: Final = 417
 # 5xx: positions
 POSITION_NOT_SETTLED: Final = 501
 POSITION_TOO_LARGE: Final = 502
@@ -114,6 +115,10 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     COMBO_RATIO: ("combo ratio", "the fills are no canonical combo of {got} units"),
     COMBO_SIDE: ("combo side", "the taker's side contradicts the leg in instrument {got}"),
     COMBO_NET_PRICE: ("combo net price", "{got} micro-USDC in all; the legs sum to {allowed}"),
+    COMBO_INCOMING: (
+        "combo incoming",
+        "{got} fills of the combo pay as the order that came; {allowed} must",
+    ),
     POSITION_NOT_SETTLED: (
         "position not settled",
         "the position saw the accrual at {got}; it is {allowed}",

@@ -21,17 +21,20 @@ from exchange.events import (
     OrderRested,
 )
 from exchange.invariants import check, excess_micro, margin_kept, state_hash
+from exchange.limits import BAND_INDEX_E4, MAX_ORDER_LOTS
 from exchange.state import State
 from margin.accounts import Account
-from matching.instruments import CALL, FUTURE, NO_EXPIRY, PERPETUAL, PUT
+from matching.instruments import CALL, FUTURE, MAX_LOTS, NO_EXPIRY, PERPETUAL, PUT
 from matching.orders import BUY, GTC, SELL
 from matching.rejects import Reject
+from settlement.mass_quotes import MassQuote, check_mass_quote, mass_quote_hash
 from settlement.signed_messages import (
     NO_ORDER,
     OF_ALL,
     PLAIN,
     CancelWhere,
     Conditions,
+    Legs,
     Order,
     Withdraw,
     order_hash,
@@ -68,6 +71,11 @@ SMILE: Final = (_ONE // 100, _ONE // 20, -_ONE // 5, 0, _ONE // 5)
 """a, b, rho, m, sigma: about 32% volatility for a term of 70 days."""
 
 E = TypeVar("E", bound=Event)
+
+# Stories here go to prices and sizes that no market sees; tests of the limits set them themselves.
+for _kind in MAX_ORDER_LOTS:
+    MAX_ORDER_LOTS[_kind] = MAX_LOTS
+    BAND_INDEX_E4[_kind] = 1 << 48
 
 MOVES_MARKS: Final = (c.UpdateMarks, c.AccrueFunding, c.SettleExpiry)
 
@@ -177,9 +185,10 @@ class Floor:
         number = len(self.state.instruments)
         return self.send(c.ListInstrument(self.time_ns, number, *listing))
 
-    def open_account(self, cash_micro: int = 0) -> int:
+    def open_account(self, cash_micro: int = 0, owner: bytes | None = None) -> int:
         number = len(self.state.accounts)
-        self.send(c.OpenAccount(self.time_ns, self.state.inbox_cursor, number, owner_of(number)))
+        owner = owner_of(number) if owner is None else owner
+        self.send(c.OpenAccount(self.time_ns, self.state.inbox_cursor, number, owner))
         if cash_micro:
             self.deposit(number, cash_micro)
         return number
@@ -291,9 +300,54 @@ class Floor:
             conditions,
         )
 
+    def owner(self, account: int) -> bytes:
+        known = self.state.accounts.get(account)
+        return owner_of(account) if known is None else known.owner
+
     def submit(self, order: Order, signer: bytes | None = None) -> tuple[Event, ...]:
-        signer = owner_of(order.account) if signer is None else signer
+        signer = self.owner(order.account) if signer is None else signer
         return self.send(c.PlaceOrder(self.time_ns, order, order_hash(order), signer, NO_SIGNATURE))
+
+    def quote(
+        self,
+        account: int,
+        quotes: Sequence[tuple[int | Legs, int, int, int, int]],
+        *,
+        label: int = 1,
+        flags: int = 0,
+        protection: int = 0,
+        max_fee_micro: int = HUGE_FEE,
+        life_s: int = 3_600,
+        salt: int | None = None,
+        counter: int | None = None,
+        signer: bytes | None = None,
+    ) -> tuple[Event, ...]:
+        """A mass quote; each quote is (legs, bid price, bid lots, ask price, ask lots)."""
+        if salt is None:
+            salt = self._salt + 1
+            self._salt += 2 * len(quotes)
+        if counter is None:
+            known = self.state.accounts.get(account)
+            counter = known.counter if known else 0
+        message = MassQuote(
+            account,
+            counter,
+            flags,
+            max_fee_micro,
+            self.time_s + life_s,
+            salt,
+            protection,
+            label,
+            tuple(
+                (((legs, 1),) if isinstance(legs, int) else legs, *rest) for legs, *rest in quotes
+            ),
+        )
+        is_whole = check_mass_quote(message) is None
+        message_hash = mass_quote_hash(message) if is_whole else bytes(32)
+        signer = owner_of(account) if signer is None else signer
+        return self.send(
+            c.QuoteMass(self.time_ns, *message, message_hash, signer, NO_SIGNATURE)  # type: ignore
+        )
 
     def buy(
         self,
@@ -316,14 +370,14 @@ class Floor:
         return self.submit(self.sign(account, SELL, price, lots, legs, **more))  # type: ignore
 
     def cancel(self, account: int, hash_: bytes, signer: bytes | None = None) -> tuple[Event, ...]:
-        signer = owner_of(account) if signer is None else signer
+        signer = self.owner(account) if signer is None else signer
         return self.send(c.CancelOrder(self.time_ns, account, hash_, signer, NO_SIGNATURE))
 
     def cancel_all(self, account: int, new_counter: int | None = None) -> tuple[Event, ...]:
         if new_counter is None:
             new_counter = self.state.accounts[account].counter + 1
         return self.send(
-            c.CancelAllOrders(self.time_ns, account, new_counter, owner_of(account), NO_SIGNATURE)
+            c.CancelAllOrders(self.time_ns, account, new_counter, self.owner(account), NO_SIGNATURE)
         )
 
     def cancel_where(
@@ -365,7 +419,7 @@ class Floor:
                 amount_micro,
                 salt,
                 message_hash,
-                owner_of(account),
+                self.owner(account),
                 NO_SIGNATURE,
             )
         )

@@ -113,4 +113,20 @@ interface ISettlement {
 
     /// @notice Who signed the order. Reverts on a signature that is not r, s (lower half), v (27 or 28).
     function recoverOrderSigner(Order calldata order, bytes calldata signature) external view returns (address);
+
+    /// @notice What the signer of a tree of orders signs, by the hash of its order number `index` and that order's
+    /// siblings, from the leaf to the root.
+    function bulkOrderDigest(bytes32 orderHash_, uint256 index, bytes32[] calldata proof)
+        external
+        view
+        returns (bytes32);
+
+    /// @notice Who signed the tree of orders in which `order` is number `index`. Reverts on a proof of no tree, and on
+    /// a signature that is not r, s (lower half), v (27 or 28).
+    function recoverBulkOrderSigner(
+        Order calldata order,
+        uint256 index,
+        bytes32[] calldata proof,
+        bytes calldata signature
+    ) external view returns (address);
 }

@@ -63,7 +63,9 @@ class PlainMatcher:
 
     def apply(self, messages: bytes) -> None:
         """Applies a batch, message by message."""
-        sides, orders, tell = self.sides, self.orders, self.events.append
+        sides: list[_Side] = self.sides
+        orders: dict[int, _Order] = self.orders
+        tell = self.events.append
         for kind, way, book, price, wanted, owner, order_id in MESSAGE.iter_unpack(messages):
             if kind == CANCEL:
                 order = orders.pop(order_id)

@@ -92,9 +92,15 @@ class SessionTeller:
                 self._tell_fill(tracked, fill, is_maker, time_ns)
         elif isinstance(event, events.ComboFilled):
             is_maker = event.maker_order_hash == order_hash
-            self._tell_combo(
-                tracked, event.combo_trade, event.net_price_micro, event.units, is_maker, time_ns
-            )
+            if is_maker or event.taker_left_units >= 0:  # else a single order that met the combo
+                self._tell_combo(
+                    tracked,
+                    event.combo_trade,
+                    event.net_price_micro,
+                    event.units,
+                    is_maker,
+                    time_ns,
+                )
         elif isinstance(event, events.OrderCancelled):
             self._tell_cancelled(tracked, sequence, time_ns, event.reason)
 

@@ -18,6 +18,7 @@ import msgspec
 from exchange.events import ComboFilled, Event, OrderCancelled, OrderFilled, OrderRested
 from exchange.gateway_rpc.event_views import accounts_of, own_events, public_trades
 from exchange.gateway_rpc.failures import INVALID_PARAMS, Failure, malformed, refused
+from exchange.gateway_rpc.market_views import MarketViews
 from exchange.gateway_rpc.views import (
     Catalogue,
     Json,
@@ -34,6 +35,12 @@ BOOK_DEPTH: Final = 20
 TRADES_KEPT: Final = 100
 CHANNELS_EACH: Final = 1_000
 TRADES: Final = "trades"
+STATES: Final = "states"
+OF_LEVELS: Final = "book.l2."
+OF_ORDERS: Final = "book.l3."
+OF_TICKER: Final = "ticker."
+OF_TRADES: Final = "trades."
+MARKET_TOPICS: Final = (OF_LEVELS, OF_ORDERS, OF_TICKER, OF_TRADES)
 
 
 class Subscriber(Protocol):
@@ -78,6 +85,18 @@ class _BookChannel(_Channel):
         self.sent: Json = {}
 
 
+class _MarketChannel(_Channel):
+    """A channel of market data: `topic` of canonical `legs`, or of everything."""
+
+    __slots__ = ("legs", "sent", "topic")
+
+    def __init__(self, name: str, sequence: int, topic: str, legs: Legs | None) -> None:
+        super().__init__(name, sequence)
+        self.topic = topic
+        self.legs = legs
+        self.sent: Json = {}
+
+
 class Channels:
     """All channels of the door. `start` and `stop` bracket its listening to the venue."""
 
@@ -90,6 +109,8 @@ class Channels:
         self._books: dict[Legs, _BookChannel] = {}
         self._followed: dict[Subscriber, dict[str, None]] = {}
         self._stale: dict[Legs, None] = {}
+        self._views = MarketViews(venue, catalogue)
+        self._market: dict[str, _MarketChannel] = {}
         self._flush: asyncio.TimerHandle | None = None
         self._recent: deque[Json] = deque(maxlen=TRADES_KEPT)
         self._end_listening: Callable[[], None] | None = None
@@ -156,6 +177,11 @@ class Channels:
     def _open(self, name: str) -> _Channel | Failure:
         if name == TRADES:
             return self._channel(name)
+        for topic in MARKET_TOPICS:
+            if name.startswith(topic) and len(name) > len(topic):
+                return self._open_market(topic, name, name[len(topic) :])
+        if name == STATES:
+            return self._market_channel(STATES, STATES, None)
         topic, _, rest = name.partition(".")
         if topic == "account":
             number, _, kind = rest.partition(".")
@@ -170,6 +196,69 @@ class Channels:
             f"no channel {name[:60]!r}: use trades, book.<symbol> or account.<number>.events",
             "$.channels",
         )
+
+    def _open_market(self, topic: str, name: str, symbol: str) -> _Channel | Failure:
+        if topic == OF_TRADES and symbol == "all":
+            return self._market_channel(name, topic, None)
+        legs = self._venue.resolve(symbol)
+        if isinstance(legs, Reject):
+            return refused(legs, channel=name)
+        legs, _, _ = canonical_legs(legs)
+        if not legs:
+            return refused(Reject(UNKNOWN_INSTRUMENT, -1, 0), channel=name)
+        return self._market_channel(topic + self._venue.symbol_of(legs), topic, legs)
+
+    def _market_channel(self, name: str, topic: str, legs: Legs | None) -> _Channel:
+        channel = self._market.get(name)
+        if channel is None:
+            channel = _MarketChannel(name, self._venue.status().sequence, topic, legs)
+            self._channels[name] = self._market[name] = channel
+        return channel
+
+    def _market_snapshot(self, channel: _MarketChannel) -> Json:
+        legs, views = channel.legs, self._views
+        if channel.topic == STATES:
+            return views.states()
+        if channel.topic == OF_TRADES:
+            return views.trades(legs, TRADES_KEPT)
+        assert legs is not None, "all other topics are of a symbol"
+        if channel.topic == OF_LEVELS:
+            return views.book_l2(legs)
+        if channel.topic == OF_ORDERS:
+            return views.book_l3(legs)
+        channel.sent = views.ticker(legs)
+        return channel.sent
+
+    def _publish_market(self, sequence: int) -> None:
+        """What the last command changed, to who follows it; a ticker where it differs."""
+        market, views = self._venue.market(), self._views
+        latest = market.latest
+        if latest.sequence != sequence:
+            return
+        for channel in list(self._market.values()):
+            legs, topic = channel.legs, channel.topic
+            if topic == STATES:
+                if latest.are_states_new:
+                    channel.publish(sequence, views.states())
+                continue
+            if topic == OF_TRADES:
+                book = None if legs is None else market.book_of(legs)
+                trades = [views.trade(t) for t in latest.trades if legs is None or t.book == book]
+                if trades:
+                    channel.publish(sequence, {"trades": trades})
+                continue
+            assert legs is not None, "all other topics are of a symbol"
+            if topic == OF_TICKER:
+                ticker = views.ticker(legs)
+                if ticker != channel.sent:
+                    channel.sent = ticker
+                    channel.publish(sequence, ticker)
+                continue
+            book = market.book_of(legs)
+            for change in latest.books:
+                if change.book == book:
+                    make = views.change_l2 if topic == OF_LEVELS else views.change_l3
+                    channel.publish(sequence, make(legs, change))
 
     def _open_book(self, name: str, symbol: str) -> _Channel | Failure:
         legs = self._venue.resolve(symbol)
@@ -195,12 +284,16 @@ class Channels:
         if channel.subscribers or self._channels.get(channel.name) is not channel:
             return
         del self._channels[channel.name]
-        if isinstance(channel, _BookChannel):
+        if isinstance(channel, _MarketChannel):
+            del self._market[channel.name]
+        elif isinstance(channel, _BookChannel):
             del self._books[channel.legs]
         elif channel.name != TRADES:
             del self._accounts[int(channel.name.split(".")[1])]
 
     def _snapshot(self, channel: _Channel) -> Json | Reject:
+        if isinstance(channel, _MarketChannel):
+            return self._market_snapshot(channel)
         if isinstance(channel, _BookChannel):
             book = self._book(channel.legs)
             if not isinstance(book, Reject):
@@ -254,6 +347,8 @@ class Channels:
                     channel.publish(sequence, {"timeNs": str(time_ns), "events": own})
         if self._books:
             self._mark_stale(happened)
+        if self._market:
+            self._publish_market(sequence)
 
     def _mark_stale(self, happened: tuple[Event, ...]) -> None:
         for event in happened:

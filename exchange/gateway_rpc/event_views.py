@@ -151,7 +151,7 @@ def _combo_sides(event: ComboFilled, account: int, catalogue: Catalogue) -> list
         }
 
     sides: list[Json] = []
-    if event.taker == account:
+    if event.taker == account and event.taker_left_units >= 0:
         sides.append(side(False, event.taker_order_hash, event.taker_left_units))
     if event.maker == account and event.maker_left_units >= 0:
         sides.append(side(True, event.maker_order_hash, event.maker_left_units))

@@ -22,6 +22,7 @@ from exchange.gateway_rpc.failures import (
     signature_refused,
     unknown_method,
 )
+from exchange.gateway_rpc.market_views import MarketViews
 from exchange.gateway_rpc.requests import (
     OfAccount,
     OfBook,
@@ -29,6 +30,8 @@ from exchange.gateway_rpc.requests import (
     OfFills,
     OfInstruments,
     OfOrder,
+    OfSymbol,
+    OfTrades,
     Params,
     Request,
     SignedCancel,
@@ -53,7 +56,7 @@ from exchange.gateway_rpc.views import (
     status_json,
     withdrawal_json,
 )
-from exchange.venue import Venue, Verdict
+from exchange.venue import Legs, Venue, Verdict
 from matching.combos import canonical_legs
 from matching.rejects import UNKNOWN_INSTRUMENT, UNKNOWN_ORDER, Reject
 from settlement.signed_messages import NO_ORDER, check_order_fields
@@ -75,11 +78,18 @@ class Methods:
         self._venue = venue
         self._catalogue = catalogue
         self._channels = channels
+        self._views = MarketViews(venue, catalogue)
         self.table: dict[str, _Method] = {
             "public/domain": _method(Params, self._domain),
             "public/status": _method(Params, self._status),
             "public/instruments": _method(OfInstruments, self._instruments),
             "public/book": _method(OfBook, self._book),
+            "public/book_levels": _method(OfSymbol, self._book_l2),
+            "public/book_orders": _method(OfSymbol, self._book_l3),
+            "public/ticker": _method(OfSymbol, self._ticker),
+            "public/statistics": _method(OfSymbol, self._statistics),
+            "public/trades": _method(OfTrades, self._trades),
+            "public/states": _method(Params, self._states),
             "account/margin": _method(OfAccount, self._margin),
             "account/positions": _method(OfAccount, self._positions),
             "account/orders": _method(OfAccount, self._orders),
@@ -125,16 +135,44 @@ class Methods:
 
     async def _book(self, params: OfBook, _: object) -> Answer:
         """The book of the canonical legs: a combo may be written in any order and sign."""
-        written = self._venue.resolve(params.symbol)
-        if isinstance(written, Reject):
-            return refused(written)
-        legs, _sign, _factor = canonical_legs(written)
-        if not legs:
-            return refused(Reject(UNKNOWN_INSTRUMENT, -1, 0))
+        legs = self._legs(params.symbol)
+        if isinstance(legs, Failure):
+            return legs
         view = self._venue.book(legs, params.depth)
         if isinstance(view, Reject):
             return refused(view)
         return book_json(view, self._catalogue.lot_of_legs(legs))
+
+    def _legs(self, symbol: str) -> Legs | Failure:
+        """The canonical legs of a symbol."""
+        written = self._venue.resolve(symbol)
+        if isinstance(written, Reject):
+            return refused(written)
+        legs, _sign, _factor = canonical_legs(written)
+        return legs or refused(Reject(UNKNOWN_INSTRUMENT, -1, 0))
+
+    async def _book_l2(self, params: OfSymbol, _: object) -> Answer:
+        legs = self._legs(params.symbol)
+        return legs if isinstance(legs, Failure) else self._views.book_l2(legs)
+
+    async def _book_l3(self, params: OfSymbol, _: object) -> Answer:
+        legs = self._legs(params.symbol)
+        return legs if isinstance(legs, Failure) else self._views.book_l3(legs)
+
+    async def _ticker(self, params: OfSymbol, _: object) -> Answer:
+        legs = self._legs(params.symbol)
+        return legs if isinstance(legs, Failure) else self._views.ticker(legs)
+
+    async def _statistics(self, params: OfSymbol, _: object) -> Answer:
+        legs = self._legs(params.symbol)
+        return legs if isinstance(legs, Failure) else self._views.statistics(legs)
+
+    async def _trades(self, params: OfTrades, _: object) -> Answer:
+        legs = None if params.symbol is None else self._legs(params.symbol)
+        return legs if isinstance(legs, Failure) else self._views.trades(legs, params.limit)
+
+    async def _states(self, _: Params, __: object) -> Answer:
+        return self._views.states()
 
     # Of an account
 

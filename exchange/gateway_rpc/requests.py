@@ -331,6 +331,15 @@ class OfBook(Params):
     depth: Annotated[int, Meta(ge=1, le=100)] = 10
 
 
+class OfSymbol(Params):
+    symbol: Symbol
+
+
+class OfTrades(Params):
+    symbol: Symbol | None = None
+    limit: Annotated[int, Meta(ge=1, le=1_000)] = 100
+
+
 class OfInstruments(Params):
     underlying: Symbol | None = None
 

@@ -48,7 +48,8 @@ def open_account(state: State, command: OpenAccount, emit: Emit) -> None:
         return
     # EMIT
     state.inbox_cursor += 1
-    state.accounts[command.account] = Account(command.account, command.owner)
+    owner = state.owners.setdefault(command.owner, len(state.owners))
+    state.accounts[command.account] = Account(command.account, command.owner, owner)
     state.record(records.account_opened_record(command.account, command.owner))
     emit(events.AccountOpened(command.account, command.owner))
 

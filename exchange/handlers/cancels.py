@@ -100,12 +100,19 @@ def cancel(state: State, order: Order, reason: int, emit: Emit) -> None:
         state.portfolio.unrest(order)
         state.books[order.book].remove(order)
         del state.orders[order.hash]
+        forget_quote(state, order)
         if order.book >= COMBO_BASE:
             state.combo_life.removed(order, state.time_s)
     else:
         state.waiting.remove(waiting)
     state.waiting.end(order, is_filled=False)
     emit_cancelled(order, reason, emit)
+
+
+def forget_quote(state: State, order: Order) -> None:
+    """A side of a mass quote that is live no more leaves its place in the quote set."""
+    if order.is_quote:
+        del state.quotes[(order.account, order.label, order.book, order.side)]
 
 
 def emit_cancelled(order: Order, reason: int, emit: Emit) -> None:
@@ -118,6 +125,52 @@ def emit_cancelled(order: Order, reason: int, emit: Emit) -> None:
             order.side,
             order.remaining_lots,
             reason,
+        )
+    )
+
+
+def reduce_unfilled(state: State, order: Order, lots: int, reason: int, emit: Emit) -> None:
+    """Takes lots that a resting order shows away from it, without a trade; it keeps its place.
+    An order that has no more goes.
+    """
+    if lots == order.remaining_lots:
+        cancel(state, order, reason, emit)
+        return
+    state.portfolio.shrink(order, lots)
+    shown = order.remaining_lots - order.hidden_lots
+    state.books[order.book].shrink(order, lots)
+    emit_reduced(order, lots, shown - lots, reason, emit)
+    if lots == shown:
+        emit_replenished(order, emit)
+
+
+def emit_reduced(order: Order, lots: int, displayed_lots: int, reason: int, emit: Emit) -> None:
+    emit(
+        events.OrderReduced(
+            order.order_id,
+            order.hash,
+            order.account,
+            order.book,
+            order.side,
+            lots,
+            order.remaining_lots,
+            displayed_lots,
+            reason,
+        )
+    )
+
+
+def emit_replenished(order: Order, emit: Emit) -> None:
+    emit(
+        events.OrderReplenished(
+            order.order_id,
+            order.hash,
+            order.account,
+            order.book,
+            order.side,
+            order.price_micro,
+            order.remaining_lots,
+            order.remaining_lots - order.hidden_lots,
         )
     )
 

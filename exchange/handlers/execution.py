@@ -8,22 +8,51 @@ Never: looks at a signed message: what is asked of the order stands in its `Plac
 an order that was triggered or repriced, or a side of a quote, goes the same way.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from exchange import events
 from exchange.handlers.accounts import settle_all, settle_position
-from exchange.handlers.cancels import cancel, emit_cancelled
+from exchange.handlers.cancels import (
+    cancel,
+    emit_cancelled,
+    emit_reduced,
+    emit_replenished,
+    forget_quote,
+    reduce_unfilled,
+)
 from exchange.handlers.combos import use_combo
-from exchange.handlers.states import takes_nothing
+from exchange.handlers.states import may_trade, takes_nothing
+from exchange.limits import count_order
 from exchange.state import State
 from margin.accounts import MAX_OPEN_ORDERS
 from matching.book import Book
 from matching.combos import COMBO_BASE, Combo
-from matching.gate import MAKER_FEE, TAKER_FEE, TAKER_LIMIT, TAKER_POSITIONS, Fill, Ruling
+from matching.gate import (
+    MAKER_FAILS,
+    MAKER_FEE,
+    TAKER_FEE,
+    TAKER_LIMIT,
+    TAKER_POSITIONS,
+    Fill,
+    Ruling,
+)
+from matching.implied_out import MAX_ACTIVE, ImpliedOut
 from matching.instruments import Instrument
 from matching.orders import BUY, FOK, GTC, Order
-from matching.plan import FILL_BOUND, REFUSED, SELF_TRADE, ComboPlanner, Plan, Step, plan_single
+from matching.plan import (
+    FILL_BOUND,
+    REFUSED,
+    SELF_TRADE,
+    ComboPlanner,
+    OwnMet,
+    Plan,
+    Step,
+    Through,
+    plan_single,
+)
 from matching.rejects import (
+    BELOW_MIN_QUANTITY,
     CANNOT_FILL,
     FEE_TOO_HIGH,
     MARGIN,
@@ -41,6 +70,10 @@ Emit = Callable[[events.Event], None]
 SLOTS = 1 << 24
 
 _NO_MAKER = (0, bytes(32), 0, -1)
+_DROPPED_BECAUSE: Final = {
+    MAKER_FAILS: events.CANCELLED_MARGIN_MAKER,
+    MAKER_FEE: events.CANCELLED_FEE,
+}
 
 
 class Placement:
@@ -49,6 +82,7 @@ class Placement:
     `combo` is None for a single instrument. `replaced` is the account's live order whose place it
     takes; `is_new_combo` says that it is the first to name its combo. `is_accepted` says that it
     was accepted by an earlier command (it waited): its hash is taken and `OrderPlaced` is out.
+    Of `min_quantity_lots` at least so many must trade at once.
     """
 
     __slots__ = (
@@ -57,6 +91,7 @@ class Placement:
         "instrument",
         "is_accepted",
         "is_new_combo",
+        "min_quantity_lots",
         "order",
         "replaced",
         "time_in_force",
@@ -72,6 +107,7 @@ class Placement:
         is_new_combo: bool = False,
         time_in_force: int = GTC,
         is_accepted: bool = False,
+        min_quantity_lots: int = 0,
     ) -> None:
         self.order = order
         self.book = book
@@ -81,6 +117,7 @@ class Placement:
         self.is_new_combo = is_new_combo
         self.time_in_force = time_in_force
         self.is_accepted = is_accepted
+        self.min_quantity_lots = min_quantity_lots
 
 
 def execute(state: State, placement: Placement, emit: Emit) -> Reject | None:
@@ -101,18 +138,41 @@ def execute(state: State, placement: Placement, emit: Emit) -> Reject | None:
     # MATCH: commit, and EMIT as it happens
     if not placement.is_accepted:
         accept(state, placement, emit)
-    if plan.steps:
+    if plan.steps or plan.own:
         _commit(state, placement, plan, emit)
-    for maker, ruling in plan.dropped:
-        reason = (
-            events.CANCELLED_FEE if ruling.outcome == MAKER_FEE else events.CANCELLED_MARGIN_MAKER
-        )
-        cancel(state, maker, reason, emit)
+    _drop_makers(state, plan, emit)
     _finish(state, placement, plan, emit)
     if placement.combo is not None:
         use_combo(state, placement.combo.book, emit)
     if order.level is None:  # it did not come to rest
-        state.waiting.end(order, is_filled=order.filled_lots > 0 and not order.remaining_lots)
+        is_filled = order.filled_lots > 0 and not order.remaining_lots and not plan.cancelled_lots
+        state.waiting.end(order, is_filled=is_filled)
+    return None
+
+
+def take_place(state: State, placement: Placement, emit: Emit) -> Reject | None:
+    """Puts an order into the very place of the live one that it replaces, which has its price and
+    at least its lots; or says why not, and then leaves no trace of it.
+    """
+    order, replaced = placement.order, placement.replaced
+    assert replaced is not None, "it takes the place of another"
+    # MARGIN
+    reject = _check_rest(state, order, replaced)
+    if reject is not None:
+        return reject
+    # EMIT
+    placement.book.substitute(replaced, order)
+    state.portfolio.unrest(replaced)
+    state.portfolio.rest(order)
+    del state.orders[replaced.hash]
+    forget_quote(state, replaced)
+    if placement.combo is not None:
+        state.combo_life.added(order)
+        state.combo_life.removed(replaced, state.time_s)
+    state.orders[order.hash] = order
+    _remember(state, placement, emit)
+    emit_cancelled(replaced, events.CANCELLED_REPLACED, emit)
+    _emit_rested(order, emit)
     return None
 
 
@@ -125,7 +185,10 @@ def _plan(state: State, placement: Placement) -> Plan:
     portfolio.begin(order, placement.replaced)
     if placement.combo is None:
         assert placement.instrument is not None, "an order has a combo or an instrument"
-        return plan_single(book, placement.instrument, order, portfolio, placement.replaced)
+        implied = _implied_out(state, order, placement.instrument)
+        return plan_single(
+            book, placement.instrument, order, portfolio, placement.replaced, implied
+        )
     leg_books = [state.books[number] for number, _ in placement.combo.legs]
     planner = ComboPlanner(
         placement.combo,
@@ -139,6 +202,21 @@ def _plan(state: State, placement: Placement) -> Plan:
     return planner.run()
 
 
+def _implied_out(state: State, order: Order, instrument: Instrument) -> ImpliedOut | None:
+    """The resting combos that could offer an instrument to an order; None where there are none."""
+    numbers = state.combo_life.active(instrument.number, 1 - order.side)
+    if not numbers:
+        return None
+    combos: list[tuple[Combo, Book, Book]] = []
+    for number in numbers[:MAX_ACTIVE]:
+        combo = state.combos[number]
+        first, second = combo.instruments
+        other = second if first is instrument else first
+        if may_trade(state, other):
+            combos.append((combo, state.books[number], state.books[other.number]))
+    return ImpliedOut(instrument, order, state.portfolio, combos) if combos else None
+
+
 def _check_plan(state: State, placement: Placement, plan: Plan) -> Reject | None:
     """Whether the plan, and the rest of the order in its book, can be accepted."""
     order, combo, price = placement.order, placement.combo, placement.order.price_micro
@@ -148,11 +226,17 @@ def _check_plan(state: State, placement: Placement, plan: Plan) -> Reject | None
         return _refusal(plan.ruling, order) or Reject(
             CANNOT_FILL, order.remaining_lots, plan.filled_lots
         )
+    if plan.filled_lots < placement.min_quantity_lots:
+        return _refusal(plan.ruling, order) or Reject(
+            BELOW_MIN_QUANTITY, placement.min_quantity_lots, plan.filled_lots
+        )
     if plan.steps:
         return None
     if plan.stop == REFUSED:
         return _refusal(plan.ruling, order)
-    if not _will_rest(placement, plan, order.remaining_lots):
+    if plan.cancelled_lots == order.remaining_lots:
+        return None
+    if not _will_rest(placement, plan):
         return None
     return _check_rest(state, order, placement.replaced)
 
@@ -168,15 +252,9 @@ def _check_rest(state: State, order: Order, replaced: Order | None) -> Reject | 
     return _refusal(state.portfolio.judge_rest(order, replaced), order)
 
 
-def _will_rest(placement: Placement, plan: Plan, wanted_lots: int) -> bool:
-    """Only a good-till-cancelled order that met all it could rests; FOK and IOC never do.
-    `wanted_lots`: what it wanted before the plan.
-    """
-    return (
-        placement.time_in_force == GTC
-        and plan.stop not in (REFUSED, SELF_TRADE, FILL_BOUND)
-        and plan.filled_lots < wanted_lots
-    )
+def _will_rest(placement: Placement, plan: Plan) -> bool:
+    """Only a good-till-cancelled order that met all it could rests; FOK and IOC never do."""
+    return placement.time_in_force == GTC and plan.stop not in (REFUSED, SELF_TRADE, FILL_BOUND)
 
 
 def _refusal(ruling: Ruling, order: Order) -> Reject | None:
@@ -194,8 +272,16 @@ def _refusal(ruling: Ruling, order: Order) -> Reject | None:
 
 def accept(state: State, placement: Placement, emit: Emit) -> None:
     """The order exists from here on; what it replaces is gone."""
+    _remember(state, placement, emit)
+    if placement.replaced is not None:
+        cancel(state, placement.replaced, events.CANCELLED_REPLACED, emit)
+
+
+def _remember(state: State, placement: Placement, emit: Emit) -> None:
+    """Takes the order's number and hash, and says that it was placed."""
     order = placement.order
     state.next_order_id += 1
+    count_order(state.accounts[order.account], state.time_ns)
     state.used[order.hash] = order.expiry_s
     state.expiring.add(order.expiry_s, order.hash)
     if order.oco_group:
@@ -214,26 +300,34 @@ def accept(state: State, placement: Placement, emit: Emit) -> None:
             order.remaining_lots,
         )
     )
-    if placement.replaced is not None:
-        cancel(state, placement.replaced, events.CANCELLED_REPLACED, emit)
 
 
 def _commit(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
     """Writes the plan: accounts, books, records, events."""
     taker, portfolio = placement.order, state.portfolio
     for step in plan.steps:
+        by = taker.account
         for fill in step.fills:
             if fill.instrument.is_linear:
-                settle_position(state, fill.instrument, state.accounts[taker.account], emit)
+                settle_position(state, fill.instrument, state.accounts[by], emit)
                 settle_position(state, fill.instrument, state.accounts[fill.maker.account], emit)
+            if step.through is not None:  # the fills behind the first are the resting combo's
+                by = step.through.order.account
     portfolio.commit()
-    _take_settled(state, taker, plan, emit)
-    _open(state, taker)
-    fees = iter(portfolio.fees)
-    for step in plan.steps:
+    if plan.steps:
+        _take_settled(state, taker, plan, emit)
+        _open(state, taker)
+    fees, own = iter(portfolio.fees), iter(plan.own)
+    gives_way = next(own, None)
+    for done, step in enumerate(plan.steps):
+        while gives_way is not None and gives_way.after_steps == done:
+            _give_way(state, taker, gives_way, emit)
+            gives_way = next(own, None)
         taker.filled_lots += step.units
         taker.remaining_lots -= step.units
-        if placement.combo is None:
+        if step.through is not None:
+            group = _trade_through(state, taker, step, step.through, fees, emit)
+        elif placement.combo is None:
             fill = step.fills[0]
             group = [_trade(state, taker, fill, next(fees), 0, emit)]
         else:
@@ -242,6 +336,15 @@ def _commit(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
             group = [_trade(state, taker, fill, next(fees), trade, emit) for fill in step.fills]
             group.append(_close_combo(state, placement.book, taker, step, trade, emit))
         state.record(*group)
+    while gives_way is not None:
+        _give_way(state, taker, gives_way, emit)
+        gives_way = next(own, None)
+
+
+def _drop_makers(state: State, plan: Plan, emit: Emit) -> None:
+    """Makers that the gate refused go."""
+    for maker, ruling in plan.dropped:
+        cancel(state, maker, _DROPPED_BECAUSE[ruling.outcome], emit)
 
 
 def _take_settled(state: State, taker: Order, plan: Plan, emit: Emit) -> None:
@@ -266,8 +369,8 @@ def _trade(
     state.fee_cash_micro += fees[0] + fees[1]
     _open(state, maker)
     maker_is_single = maker.book < COMBO_BASE
+    is_replenished = maker_is_single and _reduce(state, maker, lots)
     if maker_is_single:
-        _reduce(state, maker, lots)
         state.waiting.traded(instrument.number, maker.price_micro)
     if maker.oco_group:
         state.waiting.hit(maker)
@@ -299,6 +402,8 @@ def _trade(
             combo_trade,
         )
     )
+    if is_replenished:
+        emit_replenished(maker, emit)
     return records.fill_record(
         flags,
         maker.account,
@@ -316,8 +421,7 @@ def _close_combo(
 ) -> bytes:
     """Ends a combo's step: both combo orders advance by its units."""
     maker = step.maker_combo
-    if maker is not None:
-        _reduce(state, maker, step.units)
+    is_replenished = maker is not None and _reduce(state, maker, step.units)
     maker_id, maker_hash, maker_account, maker_left = (
         _NO_MAKER
         if maker is None
@@ -341,6 +445,8 @@ def _close_combo(
             maker_left,
         )
     )
+    if maker is not None and is_replenished:
+        emit_replenished(maker, emit)
     return records.combo_filled_record(
         taker_buys | (2 if maker is not None else 0) | 4,
         maker_account,
@@ -353,15 +459,125 @@ def _close_combo(
     )
 
 
-def _reduce(state: State, maker: Order, lots: int) -> None:
-    """A resting order trades; with nothing left it is live no more."""
+def _trade_through(
+    state: State,
+    taker: Order,
+    step: Step,
+    through: Through,
+    fees: Iterator[tuple[int, int]],
+    emit: Emit,
+) -> list[bytes]:
+    """A single order meets a resting combo order, which meets its other leg's book: events, and
+    the records, whose taker is the combo's order (docs/protocol.md, 4).
+    """
+    resting, trade = through.order, state.next_combo_trade
+    state.next_combo_trade += 1
+    _open(state, resting)
+    group: list[bytes] = []
+    for fill in step.fills:
+        is_incoming = fill.maker is resting
+        by, maker, lots = (taker if is_incoming else resting), fill.maker, fill.quantity_lots
+        by_fee, maker_fee = next(fees)
+        state.fee_cash_micro += by_fee + maker_fee
+        price_micro = fill.price_ticks * fill.instrument.tick_value_micro
+        is_replenished = False
+        if not is_incoming:
+            _open(state, maker)
+            is_replenished = _reduce(state, maker, lots)
+        state.waiting.traded(fill.instrument.number, price_micro)
+        if by.oco_group:
+            state.waiting.hit(by)
+        if maker.oco_group:
+            state.waiting.hit(maker)
+        emit(
+            events.OrderFilled(
+                state.next_trade,
+                fill.instrument.number,
+                fill.price_ticks,
+                price_micro,
+                lots,
+                1 if fill.taker_buys else 0,
+                by.order_id,
+                by.hash,
+                by.account,
+                by_fee,
+                taker.remaining_lots if is_incoming else -1,
+                maker.order_id,
+                maker.hash,
+                maker.account,
+                maker_fee,
+                -1 if is_incoming else maker.remaining_lots,
+                trade,
+            )
+        )
+        state.next_trade += 1
+        if is_replenished:
+            emit_replenished(maker, emit)
+        advances = taker if is_incoming else maker
+        group.append(
+            records.fill_record(
+                (1 if fill.taker_buys != is_incoming else 0)
+                | records.MAKER_ADVANCES
+                | records.TAKER_RESTS
+                | (records.MAKER_COMES if is_incoming else 0),
+                advances.account,
+                advances.slot,
+                resting.account,
+                resting.slot,
+                fill.instrument.number,
+                lots,
+                fill.price_ticks,
+            )
+        )
+    is_replenished = _reduce(state, resting, through.units)
+    combo_buys = 1 if resting.side == BUY else 0
+    emit(
+        events.ComboFilled(
+            trade,
+            resting.book,
+            step.net_price_micro,
+            through.units,
+            1 - combo_buys,
+            taker.order_id,
+            taker.hash,
+            taker.account,
+            -1,
+            resting.order_id,
+            resting.hash,
+            resting.account,
+            resting.remaining_lots,
+        )
+    )
+    if is_replenished:
+        emit_replenished(resting, emit)
+    group.append(
+        records.combo_filled_record(
+            combo_buys | records.TAKER_ADVANCES | records.TAKER_RESTS,
+            0,
+            0,
+            resting.account,
+            resting.slot,
+            through.units,
+            step.net_price_micro,
+            len(step.fills),
+        )
+    )
+    return group
+
+
+def _reduce(state: State, maker: Order, lots: int) -> bool:
+    """A resting order trades; with nothing left it is live no more. True if it was replenished."""
+    shown = maker.remaining_lots - maker.hidden_lots
     state.books[maker.book].reduce(maker, lots)
-    if not maker.remaining_lots:
-        del state.orders[maker.hash]
-        del state.accounts[maker.account].orders[maker.order_id]
-        if maker.book >= COMBO_BASE:
-            state.combo_life.removed(maker, state.time_s)
-        state.waiting.end(maker, is_filled=True)
+    if maker.remaining_lots:
+        return lots == shown
+    forget_quote(state, maker)
+    del state.orders[maker.hash]
+    del state.accounts[maker.account].orders[maker.order_id]
+    if maker.book >= COMBO_BASE:
+        state.combo_life.removed(maker, state.time_s)
+    state.waiting.end(maker, is_filled=True)
+    return False
 
 
 def _open(state: State, order: Order) -> None:
@@ -384,7 +600,7 @@ def _finish(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
     order = placement.order
     if not order.remaining_lots:
         return
-    if not _will_rest(placement, plan, plan.filled_lots + order.remaining_lots):
+    if not _will_rest(placement, plan):
         emit_cancelled(order, _end_reason(plan), emit)
         return
     reject = _check_rest(state, order, None) if plan.steps else None
@@ -398,6 +614,10 @@ def _finish(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
     placement.book.add(order)
     if placement.combo is not None:
         state.combo_life.added(order)
+    _emit_rested(order, emit)
+
+
+def _emit_rested(order: Order, emit: Emit) -> None:
     emit(
         events.OrderRested(
             order.order_id,
@@ -407,8 +627,25 @@ def _finish(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
             order.side,
             order.price_micro,
             order.remaining_lots,
+            order.remaining_lots - order.hidden_lots,
+            0,
         )
     )
+
+
+def _give_way(state: State, taker: Order, met: OwnMet, emit: Emit) -> None:
+    """A maker of the taker's owner gives way, as the taker's self-trade mode has it."""
+    reason, lots = events.CANCELLED_SELF_TRADE, met.lots
+    if not lots:
+        cancel(state, met.maker, reason, emit)
+        return
+    reduce_unfilled(state, met.maker, lots, reason, emit)
+    if lots == taker.remaining_lots:
+        emit_cancelled(taker, reason, emit)
+        taker.remaining_lots = 0
+        return
+    taker.remaining_lots -= lots
+    emit_reduced(taker, lots, 0, reason, emit)
 
 
 def _end_reason(plan: Plan) -> int:

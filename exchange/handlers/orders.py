@@ -4,7 +4,7 @@ Holds: an order that is refused leaves no trace; what passes here goes to `execu
 Never: verifies a signature (only whether the signer may act for the account).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from exchange import events
 from exchange.commands import PlaceOrder
@@ -15,13 +15,15 @@ from exchange.handlers.execution import Placement, execute
 from exchange.handlers.refusal import refuse
 from exchange.handlers.states import check_trading_state, takes_nothing
 from exchange.handlers.waiting import check_ties, lay_down
+from exchange.limits import furthest_price_micro, most_units, wait_ms
 from exchange.state import State
 from exchange.waiting_orders import waits
 from matching.book import Book
 from matching.combos import Combo
 from matching.instruments import Instrument
-from matching.orders import BUY, GTC, POST_ONLY, SELL, Order
+from matching.orders import BUY, GTC, MARKET, POST_ONLY, SELL, Order
 from matching.rejects import (
+    BEYOND_PRICE_BAND,
     COUNTER_AHEAD,
     COUNTER_CANCELLED,
     EXPIRY_TOO_FAR,
@@ -33,7 +35,9 @@ from matching.rejects import (
     ORDER_ALREADY_USED,
     ORDER_EXPIRED,
     ORDER_NOT_LIVE,
+    ORDER_TOO_LARGE,
     PRICE_OFF_TICK,
+    TOO_MANY_ORDERS_A_SECOND,
     UNKNOWN_INSTRUMENT,
     WOULD_CROSS,
     Reject,
@@ -83,25 +87,44 @@ def renew(state: State, signed: SignedOrder, order_hash: bytes) -> Placement | R
 
 def _check(state: State, command: PlaceOrder) -> Placement | Reject:
     """Everything that can be known before the books are read."""
-    signed, now_s = command.order, state.time_s
+    signed = command.order
     reject = check_signer(state, signed.account, command.signer) or check_order_fields(signed)
-    if reject is not None:
-        return reject
-    account = state.accounts[signed.account]
-    if signed.counter != account.counter:
-        code = COUNTER_CANCELLED if signed.counter < account.counter else COUNTER_AHEAD
-        return Reject(code, signed.counter, account.counter)
-    if signed.expiry_s <= now_s:
-        return Reject(ORDER_EXPIRED, signed.expiry_s, now_s)
-    if signed.expiry_s > now_s + MAX_LIFE_S:
-        return Reject(EXPIRY_TOO_FAR, signed.expiry_s, now_s + MAX_LIFE_S)
-    if command.order_hash in state.used:
+    if reject is None:
+        reject = check_life(state, signed.account, signed.counter, signed.expiry_s)
+    return reject or check_placement(state, signed, command.order_hash)
+
+
+def check_life(state: State, account: int, counter: int, expiry_s: int) -> Reject | None:
+    """Whether what an account signed is in force: neither voided, nor expired, nor too far
+    ahead.
+    """
+    now_s, current = state.time_s, state.accounts[account].counter
+    if counter != current:
+        code = COUNTER_CANCELLED if counter < current else COUNTER_AHEAD
+        return Reject(code, counter, current)
+    if expiry_s <= now_s:
+        return Reject(ORDER_EXPIRED, expiry_s, now_s)
+    if expiry_s > now_s + MAX_LIFE_S:
+        return Reject(EXPIRY_TOO_FAR, expiry_s, now_s + MAX_LIFE_S)
+    return None
+
+
+def check_placement(
+    state: State, signed: SignedOrder, order_hash: bytes, replaced: Order | None = None
+) -> Placement | Reject:
+    """The place of an order whose fields and life are in order. `replaced` is the live order that
+    it takes the place of, where another rule than its signed `replaces` says so.
+    """
+    now_s = state.time_s
+    if order_hash in state.used:
         return Reject(ORDER_ALREADY_USED)
+    wait = wait_ms(state.accounts[signed.account], state.time_ns)
+    if wait:
+        return Reject(TOO_MANY_ORDERS_A_SECOND, signed.account, wait)
     for number, _ in signed.legs:
         reject = _check_instrument(state, number, now_s)
         if reject is not None:
             return reject
-    replaced = None
     if signed.replaces != NO_ORDER:
         replaced = find_live(state, signed.replaces)
         if replaced is None:
@@ -115,7 +138,7 @@ def _check(state: State, command: PlaceOrder) -> Placement | Reject:
         return reject
     if replaced is not None and replaced.level is None:  # it waits: no book and no margin knows it
         replaced = None
-    return _find_book(state, signed, command.order_hash, replaced, waits(signed))
+    return _find_book(state, signed, order_hash, replaced, waits(signed))
 
 
 def _check_instrument(state: State, number: int, now_s: int) -> Reject | None:
@@ -158,8 +181,19 @@ def _find_book(
         is_new = signed.legs not in state.combos_by_legs
         combo = state.combo_life.of(signed.legs)
         book = state.books[combo.book]
-    ticks, off = divmod(signed.limit_price_micro, book.tick_micro)
-    reject = Reject(PRICE_OFF_TICK, signed.limit_price_micro, book.tick_micro) if off else None
+    price_micro = signed.limit_price_micro
+    reject = None
+    if price_micro % book.tick_micro:
+        reject = Reject(PRICE_OFF_TICK, price_micro, book.tick_micro)
+    else:
+        instruments = [state.instruments[number] for number, _ in signed.legs]
+        ratios = [ratio for _, ratio in signed.legs]
+        within = _check_limits(state, signed, book, instruments, ratios, is_asleep)
+        if isinstance(within, Reject):
+            reject = within
+        else:
+            price_micro = within
+    ticks = price_micro // book.tick_micro
     if reject is None and not is_asleep and takes_nothing(state, signed.flags, signed.legs):
         reject = _check_post_only(book, signed, ticks, replaced)
     if reject is None and combo is not None and signed.time_in_force == GTC:
@@ -175,15 +209,51 @@ def _find_book(
         book.number,
         signed.side,
         ticks,
-        signed.limit_price_micro,
+        price_micro,
         signed.quantity_lots,
         signed.max_fee_micro,
         signed.expiry_s,
         signed.flags,
+        state.accounts[signed.account].owner_number,
     )
     order.client_id, order.label = signed.salt, signed.conditions.label
     order.oco_group = signed.conditions.oco_group
-    return Placement(order, book, instrument, combo, replaced, is_new, signed.time_in_force)
+    return Placement(
+        order,
+        book,
+        instrument,
+        combo,
+        replaced,
+        is_new,
+        signed.time_in_force,
+        False,
+        signed.conditions.min_quantity_lots,
+    )
+
+
+def _check_limits(
+    state: State,
+    signed: SignedOrder,
+    book: Book,
+    instruments: Sequence[Instrument],
+    ratios: Sequence[int],
+    is_asleep: bool,
+) -> int | Reject:
+    """The limit price in force: the signed one, or for a market order the band's where that is
+    tighter, a whole number of ticks within it.
+    """
+    most = most_units(instruments, ratios)
+    if signed.quantity_lots > most:
+        return Reject(ORDER_TOO_LARGE, signed.quantity_lots, most)
+    price = signed.limit_price_micro
+    if is_asleep:  # the marks that its price is held against are those under which it wakes
+        return price
+    sign = 1 if signed.side == BUY else -1
+    furthest = furthest_price_micro(instruments, ratios, sign, state.marks)
+    furthest = sign * (sign * furthest // book.tick_micro) * book.tick_micro
+    if (price - furthest) * sign <= 0:
+        return price
+    return furthest if signed.flags & MARKET else Reject(BEYOND_PRICE_BAND, price, furthest)
 
 
 def _check_post_only(

@@ -96,6 +96,11 @@ def check_trading_state(state: State, signed: SignedOrder, replaced: Order | Non
     return None if permitted & asked else Reject(_REFUSALS[found], where)
 
 
+def may_trade(state: State, instrument: Instrument) -> bool:
+    """Whether orders of an instrument trade in the state in force."""
+    return bool(PERMITTED[instrument_state(state, instrument)] & TAKE)
+
+
 def takes_nothing(state: State, flags: int, legs: Legs) -> bool:
     """Whether an order may only rest: it is refused where it meets a price of its own book, and
     does not look at any other.

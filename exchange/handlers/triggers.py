@@ -2,7 +2,8 @@
 
 Holds: a command's own work comes first, then what it woke, nearest trigger first, each through the
 ordinary execution; trades of the woken may wake more. At most MAX_WAKES in a command: the others
-are due and wake after the next commands, first come first, whatever the price does meanwhile.
+are due and wake after the next commands, first come first, whatever the price does meanwhile; so
+does one whose instrument is halted, as soon as it is not.
 What margin or its book refuses when it wakes is cancelled with the reason.
 Never: wakes anything after a command that was refused.
 """
@@ -15,6 +16,7 @@ from exchange.handlers.cancels import emit_cancelled
 from exchange.handlers.execution import execute
 from exchange.handlers.linked import settle_ties
 from exchange.handlers.orders import renew
+from exchange.handlers.states import check_trading_state
 from exchange.handlers.waiting import price_now
 from exchange.state import State
 from exchange.waiting_orders import WaitingOrder, is_of_index, is_of_mark
@@ -22,6 +24,7 @@ from matching.orders import LAST_AT_LEAST, LAST_AT_MOST
 from matching.rejects import (
     CANNOT_FILL,
     FEE_TOO_HIGH,
+    INSTRUMENT_NOT_OPEN,
     MARGIN,
     TOO_MANY_LOTS,
     TOO_MANY_OPEN_ORDERS,
@@ -54,11 +57,22 @@ def wake_due(state: State, emit: Emit) -> None:
         _see_marks(state)
         _see_trades(state)
         settle_ties(state, emit)
-        if not waiting.due or wakes == MAX_WAKES:
+        order_hash = None if wakes == MAX_WAKES else _first_free(state)
+        if order_hash is None:
             return
         wakes += 1
-        order_hash = next(iter(waiting.due))
         _wake(state, waiting.by_hash[order_hash], waiting.due[order_hash], emit)
+
+
+def _first_free(state: State) -> bytes | None:
+    """The due order that wakes next: the first whose instrument's trading state lets it in. The
+    others stay due until the state changes.
+    """
+    for order_hash in state.waiting.due:
+        held = check_trading_state(state, state.waiting.by_hash[order_hash].signed, None)
+        if held is None or held.code == INSTRUMENT_NOT_OPEN:
+            return order_hash
+    return None
 
 
 def _see_marks(state: State) -> None:

@@ -55,7 +55,7 @@ class BreakerView(NamedTuple):
     until_s: int
 
 
-class MarketData:
+class PublicMarket:
     """Books, trades, statistics, open interest and states of every instrument and combo."""
 
     def __init__(self, instruments: Sequence[Instrument]) -> None:

@@ -16,7 +16,7 @@ EVENTS: Final = {
     "OrderPlaced": "0x02 order_id u64, order_hash 32, account u32, book u32, side u8,"
     " limit_price_micro i64, quantity_lots u32",
     "OrderRested": "0x03 order_id u64, order_hash 32, account u32, book u32, side u8,"
-    " price_micro i64, remaining_lots u32",
+    " price_micro i64, remaining_lots u32, displayed_lots u32, takes_place_of u64",
     "OrderFilled": "0x04 trade u64, instrument u24, price_ticks i32, price_micro i64,"
     " quantity_lots u24, taker_buys u8, taker_order_id u64, taker_order_hash 32, taker u32,"
     " taker_fee_micro i64, taker_left_lots i32, maker_order_id u64, maker_order_hash 32, maker u32,"
@@ -32,6 +32,10 @@ EVENTS: Final = {
     "OrderAwaiting": "0x0c order_id u64, order_hash 32, account u32, book u32, trigger u8,"
     " trigger_price_micro i64, parent 32",
     "OrderTriggered": "0x0d order_id u64, order_hash 32, account u32, book u32, price_micro i64",
+    "OrderReduced": "0x08 order_id u64, order_hash 32, account u32, book u32, side u8,"
+    " lots u32, remaining_lots u32, displayed_lots u32, reason u8",
+    "OrderReplenished": "0x09 order_id u64, order_hash 32, account u32, book u32, side u8,"
+    " price_micro i64, remaining_lots u32, displayed_lots u32",
     "AccountOpened": "0x10 account u32, owner 20",
     "DepositCredited": "0x11 account u32, asset u8, amount_micro u64, cash_micro i128",
     "KeyRegistered": "0x12 account u32, key 20, valid_until_s u48",
@@ -56,6 +60,8 @@ EVENTS: Final = {
     "BatchCut": "0x30 number u64, state_root 32, groups u32, [u32] data",
     "BatchConfirmed": "0x31 number u64, block u64, transaction 32",
     "TimeAdvanced": "0x32 time_ns u64",
+    "QuoteRejected": "0x50 account u32, index u8, side u8, code u16, got i128, allowed i128",
+    "QuotesTaken": "0x51 account u32, message_hash 32, label u64, taken u16, refused u16",
 }
 
 CALLED_OTHERWISE: Final = {"CancelAll": "CancelAllOrders"}

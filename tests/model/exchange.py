@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from exchange import commands as c
 from exchange import events as e
@@ -27,6 +27,7 @@ MOST_POSITIONS = 256
 MOST_FILLS = 256
 NOBODY = 0xFFFF_FFFF
 BUY, GTC, FOK = 0, 0, 2
+CANCEL_TAKER, CANCEL_BOTH, DECREMENT = 0, 2, 3
 
 
 @dataclass
@@ -42,6 +43,12 @@ class Resting:
     left: int
     max_fee_micro: int
     expiry_s: int
+    self_trade: int = 0
+    display: int = 0
+    """What an iceberg shows at most, 0 for all."""
+    shown: int = 0
+    rank: int = 0
+    """Its place in time: an iceberg's rises when it is replenished."""
 
     @property
     def sign(self) -> int:
@@ -78,6 +85,9 @@ class Exchange:
         self.settlements = 0
         self.members: list[Member] = []
         self.resting: list[Resting] = []
+        self.yielded: list[Resting] = []
+        """What gave way to an order of its owner in this command: margin counts it until then."""
+        self.next_rank = 0
         self.used: dict[bytes, int] = {}
         self.taken: list[bytes] = []
         self.next_order = 1
@@ -193,7 +203,7 @@ class Exchange:
                 order.left,
                 self.fee(MAKER_FEE, order.instrument, order.price_micro, 1),
             )
-            for order in self.resting
+            for order in (*self.resting, *self.yielded)
             if order.account == account
         ]
         return excess_micro(self.marks, member.cash_micro, member.held, orders)
@@ -201,7 +211,8 @@ class Exchange:
     def lots_of(self, account: int) -> int:
         """Gross lots, orders included."""
         held = sum(abs(position.lots) for position in self.members[account].held.values())
-        return held + sum(order.left for order in self.resting if order.account == account)
+        orders = (*self.resting, *self.yielded)
+        return held + sum(order.left for order in orders if order.account == account)
 
     def fee(self, rate: int, number: int, price_micro: int, lots: int) -> int:
         listed = self.marks.instruments[number]
@@ -227,6 +238,8 @@ class Exchange:
             signed.quantity_lots,
             signed.max_fee_micro,
             signed.expiry_s,
+            signed.flags >> 4 & 3,
+            signed.conditions.display_lots,
         )
         trial = deepcopy(self)
         reject = trial.try_to_place(signed, taker)
@@ -268,7 +281,7 @@ class Exchange:
                 return Reject(r.NOT_YOUR_ORDER, signed.account, replaced.account)
         if signed.limit_price_micro % listed.tick_value_micro:
             return Reject(r.PRICE_OFF_TICK, signed.limit_price_micro, listed.tick_value_micro)
-        if signed.flags:
+        if signed.flags & 1:
             met = [
                 order
                 for order in self.opposite(number, signed.side)
@@ -285,7 +298,7 @@ class Exchange:
         """What an order of `side` would meet, best price first, then first come."""
         found = [o for o in self.resting if o.instrument == number and o.side != side]
         return sorted(
-            found, key=lambda o: (o.price_micro if side == BUY else -o.price_micro, o.number)
+            found, key=lambda o: (o.price_micro if side == BUY else -o.price_micro, o.rank)
         )
 
     def try_to_place(self, signed: SignedOrder, taker: Resting) -> Reject | None:
@@ -310,21 +323,22 @@ class Exchange:
         fills: list[Event] = []
         dropped: list[tuple[Resting, int]] = []
         stop, reject = self.fill(taker, fills, dropped)
-        if signed.time_in_force == FOK and taker.left:
-            done = signed.quantity_lots - taker.left
+        self.yielded = []
+        done = sum(fill.quantity_lots for fill in fills if isinstance(fill, e.OrderFilled))
+        if signed.time_in_force == FOK and done < signed.quantity_lots:
             return reject or Reject(r.CANNOT_FILL, signed.quantity_lots, done)
-        if not fills and reject is not None:
+        if not done and reject is not None:
             return reject
-        if fills:  # after what the parties took of what had accrued
+        if done:  # after what the parties took of what had accrued
             makers = [fill.maker for fill in fills if isinstance(fill, e.OrderFilled)]
             for number in (taker.account, *makers):
                 if self.members[number].settlements_seen != self.settlements:
                     self.take_accrued(number)
-            self.events += fills
+        self.events += fills
         may_rest = stop == e.CANCELLED_IMMEDIATE and signed.time_in_force == GTC
         if taker.left and may_rest:
-            refused = self.rest(taker, before if not fills else self.excess(taker.account))
-            if refused is not None and not fills:
+            refused = self.rest(taker, before if not done else self.excess(taker.account))
+            if refused is not None and not done:
                 return refused
             self._cancel_dropped(dropped)
             if refused is not None:
@@ -341,6 +355,8 @@ class Exchange:
                         taker.side,
                         taker.price_micro,
                         taker.left,
+                        taker.shown,
+                        0,
                     )
                 )
             return None
@@ -357,17 +373,25 @@ class Exchange:
         self, taker: Resting, fills: list[Event], dropped: list[tuple[Resting, int]]
     ) -> tuple[int, Reject | None]:
         """Meets order after order; gives why it stopped."""
+        met_count = 0
         while taker.left:
             gone = [order.number for order, _ in dropped]
             met = [o for o in self.opposite(taker.instrument, taker.side) if o.number not in gone]
             if not met or not _crosses(taker.side, taker.price_micro, met[0].price_micro):
                 break
             maker = met[0]
-            if maker.account == taker.account:
+            is_own = self.members[maker.account].owner == self.members[taker.account].owner
+            if is_own and taker.self_trade == CANCEL_TAKER:
                 return e.CANCELLED_SELF_TRADE, None
-            if len(fills) + len(dropped) == MOST_FILLS:
+            if met_count == MOST_FILLS:
                 return e.CANCELLED_LIMIT, None
-            lots = min(taker.left, maker.left)
+            met_count += 1
+            lots = min(taker.left, maker.shown)
+            if is_own:
+                self.give_way(taker, maker, lots, fills)
+                if taker.self_trade == CANCEL_BOTH:
+                    return e.CANCELLED_SELF_TRADE, None
+                continue
             maker_fee = self.fee(MAKER_FEE, maker.instrument, maker.price_micro, lots)
             if maker_fee > maker.max_fee_micro * lots:
                 dropped.append((maker, e.CANCELLED_FEE))
@@ -379,8 +403,72 @@ class Exchange:
             if filled is None:
                 dropped.append((maker, e.CANCELLED_MARGIN_MAKER))
             else:
-                fills.append(filled)
+                fills += filled
         return e.CANCELLED_IMMEDIATE, None
+
+    def give_way(self, taker: Resting, maker: Resting, lots: int, happened: list[Event]) -> None:
+        """An order of the taker's owner goes, or both lose the smaller quantity. Margin counts what
+        it was until the taker has traded.
+        """
+        if taker.self_trade != DECREMENT:
+            self.yielded.append(replace(maker))
+            self.resting.remove(maker)
+            happened.append(_cancelled(maker, e.CANCELLED_SELF_TRADE))
+            return
+        self.yielded.append(replace(maker, left=lots))
+        for order, resting in ((maker, True), (taker, False)):
+            if order.left == lots:
+                happened.append(_cancelled(order, e.CANCELLED_SELF_TRADE))
+                order.left = 0
+                if resting:
+                    self.resting.remove(order)
+                continue
+            shown = order.shown - lots if resting else 0
+            happened.append(
+                e.OrderReduced(
+                    order.number,
+                    order.hash,
+                    order.account,
+                    order.instrument,
+                    order.side,
+                    lots,
+                    order.left - lots,
+                    shown,
+                    e.CANCELLED_SELF_TRADE,
+                )
+            )
+            if resting:
+                happened += self.take(order, lots)
+            else:
+                order.left -= lots
+
+    def take(self, order: Resting, lots: int) -> list[Event]:
+        """Lots go from what a resting order shows; all shown gone, it shows more, last in line."""
+        order.left -= lots
+        order.shown -= lots
+        if not order.left:
+            self.resting.remove(order)
+        elif not order.shown:
+            self.show(order)
+            return [
+                e.OrderReplenished(
+                    order.number,
+                    order.hash,
+                    order.account,
+                    order.instrument,
+                    order.side,
+                    order.price_micro,
+                    order.left,
+                    order.shown,
+                )
+            ]
+        return []
+
+    def show(self, order: Resting) -> None:
+        """An order comes last at its price, with as much as it shows."""
+        order.shown = min(order.left, order.display or order.left)
+        order.rank = self.next_rank
+        self.next_rank += 1
 
     def may_become(self, trial: Exchange, number: int, instrument: int, lots: int) -> bool:
         """An account may trade into any excess from 0 up; below, only into less risk: its excess,
@@ -399,7 +487,7 @@ class Exchange:
         band = lots * index * 5_000 // 10**6
         return after >= before and bare_new >= bare_old and equity_new >= equity_old - band
 
-    def trade(self, taker: Resting, maker: Resting, lots: int) -> Event | None:
+    def trade(self, taker: Resting, maker: Resting, lots: int) -> list[Event] | None:
         """One fill, if the taker's fee and margin allow it; None where the maker's margin does
         not.
         """
@@ -426,11 +514,9 @@ class Exchange:
         self.move(taker.account, number, lots * taker.sign, price, taker_fee)
         self.move(maker.account, number, -lots * taker.sign, price, maker_fee)
         taker.left -= lots
-        maker.left -= lots
-        if not maker.left:
-            self.resting.remove(maker)
+        replenished = self.take(maker, lots)
         self.next_trade += 1
-        return e.OrderFilled(
+        filled = e.OrderFilled(
             self.next_trade - 1,
             number,
             price // self.marks.instruments[number].tick_value_micro,
@@ -449,6 +535,7 @@ class Exchange:
             maker.left,
             0,
         )
+        return [filled, *replenished]
 
     def move(self, account: int, number: int, lots: int, price_micro: int, fee: int) -> None:
         """Lots come at a price: paid at once for an option; for a linear instrument, what the price
@@ -472,6 +559,7 @@ class Exchange:
     def rest(self, order: Resting, before: int) -> Reject | None:
         """Puts what is left into the book, and says if it may not stand there."""
         self.resting.append(order)
+        self.show(order)
         gross, after = self.lots_of(order.account), self.excess(order.account)
         fee = self.fee(MAKER_FEE, order.instrument, order.price_micro, 1)
         reject = None

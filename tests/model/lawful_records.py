@@ -69,7 +69,10 @@ class Operator:
             self.settle_expiry,
             self.relist,
         )
-        acts[what % len(acts)](*numbers)
+        act = acts[what % len(acts)]
+        if act == self.meet_legs and what & len(acts):
+            act = self.meet_resting_combo
+        act(*numbers)
 
     # ACCOUNTS
 
@@ -206,6 +209,38 @@ class Operator:
                 parties = (maker, maker_slot, taker, slot)
                 group.append(pack("FILL", flags, *parties, instrument, part, ticks))
         end = (4 | buys, 0, 0, taker, slot, units, net // units, len(group))
+        self.write_group(*group, pack("COMBO_FILLED", *end))
+
+    def meet_resting_combo(self, pair: int, combo: int, units: int, price: int) -> None:
+        """An order that came for one leg meets a resting combo, whose other legs meet makers, one
+        of them in two parts. The combo's order stands as the taker, though it rests.
+        """
+        coming, resting = self.two_accounts(pair)
+        makers = [n for n in range(len(self.ledger.accounts)) if n not in (coming, resting)]
+        legs = self.some_legs(combo)
+        slot = self.slot_of(resting, units)
+        came_for = list(legs)[price % len(legs)]
+        buys = units & 1
+        units = 1 if price % 2 else 1 + units % 50
+        group: list[bytes] = []
+        net = 0
+        for at, (instrument, ratio) in enumerate(legs.items()):
+            self.bring_up(resting, instrument)
+            lots = units * abs(ratio)
+            in_parts = price % 2 and lots > 1 and instrument != came_for
+            for part in [lots - 1, 1] if in_parts else [lots]:
+                maker = makers[(at + price + len(group)) % len(makers)]
+                if instrument == came_for:
+                    maker = coming
+                self.bring_up(maker, instrument)
+                maker_slot = self.slot_of(maker, price + at)
+                ticks = self.ticks(instrument, price + 3 * len(group))
+                sign = 1 if ratio > 0 else -1
+                net += sign * part * ticks * self.ledger.markets[instrument]["tick_value"]
+                flags = 10 | int(buys == (ratio > 0)) | (16 if instrument == came_for else 0)
+                parties = (maker, maker_slot, resting, slot)
+                group.append(pack("FILL", flags, *parties, instrument, part, ticks))
+        end = (12 | buys, 0, 0, resting, slot, units, net // units, len(group))
         self.write_group(*group, pack("COMBO_FILLED", *end))
 
     def settle_positions(self, account: int, *_: int) -> None:

@@ -184,12 +184,17 @@ class SlowLedger:
         flags, lots, instrument = fill["flags"], fill["quantity_lots"], fill["instrument"]
         require(instrument in self.markets)
         market = self.markets[instrument]
+        # Who came pays the second rate: the taker, or the maker of bit 4; who rests the first.
+        taker_rate, maker_rate = (
+            self.rates[0 if flags & 8 else 1],
+            self.rates[1 if flags & 16 else 0],
+        )
         sides = {
-            "taker": (1 if flags & 1 else -1, self.rates[1], flags & 4),
-            "maker": (-1 if flags & 1 else 1, self.rates[0], flags & 2),
+            "taker": (1 if flags & 1 else -1, taker_rate, flags & 4),
+            "maker": (-1 if flags & 1 else 1, maker_rate, flags & 2),
         }
         require(fill["maker"] != fill["taker"])
-        require(flags in (0, 1, 2, 3, 6, 7))
+        require(flags in (0, 1, 2, 3, 6, 7, 10, 11, 26, 27))
         price = fill["price_ticks"] * market["tick_value"]
         require(lots and -(2**34) < price < 2**34)
         require(price >= 0 or market["kind"] <= FUTURE)
@@ -227,7 +232,7 @@ class SlowLedger:
 
     def do_combo_filled(self, **combo: Any) -> None:
         flags, legs, units = combo["flags"], self.legs, combo["units"]
-        require(flags in (4, 5, 6, 7))
+        require(flags in (4, 5, 6, 7, 12, 13))
         require(legs and combo["fills"] == len(legs) and units)
         parties = ["taker", "maker"] if flags & 2 else ["taker"]
         require(flags & 2 or combo["maker"] == combo["maker_slot"] == 0)
@@ -235,6 +240,8 @@ class SlowLedger:
             require(all(leg[p] == combo[p] for p in parties))
             require(all(leg[f"{p}_slot"] == combo[f"{p}_slot"] for p in parties))
             require(leg["flags"] & 6 == (0 if flags & 2 else 2))
+            require(leg["flags"] & 8 == flags & 8)
+        require(sum(leg["flags"] & 16 for leg in legs) == 2 * (flags & 8))
         # What the combo's buyer bought of each instrument, per unit
         ratios: dict[int, Fraction] = {}
         directions: dict[int, list[int]] = {}

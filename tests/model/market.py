@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from matching.book import Book
 from matching.combos import COMBO_BASE, Combo
 from matching.gate import Fill, Gate, Ruling
+from matching.implied_out import ImpliedOut
 from matching.instruments import Instrument
 from matching.leg_prices import split_net_price
-from matching.orders import FOK, GTC, Order
+from matching.orders import BUY, FOK, GTC, Order
 from matching.plan import EXHAUSTED, ComboPlanner, Plan, plan_single
 from tests.model.book import Contents, SlowOrder, contents
 from tests.model.matching import (
@@ -109,9 +110,35 @@ class ScriptedGate(Gate):
         legs = self.world.legs(self.taker.book)
         assert lots == {number: units * ratio * self.taker.sign for number, ratio in legs}
         assert maker_combo is None or 0 < units <= maker_combo.remaining_lots
+        return self.ask(fills)
+
+    def ask(self, fills: Sequence[Fill]) -> Ruling:
         outcome, blamed = self.judge.ask([as_trade(fill) for fill in fills])
         maker = next((fill.maker for fill in fills if fill.maker.order_id == blamed), None)
         return Ruling(outcome, maker)
+
+    def propose_through(self, incoming: Fill, others: Sequence[Fill], units: int) -> Ruling:
+        resting, taker = incoming.maker, self.taker
+        assert 0 < units <= resting.remaining_lots
+        assert incoming.taker_buys == (taker.side == BUY)
+        assert (taker.price_ticks - incoming.price_ticks) * taker.sign >= 0
+        lots = {incoming.instrument.number: incoming.quantity_lots * -taker.sign}
+        net = incoming.price_ticks * incoming.instrument.tick_value_micro * -taker.sign
+        net *= incoming.quantity_lots
+        for fill in others:
+            assert 0 < fill.quantity_lots <= fill.maker.remaining_lots
+            assert fill.price_ticks == fill.maker.price_ticks
+            signed = fill.quantity_lots if fill.taker_buys else -fill.quantity_lots
+            number = fill.instrument.number
+            lots[number] = lots.get(number, 0) + signed
+            net += signed * fill.maker.price_micro
+        legs = self.world.legs(resting.book)
+        assert lots == {number: units * ratio * resting.sign for number, ratio in legs}
+        assert net <= units * resting.price_micro * resting.sign, "the combo keeps its limit"
+        accounts = [taker.account, resting.account]
+        assert all(fill.maker.account not in accounts for fill in others)
+        assert taker.account != resting.account
+        return self.ask((incoming, *others))
 
 
 def as_trade(fill: Fill) -> Trade:
@@ -133,6 +160,7 @@ def as_outcome(plan: Plan) -> Outcome:
             step.units,
             step.net_price_micro,
             None if step.maker_combo is None else step.maker_combo.order_id,
+            None if step.through is None else (step.through.order.order_id, step.through.units),
         )
         for step in plan.steps
     ]
@@ -166,13 +194,28 @@ class FastMarket:
         gate = ScriptedGate(self.world, order, script)
         book = self.books[order.book]
         if order.book < COMBO_BASE:
-            return plan_single(book, self.world.instruments[order.book], order, gate, replaced)
+            instrument = self.world.instruments[order.book]
+            combos = self.combos_for(order, instrument)
+            implied = ImpliedOut(instrument, order, gate, combos)
+            return plan_single(book, instrument, order, gate, replaced, implied)
         combo = self.world.combos[order.book - COMBO_BASE]
         leg_books = [self.books[number] for number, _ in combo.legs]
         marks = self.world.mark_ticks
         return ComboPlanner(
             combo, book, leg_books, order, gate, lambda leg: marks[leg.number], replaced
         ).run()
+
+    def combos_for(self, order: Order, instrument: Instrument) -> list[tuple[Combo, Book, Book]]:
+        """Combos of two legs, by number, that have orders to meet; more than are looked at."""
+        found: list[tuple[Combo, Book, Book]] = []
+        for combo in self.world.combos:
+            if len(combo.legs) == 2 and instrument in combo.instruments:
+                leg = combo.instruments.index(instrument)
+                side = 1 - order.side if combo.ratios[leg] > 0 else order.side
+                if self.books[combo.book].first(side) is not None:
+                    other = combo.instruments[1 - leg].number
+                    found.append((combo, self.books[combo.book], self.books[other]))
+        return found
 
     def place(
         self,
@@ -191,6 +234,10 @@ class FastMarket:
             order.remaining_lots -= step.units
             if step.maker_combo is not None:
                 self._reduce(step.maker_combo, step.units)
+            elif step.through is not None:
+                for fill in step.fills[1:]:
+                    self._reduce(fill.maker, fill.quantity_lots)
+                self._reduce(step.through.order, step.through.units)
             else:
                 for fill in step.fills:
                     self._reduce(fill.maker, fill.quantity_lots)

@@ -8,6 +8,8 @@ what the plan has used up as a table by order, and whom it passes over as a list
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil, floor
 
 from matching.gate import FITS, MAKER_FAILS, MAKER_FEE, TAKER_FEE, TAKER_MARGIN
 from matching.orders import BUY, FOK, GTC, SELL
@@ -43,6 +45,8 @@ class SlowStep:
     units: int
     net_price_micro: int
     maker_combo: int | None
+    through: tuple[int, int] | None = None
+    """The resting combo order that a single order met, and its units."""
 
 
 @dataclass
@@ -129,8 +133,11 @@ def match(
     combo: SlowCombo | None,
     judge: Judge,
     replaced: int | None,
+    combos: Sequence[SlowCombo] = (),
 ) -> Outcome:
-    """What an order would do in its book and, if it is a combo, in those of its legs."""
+    """What an order would do in its book and, if it is a combo, in those of its legs; a single
+    order also meets what resting `combos` and their other legs' books offer.
+    """
     outcome = Outcome()
     used: dict[int, int] = {}
     gone = [replaced]
@@ -150,16 +157,24 @@ def match(
         if combo is None:
             if own:
                 offers.append(_single_step(taker, books, own[0], wanted))
+            offers += _offers_of_combos(taker, books, queue, wanted, combos)
         else:
             real = _real_step(taker, combo, books, own, wanted)
             implied = _implied_step(taker, combo, books, queue, wanted)
             offers += [step for step in (real, implied) if step]
         if not offers:
             return outcome
-        step = min(offers, key=lambda step: sign * step.net_price_micro)  # the first of equals
-        if sign * step.net_price_micro > sign * limit:
+
+        def price_of(step: SlowStep) -> int:
+            """What the taker would pay, a lot or a unit."""
+            if step.through is None:
+                return step.net_price_micro
+            return step.fills[0].price_ticks * books[taker.book].tick_micro
+
+        step = min(offers, key=lambda step: sign * price_of(step))  # the first of equals
+        if sign * price_of(step) > sign * limit:
             return outcome
-        if any(trade.account == taker.account for trade in step.fills):
+        if step.through is None and any(t.account == taker.account for t in step.fills):
             outcome.stop = SELF_TRADE
             return outcome
         if outcome.met + len(step.fills) > MAX_FILLS:
@@ -168,6 +183,12 @@ def match(
         answer, blamed = judge.ask(step.fills)
         if answer == FITS:
             outcome.steps.append(step)
+            if step.through is not None:
+                order, units = step.through
+                used[order] = used.get(order, 0) + units
+                for trade in step.fills[1:]:
+                    used[trade.maker] = used.get(trade.maker, 0) + trade.lots
+                continue
             for trade in step.fills:
                 lots = step.units if step.maker_combo is not None else trade.lots
                 if step.maker_combo is None or trade is step.fills[0]:
@@ -179,6 +200,78 @@ def match(
             outcome.stop, outcome.refusal = REFUSED, answer
             return outcome
     return outcome
+
+
+def _offers_of_combos(
+    taker: SlowOrder,
+    books: dict[int, SlowBook],
+    queue: Callable[[int, int], list[tuple[SlowOrder, int]]],
+    wanted: int,
+    combos: Sequence[SlowCombo],
+) -> list[SlowStep]:
+    """Every resting combo of two legs that would trade the taker's instrument against it, with the
+    best price of its other leg: 32 combos with orders on that side, by number.
+    """
+    found: list[SlowStep] = []
+    looked_at = 0
+    for combo in sorted(combos, key=lambda combo: combo.number):
+        ratios = dict(combo.legs)
+        if len(ratios) != 2 or taker.book not in ratios:
+            continue
+        ratio = ratios.pop(taker.book)
+        ((other, other_ratio),) = ratios.items()
+        side = (1 - taker.side) if ratio > 0 else taker.side
+        if not books[combo.number].queue(side):
+            continue
+        looked_at += 1
+        if looked_at > 32:
+            break
+        others = [o for o, _ in queue(combo.number, side) if o.account != taker.account]
+        buys_other = (side == BUY) == (other_ratio > 0)
+        makers = [
+            (o, left)
+            for o, left in queue(other, SELL if buys_other else BUY)
+            if o.account != taker.account
+        ]
+        if not others or not makers:
+            continue
+        order = others[0]
+        left = {o.order_id: lots for o, lots in queue(combo.number, side)}[order.order_id]
+        price = makers[0][0].price_ticks
+        units = min(left, wanted // abs(ratio))
+        if units == 0:
+            continue
+        units = max(1, min(units, makers[0][1] // abs(other_ratio)))
+        missing, fills = units * abs(other_ratio), []
+        for maker, lots in makers:
+            if missing and maker.price_ticks == price:
+                part = min(missing, lots)
+                missing -= part
+                fills.append(Trade(maker.order_id, maker.account, other, price, part, buys_other))
+        if missing or len(fills) > 14 or any(t.account == order.account for t in fills):
+            continue
+        sign = 1 if side == BUY else -1
+        tick, other_tick = books[taker.book].tick_micro, books[other].tick_micro
+        limit = order.price_ticks * books[combo.number].tick_micro
+        # The most that the combo may pay for the leg, or the least that it must get, on the tick.
+        exact = Fraction(limit - other_ratio * price * other_tick, ratio * tick)
+        ticks = floor(exact) if sign * ratio > 0 else ceil(exact)
+        if not 1 <= ticks * tick < 2**34:
+            continue
+        net = ratio * ticks * tick + other_ratio * price * other_tick
+        assert sign * net <= sign * limit < sign * net + abs(ratio) * tick
+        first = Trade(
+            order.order_id,
+            order.account,
+            taker.book,
+            ticks,
+            units * abs(ratio),
+            taker.side == BUY,
+        )
+        found.append(
+            SlowStep((first, *fills), units * abs(ratio), net, None, (order.order_id, units))
+        )
+    return found
 
 
 def _single_step(
@@ -275,7 +368,8 @@ class SlowMarket:
         self, order: SlowOrder, time_in_force: int, replaced: int | None, script: Script
     ) -> Outcome:
         combo = self.combos.get(order.book)
-        outcome = match(order, self.books, combo, Judge(script), replaced)
+        combos = list(self.combos.values())
+        outcome = match(order, self.books, combo, Judge(script), replaced, combos)
         if time_in_force == FOK and outcome.filled < order.left:
             return outcome
         if replaced is not None:
@@ -284,6 +378,10 @@ class SlowMarket:
             order.left -= step.units
             if step.maker_combo is not None:
                 self._reduce(step.maker_combo, step.units)
+            elif step.through is not None:
+                for trade in step.fills[1:]:
+                    self._reduce(trade.maker, trade.lots)
+                self._reduce(*step.through)
             else:
                 for trade in step.fills:
                     self._reduce(trade.maker, trade.lots)

@@ -14,7 +14,7 @@ from exchange import events as e
 from exchange.commands import Command
 from exchange.events import Event
 from exchange.handlers.states import instrument_state
-from exchange.market_data import MarketData
+from exchange.market_data import PublicMarket
 from exchange.market_data.following import FollowedLevels, FollowedOrders
 from exchange.market_data.statistics import RollingDay
 from matching.book import Book, orders_of
@@ -31,7 +31,7 @@ class MarketFloor(Floor):
 
     def __init__(self) -> None:
         super().__init__()
-        self.market = MarketData(self.state.instruments)
+        self.market = PublicMarket(self.state.instruments)
         self.level_readers: dict[int, FollowedLevels] = {}
         self.order_readers: dict[int, FollowedOrders] = {}
         self.printed: list[tuple[int, Event]] = []
@@ -175,7 +175,7 @@ def test_a_reader_who_misses_any_change_notices_at_the_next_and_only_then(
     seed: int, lost: Sequence[int]
 ) -> None:
     rng = random.Random(seed)
-    market = MarketData([])
+    market = PublicMarket([])
     reader, orders = FollowedLevels(), FollowedOrders()
     reader.restart(market.book(0))
     orders.restart(market.book(0))

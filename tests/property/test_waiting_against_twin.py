@@ -109,6 +109,33 @@ class WaitingLife(Trading):
         self.wait(account, side, number, permille, lots, terms, conditions)
 
     @rule(
+        account=accounts,
+        side=sides,
+        number=st.sampled_from((2, 2, 3)),
+        trigger=st.integers(1, 6),
+        away=st.sampled_from((5, 20, 40)),
+        group=st.sampled_from((0, 0, 1)),
+    )
+    def many_stops(
+        self, account: int, side: int, number: int, trigger: int, away: int, group: int
+    ) -> None:
+        """Near each other, at prices that trade at once."""
+        toward = away if trigger % 2 else -away
+        for place in range(5):
+            self.stop(
+                account=(account + place) % 4,
+                side=(side + place // 3) % 2,
+                number=number,
+                permille=30 - 60 * ((side + place // 3) % 2),
+                lots=1 + place,
+                terms=Terms(),
+                trigger=trigger,
+                away=toward + place % 3,
+                group=group,
+                label=0,
+            )
+
+    @rule(
         side=sides,
         number=st.sampled_from((0, 2, 2, 3)),
         permille=st.sampled_from((-30, -5, 5, 30)),

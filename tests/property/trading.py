@@ -13,7 +13,17 @@ from exchange import commands as c
 from exchange.events import OrderPlaced
 from exchange.handlers.accounts import free_micro
 from matching.combos import combo_tick_micro
-from matching.orders import BUY, FOK, GTC, IOC, SELL
+from matching.orders import (
+    BUY,
+    CANCEL_TAKER,
+    DECREMENT,
+    FOK,
+    GTC,
+    IOC,
+    POST_ONLY,
+    SELF_TRADE_SHIFT,
+    SELL,
+)
 from settlement.signed_messages import NO_ORDER
 from tests.floor import (
     BTC_INDEX,
@@ -29,6 +39,7 @@ from tests.floor import (
     Floor,
     of_type,
     open_floor,
+    owner_of,
 )
 
 Legs = tuple[tuple[int, int], ...]
@@ -47,6 +58,11 @@ class Terms(NamedTuple):
     max_fee_micro: int = HUGE_FEE
     life_s: int = 3_600
     replaces: int | None = None
+    self_trade: int = CANCEL_TAKER
+
+    def flags(self) -> int:
+        post_only = POST_ONLY if self.is_post_only and self.time_in_force == GTC else 0
+        return post_only | self.self_trade << SELF_TRADE_SHIFT
 
 
 accounts = st.integers(0, len(CASH) - 1)
@@ -62,6 +78,7 @@ terms = st.builds(
     max_fees,
     lives,
     st.one_of(st.none(), st.none(), st.none(), recent),
+    st.integers(CANCEL_TAKER, DECREMENT),
 )
 permilles = st.sampled_from((-300, -30, -10, -3, 0, 3, 10, 30, 300))
 
@@ -77,8 +94,8 @@ class Trading(RuleBasedStateMachine):
     @initialize()
     def open(self) -> None:
         self.floor = open_floor(0, floor=self.new_floor())
-        for cash in CASH:
-            self.floor.open_account(cash)
+        for number, cash in enumerate(CASH):  # the first two are of one owner
+            self.floor.open_account(cash, owner_of(max(number - 1, 0)))
         self.floor.mark(0, BTC_INDEX * 101 // 100)
         self.floor.fund(PERP, 777)
         for number, legs in enumerate(SINGLES):
@@ -110,7 +127,7 @@ class Trading(RuleBasedStateMachine):
                 lots,
                 legs,
                 time_in_force=terms.time_in_force,
-                flags=int(terms.is_post_only and terms.time_in_force == GTC),
+                flags=terms.flags(),
                 max_fee_micro=terms.max_fee_micro,
                 life_s=terms.life_s,
                 replaces=self.named(terms.replaces),

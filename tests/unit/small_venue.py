@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from exchange import events
 from exchange.events import Event
+from exchange.market_data import PublicMarket
 from exchange.strategy_names import legs_text
 from exchange.symbols import resolve_symbol
 from exchange.venue import (
@@ -21,6 +22,7 @@ from exchange.venue import (
     LevelView,
     Listener,
     MarginView,
+    MarkView,
     OrderView,
     PositionView,
     SignatureFault,
@@ -30,6 +32,7 @@ from exchange.venue import (
 )
 from exchange.wallet import SigningDomain, Wallet
 from matching.combos import COMBO_BASE
+from matching.instruments import Expiry, Instrument, Underlying
 from matching.orders import IOC
 from matching.rejects import (
     COUNTER_CANCELLED,
@@ -61,12 +64,19 @@ from settlement.signed_messages import (
 
 DOMAIN = SigningDomain(31_337, bytes.fromhex("5fbdb2315678afecb367f032d93f642f64180aa3"))
 LOT_E8 = 1_000_000
+BTC = Underlying(0, "BTC", LOT_E8)
+MARCH = Expiry(0, BTC, 1_774_598_400)
 SYMBOLS = (
     "BTC-27MAR26-90000-C",
     "BTC-27MAR26-100000-C",
     "BTC-27MAR26-90000-P",
     "BTC-27MAR26-110000-C",
 )
+LISTED = [
+    Instrument(number, 3 if symbol.endswith("P") else 2, BTC, MARCH, strike, 10_000)
+    for number, symbol in enumerate(SYMBOLS)
+    for strike in (int(symbol.split("-")[2]) * 10_000,)
+]
 START_NS = 1_768_435_200_000_000_000
 OPENING_CASH_MICRO = 1_000_000_000
 
@@ -87,6 +97,7 @@ class SmallVenue:
         self.delay_s = delay_s
         self.sequence = 0
         self.listeners: list[Listener] = []
+        self.market_data = PublicMarket(LISTED)
         self.live: dict[bytes, Resting] = {}
         self.used: dict[bytes, None] = {}
         self.combos: list[Legs] = []
@@ -186,6 +197,7 @@ class SmallVenue:
         )
         if self.delay_s:
             await asyncio.sleep(self.delay_s)
+        self.market_data.take(sequence, time_ns, happened)
         for listener in list(self.listeners):
             listener(sequence, time_ns, happened)
         word = self._acknowledge(sequence, message_hash)
@@ -243,6 +255,8 @@ class SmallVenue:
                 order.side,
                 order.limit_price_micro,
                 taker.left,
+                taker.left,
+                0,
             )
         )
         return happened
@@ -406,6 +420,12 @@ class SmallVenue:
 
     def legs_of(self, book: int) -> Legs:
         return self.combos[book - COMBO_BASE]
+
+    def market(self) -> PublicMarket:
+        return self.market_data
+
+    def mark(self, legs: Legs) -> MarkView | None:
+        return MarkView(12_350_000, 955_861_600, 0.5, 0.25, 0.0, 1.0, -1.0)
 
     def counter_of(self, account: int) -> int | Reject:
         return self._known(account) or self.counters[account]

@@ -51,7 +51,7 @@ def order(number: int, combo: Combo, side: int, account: int = 0) -> Order:
     return Order(number, bytes(32), account, combo.book, side, 1, 10, 1, 0, 0)
 
 
-def test_active_combos_of_two_legs_stand_by_number_and_side() -> None:
+def test_active_combos_of_two_legs_stand_by_number_and_the_side_of_the_leg() -> None:
     combos, by_legs, books = {}, {}, {}
     life = ComboLife(combos, by_legs, books, PERPETUALS)
     made = [life.of(legs) for legs in (((0, 1), (1, -1)), ((0, 2), (2, 1)), ((1, 1), (2, -1)))]
@@ -69,12 +69,14 @@ def test_active_combos_of_two_legs_stand_by_number_and_side() -> None:
     first, second, third = (combo.book for combo in made)
     assert life.active(0, SELL) == [first, second]
     assert life.active(0, BUY) == []
-    assert life.active(1, SELL) == [first]
-    assert life.active(2, BUY) == [third]
+    # A seller of the first spread buys its second leg; a buyer of the third sells its second.
+    assert life.active(1, BUY) == [first, third]
+    assert life.active(1, SELL) == []
+    assert life.active(2, SELL) == [second, third]
     assert life.orders_of(0) == {second: 1, first: 2, third: 1, three.book: 1}
     for each in orders[1:3]:
         books[each.book].remove(each)
         life.removed(each, 7)
     assert life.active(0, SELL) == [second]
-    assert life.active(1, SELL) == []
+    assert life.active(1, BUY) == [third]
     assert life.idle == {first: 7}

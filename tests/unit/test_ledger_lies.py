@@ -103,6 +103,10 @@ def marked(expiry: int = 0, forward: int = 1, b: int = 0, rho: int = 0, sigma: i
 
 
 LEGS = tuple(spread(7, 2_000, 1_500))
+OUT = (  # account 0 came for the call; the combo's order of account 1 rests; account 2 has puts
+    fill(27, lots=5, ticks=2_000),
+    fill(10, 2, 3, instrument=PUT, lots=10, ticks=1_500),
+)
 MOVED = (
     index_updated_record(0, FORWARD + 500, START_S),
     accrual_updated_record(PERPETUAL, 500, FORWARD + 500),
@@ -241,6 +245,40 @@ LIES = [
     ),
     Lie("a combo of one leg", rule.COMBO_RATIO, 1, closed(fills=1), LEGS[:1]),
     Lie("a buyer poses as a seller", rule.COMBO_SIDE, 1, closed(flags=6, net=-NET), LEGS),
+    Lie("a resting combo meets a combo", rule.UNKNOWN_FLAGS, 1, closed(15), OUT),
+    Lie(
+        "who came pays as if it rested",
+        rule.COMBO_INCOMING,
+        1,
+        closed(13, 0, 0),
+        (fill(11, lots=5, ticks=2_000), OUT[1]),
+    ),
+    Lie(
+        "a maker pays as if it came, too",
+        rule.COMBO_INCOMING,
+        1,
+        closed(13, 0, 0),
+        (OUT[0], fill(26, 2, 3, instrument=PUT, lots=10, ticks=1_500)),
+    ),
+    Lie("a combo rests in its legs alone", rule.COMBO_PARTY, 1, closed(5, 0, 0), OUT),
+    Lie(
+        "a combo that came pays as if it rested",
+        rule.COMBO_PARTY,
+        1,
+        closed(13, 0, 0),
+        (fill(3, lots=5, ticks=2_000), OUT[1]),
+    ),
+    Lie(
+        "a combo that rests pays in one leg as if it came",
+        rule.COMBO_PARTY,
+        1,
+        closed(13, 0, 0),
+        (OUT[0], fill(2, 2, 3, instrument=PUT, lots=10, ticks=1_500)),
+    ),
+    Lie("a single order that came pays as a maker", rule.UNKNOWN_FLAGS, 1, fill(15)),
+    Lie("a resting combo meets one that rests, too", rule.UNKNOWN_FLAGS, 1, fill(8)),
+    Lie("somebody came and nobody rests", rule.UNKNOWN_FLAGS, 1, fill(18)),
+    Lie("fill flags beyond all meaning", rule.UNKNOWN_FLAGS, 1, fill(42)),
     Lie("a micro-USDC too dear", rule.COMBO_NET_PRICE, 1, closed(net=NET + 1), LEGS),
     Lie("a micro-USDC too cheap", rule.COMBO_NET_PRICE, 1, closed(net=NET - 1), LEGS),
     # Positions
@@ -398,6 +436,19 @@ def test_a_lie_is_named_and_changes_nothing(ledger: Ledger, lie: Lie):
 def test_every_rule_has_its_lie():
     told = {lie.code for lie in LIES} | {*IN_LONG_STORIES, *OF_BATCHES}
     assert told == set(rule.TEMPLATES)
+
+
+def test_a_resting_combo_pays_as_a_maker_and_who_came_as_a_taker(ledger: Ledger):
+    before = [account.cash_micro for account in ledger.accounts[:3]]
+    apply(ledger, *OUT, closed(13, 0, 0))
+    spent = [b - a.cash_micro for a, b in zip(ledger.accounts, before, strict=False)]
+    call, put = 5 * 2_000 * 10_000, 10 * 1_500 * 10_000
+    # Fees of the index, 120 and 350 in a million of it; no premium here is so small as to cap them.
+    maker_call, maker_put = -(-5 * FORWARD * 120 // 10**6), -(-10 * FORWARD * 120 // 10**6)
+    taker_call = -(-5 * FORWARD * 350 // 10**6)
+    assert spent == [taker_call - call, maker_call + maker_put + call - put, maker_put + put]
+    orders = [account.orders[n + 1].filled_lots for n, account in enumerate(ledger.accounts[:3])]
+    assert orders == [5, 5, 10]
 
 
 MOST_LOTS = (1 << 24) - 1

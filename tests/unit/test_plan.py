@@ -329,12 +329,134 @@ def test_a_combo_does_not_meet_the_leg_order_that_it_replaces(markets: BothMarke
     assert resting(markets, LOW) == [[], []]
 
 
-def test_a_resting_combo_that_the_legs_could_fill_waits_for_a_taker(markets: BothMarkets) -> None:
-    """Nothing is implied out: leg orders do not look for resting combos."""
-    markets.place(EVE, SPREAD, BUY, 220, 1)
+# WHAT RESTING COMBOS OFFER
+
+
+def test_a_resting_combo_and_the_best_of_one_leg_offer_the_other(markets: BothMarkets) -> None:
+    """The combo pays 220 net, so with 700 for the low call it must get 480 for the high one."""
+    markets.place(EVE, SPREAD, BUY, 220, 3)
+    markets.place(ANN, LOW, SELL, 700, 2)
+    outcome = markets.place(BOB, HIGH, BUY, 490, 5)
+    assert fills(outcome) == [(0, HIGH, 480, 2), (1, LOW, 700, 2)]
+    assert [(step.units, step.through) for step in outcome.steps] == [(2, (0, 2))]
+    assert resting(markets, SPREAD) == [[(220, 1, [(0, 1)])], []]
+    assert resting(markets, HIGH) == [[(490, 3, [(2, 3)])], []]
+
+
+def test_a_real_order_goes_before_an_offer_at_its_price(markets: BothMarkets) -> None:
+    markets.place(EVE, SPREAD, BUY, 220, 3)
+    markets.place(ANN, LOW, SELL, 700, 3)
+    markets.place(CAT, HIGH, SELL, 480, 1)
+    outcome = markets.place(BOB, HIGH, BUY, 480, 2)
+    assert fills(outcome) == [(2, HIGH, 480, 1), (0, HIGH, 480, 1), (1, LOW, 700, 1)]
+
+
+def test_the_best_offer_goes_first_and_of_equal_ones_the_lowest_combo(
+    markets: BothMarkets,
+) -> None:
+    markets.place(EVE, HEDGED, SELL, -8_300, 1)  # sells the low call for the perpetual less 8,300
+    markets.place(CAT, SPREAD, SELL, 220, 1)  # sells the low call for the high one and 220
+    markets.place(ANN, PERP, SELL, 9_000, 1)
+    markets.place(ANN, HIGH, SELL, 480, 1)
+    outcome = markets.place(BOB, LOW, BUY, 700, 2)
+    assert fills(outcome) == [
+        (1, LOW, 700, 1),
+        (3, HIGH, 480, 1),
+        (0, LOW, 700, 1),
+        (2, PERP, 9_000, 1),
+    ]
+
+
+def test_an_offer_is_on_the_tick_on_which_the_combo_is_no_worse(markets: BothMarkets) -> None:
+    """Two low calls for 1,901 less 500: 700.5 each, so the combo pays 700; sold, it gets 701."""
+    markets.place(EVE, TWO_TO_ONE, BUY, 1_901, 1)
+    markets.place(ANN, HIGH, SELL, 500, 1)
+    outcome = markets.place(BOB, LOW, SELL, 600, 2)
+    assert fills(outcome) == [(0, LOW, 700, 2), (1, HIGH, 500, 1)]
+    assert outcome.steps[0].net_price_micro == 1_900 * 10
+    markets.place(EVE, TWO_TO_ONE, SELL, 1_901, 1)
+    markets.place(ANN, HIGH, BUY, 500, 1)
+    outcome = markets.place(BOB, LOW, BUY, 800, 2)
+    assert fills(outcome) == [(3, LOW, 701, 2), (4, HIGH, 500, 1)]
+
+
+def test_less_than_a_unit_is_not_offered(markets: BothMarkets) -> None:
+    markets.place(EVE, TWO_TO_ONE, BUY, 1_900, 5)
+    markets.place(ANN, HIGH, SELL, 500, 5)
+    assert fills(markets.place(BOB, LOW, SELL, 600, 1, time_in_force=IOC)) == []
+    outcome = markets.place(BOB, LOW, SELL, 600, 3)
+    assert fills(outcome) == [(0, LOW, 700, 2), (1, HIGH, 500, 1)]
+    assert resting(markets, LOW)[1] == [(600, 1, [(3, 1)])]
+
+
+def test_only_the_best_level_of_the_other_leg_counts(markets: BothMarkets) -> None:
+    """One unit of the mirrored ratio wants two low calls, and the best level has one."""
+    markets.place(EVE, TWO_TO_ONE, BUY, 1_900, 1)
     markets.place(ANN, LOW, SELL, 700, 1)
-    markets.place(BOB, HIGH, BUY, 490, 1)
-    assert resting(markets, SPREAD)[0] == [(220, 1, [(0, 1)])]
-    assert resting(markets, LOW)[1] == [(700, 1, [(1, 1)])]
-    outcome = markets.place(CAT, SPREAD, SELL, 220, 1)
-    assert fills(outcome) == [(0, 0, 720, 1), (0, 1, 500, 1)]
+    markets.place(CAT, LOW, SELL, 701, 1)
+    assert fills(markets.place(BOB, HIGH, SELL, 400, 1, time_in_force=IOC)) == []
+    markets.place(CAT, LOW, SELL, 700, 1)
+    outcome = markets.place(BOB, HIGH, SELL, 400, 1)
+    assert fills(outcome) == [(0, HIGH, 500, 1), (1, LOW, 700, 1), (4, LOW, 700, 1)]
+
+
+def test_nobody_trades_with_itself_through_a_combo(markets: BothMarkets) -> None:
+    markets.place(BOB, SPREAD, BUY, 230, 1)
+    markets.place(EVE, SPREAD, BUY, 220, 1)
+    markets.place(EVE, LOW, SELL, 690, 1)
+    markets.place(BOB, LOW, SELL, 695, 1)
+    markets.place(ANN, LOW, SELL, 700, 1)
+    # Bob's own combo and low call are passed over; Eve's low call is best, and she is the combo.
+    assert fills(markets.place(BOB, HIGH, BUY, 490, 1, time_in_force=IOC)) == []
+    markets.cancel(2)
+    outcome = markets.place(BOB, HIGH, BUY, 490, 1)
+    assert fills(outcome) == [(1, HIGH, 480, 1), (4, LOW, 700, 1)]
+
+
+def test_a_maker_that_fails_through_a_combo_is_passed_over_and_dropped(
+    markets: BothMarkets,
+) -> None:
+    markets.place(EVE, SPREAD, BUY, 225, 1)
+    markets.place(CAT, SPREAD, BUY, 220, 1)
+    markets.place(ANN, LOW, SELL, 700, 1)
+    script = Script(failing_orders=frozenset([0]))
+    outcome = markets.place(BOB, HIGH, BUY, 490, 1, script=script)
+    assert outcome.dropped == [(0, MAKER_FAILS)]
+    assert fills(outcome) == [(1, HIGH, 480, 1), (2, LOW, 700, 1)]
+    assert resting(markets, SPREAD) == [[], []]
+
+
+def test_fill_or_kill_counts_what_combos_offer(markets: BothMarkets) -> None:
+    markets.place(EVE, SPREAD, BUY, 220, 2)
+    markets.place(ANN, LOW, SELL, 700, 2)
+    markets.place(CAT, HIGH, SELL, 470, 1)
+    short = markets.place(BOB, HIGH, BUY, 480, 4, time_in_force=FOK)
+    assert short.filled == 3
+    assert resting(markets, SPREAD) == [[(220, 2, [(0, 2)])], []]
+    whole = markets.place(BOB, HIGH, BUY, 480, 3, time_in_force=FOK)
+    assert fills(whole) == [(2, HIGH, 470, 1), (0, HIGH, 480, 2), (1, LOW, 700, 2)]
+
+
+def test_offers_keep_the_bound_of_fills(markets: BothMarkets) -> None:
+    markets.place(EVE, SPREAD, BUY, 220, 200)
+    for _ in range(200):
+        markets.place(ANN, LOW, SELL, 700, 1)
+    outcome = markets.place(BOB, HIGH, BUY, 490, 200)
+    assert (outcome.met, outcome.stop) == (MAX_FILLS, FILL_BOUND)
+
+
+def test_no_more_than_32_combos_are_looked_at() -> None:
+    """The 33rd has the best price, and waits."""
+    world = World(
+        instruments=[Instrument(n, CALL, BTC, MARCH, 900_000_000 + n, 10) for n in range(34)],
+        combos=[((0, 1), (1 + n, -1)) for n in range(33)],
+        mark_ticks=(700,) * 34,
+    )
+    markets = BothMarkets(world)
+    for n in range(33):
+        markets.place(EVE, COMBO_BASE + n, BUY, 10 if n < 32 else 50, 1)
+        markets.place(ANN, 1 + n, BUY, 600, 1)
+    best = markets.place(BOB, 0, SELL, 640, 1, time_in_force=IOC)
+    assert fills(best) == []
+    assert fills(markets.place(BOB, 0, SELL, 610, 1)) == [(0, 0, 610, 1), (1, 1, 600, 1)]
+    assert fills(markets.place(BOB, 0, SELL, 640, 1)) == [(64, 0, 650, 1), (65, 33, 600, 1)]

@@ -21,12 +21,15 @@ CORE: Final = (
     "exchange/engine.py",
     "exchange/state.py",
     "exchange/expiry_schedule.py",
+    "exchange/waiting_orders.py",
     "exchange/circuit_breaker.py",
+    "exchange/limits.py",
     "exchange/handlers/**/*.py",
     "exchange/commands.py",
     "exchange/events.py",
     "exchange/codec.py",
     "exchange/invariants.py",
+    "exchange/waiting_invariants.py",
 )
 # Float analytics, and what talks to a chain: the core never imports them (that is a rule, too).
 BEYOND: Final = (

@@ -12,13 +12,14 @@ from typing import Final
 import pytest
 
 from exchange import commands as c
-from exchange.events import CANCELLED_MARGIN_MAKER, CommandRejected, Event
+from exchange.events import CANCELLED_MARGIN_MAKER, CommandRejected, Event, QuoteRejected
 from exchange.invariants import excess_micro, state_hash
+from exchange.limits import BAND_INDEX_E4, BURST_ORDERS, MAX_ORDER_LOTS, ORDERS_A_SECOND
 from matching import rejects as r
 from matching.combo_life import MAX_COMBOS
 from matching.combos import COMBO_BASE
 from matching.instruments import CALL, FUTURE, NO_EXPIRY, PERPETUAL, PUT
-from matching.orders import FOK, IOC, POST_ONLY, Order
+from matching.orders import FOK, GTC, IOC, KNOWN_FLAGS, MARKET, POST_ONLY, Order
 from matching.rejects import TEMPLATES, Reject
 from matching.trading_states import (
     CANCEL_ONLY,
@@ -64,6 +65,7 @@ from tests.floor import (
     Listing,
     cancel_reasons,
     fills,
+    of_type,
     open_floor,
     owner_of,
     placed_hash,
@@ -174,6 +176,11 @@ def an_order_that_names_one_combo_too_many(floor: Floor) -> Events:
     return refused
 
 
+@told(r.PROTECTION_NOT_SET, 3)
+def a_mass_quote_under_a_protection_group_that_nobody_set(floor: Floor) -> Events:
+    return floor.quote(0, [(CALL_90, 10_000, 1, 20_000, 1)], protection=3)
+
+
 # ITS FIELDS
 
 
@@ -239,9 +246,58 @@ def a_time_in_force_that_nobody_knows(floor: Floor) -> Events:
     return floor.buy(0, 10_000, 1, CALL_90, time_in_force=3)
 
 
-@told(r.UNKNOWN_FLAG, 3, 1)
+@told(r.UNKNOWN_FLAG, 1 << 15, KNOWN_FLAGS)
 def a_flag_without_a_meaning(floor: Floor) -> Events:
-    return floor.buy(0, 10_000, 1, CALL_90, flags=3)
+    return floor.buy(0, 10_000, 1, CALL_90, flags=1 << 15)
+
+
+@told(r.UNKNOWN_CONDITION, 5)
+def a_condition_that_is_not_offered(floor: Floor) -> Events:
+    return floor.buy(0, 10_000, 1, CALL_90, conditions=Conditions(oco_group=7))
+
+
+@told(r.MIN_QUANTITY_OUT_OF_RANGE, 6, 5)
+def a_minimum_of_more_than_the_whole(floor: Floor) -> Events:
+    return floor.buy(0, 10_000, 5, CALL_90, conditions=Conditions(min_quantity_lots=6))
+
+
+@told(r.POST_ONLY_TAKES_NOTHING, 1)
+def a_post_only_order_that_must_trade_at_once(floor: Floor) -> Events:
+    at_once = Conditions(min_quantity_lots=1)
+    return floor.buy(0, 10_000, 5, CALL_90, flags=POST_ONLY, conditions=at_once)
+
+
+@told(r.BELOW_MIN_QUANTITY, 3, 2)
+def an_order_of_which_too_little_can_trade_at_once(floor: Floor) -> Events:
+    floor.sell(1, floor.near(CALL_90), 2, CALL_90)
+    at_once = Conditions(min_quantity_lots=3)
+    return floor.buy(0, floor.near(CALL_90), 5, CALL_90, conditions=at_once)
+
+
+@told(r.MARKET_NEEDS_IMMEDIATE, GTC)
+def a_market_order_that_would_rest(floor: Floor) -> Events:
+    return floor.buy(0, 10_000, 1, CALL_90, flags=MARKET)
+
+
+@told(r.TOO_MANY_ORDERS_A_SECOND, 0, 1_000)
+def an_order_when_a_second_of_orders_is_owed(floor: Floor) -> Events:
+    full = BURST_ORDERS * 10**9 // ORDERS_A_SECOND
+    floor.account(0).rate_full_ns = floor.time_ns + full + 10**9 - 10**9 // ORDERS_A_SECOND
+    return floor.buy(0, 10_000, 1, CALL_90)
+
+
+@told(r.ORDER_TOO_LARGE, 11, 10)
+def a_combo_with_more_lots_of_a_leg_than_one_order_may_have(floor: Floor) -> Events:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(MAX_ORDER_LOTS, CALL, 20)
+        return floor.buy(0, 10_000, 11, ((CALL_90, 1), (CALL_100, -2)))
+
+
+@told(r.BEYOND_PRICE_BAND, 955_861_600 * 11 // 10 // 5_000 * 5_000 + 5_000, 1_051_445_000)
+def a_bid_a_tick_beyond_the_band(floor: Floor) -> Events:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(BAND_INDEX_E4, PERPETUAL, 1_000)
+        return floor.buy(0, 1_051_450_000, 1, PERP)
 
 
 @told(r.POST_ONLY_NEEDS_GTC, IOC)
@@ -1339,8 +1395,24 @@ def codes_of_the_engine() -> set[str]:
     return {name for name in names if name.isupper()}
 
 
-TOLD_BELOW: Final = {"MARGIN", "TOO_MANY_POSITIONS", "TOO_MANY_OPEN_ORDERS"}
+TOLD_BELOW: Final = {
+    "MARGIN",
+    "QUOTE_CROSSED",
+    "QUOTE_TWICE",
+    "TOO_MANY_OPEN_ORDERS",
+    "TOO_MANY_POSITIONS",
+}
 OF_BYTES: Final = {"MALFORMED"}
+
+
+def test_sides_of_a_mass_quote_that_are_all_refused_leave_no_trace() -> None:
+    floor = open_floor()
+    before = state_hash(floor.state)
+    crossed = (CALL_90, 20_000, 1, 20_000, 1)
+    sides = of_type(floor.quote(0, [crossed, crossed]), QuoteRejected)
+    codes = [(side.code, side.got, side.allowed) for side in sides]
+    assert codes == [(r.QUOTE_CROSSED, 20_000, 20_000)] * 2 + [(r.QUOTE_TWICE, 1, 0)] * 2
+    assert state_hash(floor.state) == before
 
 
 def test_no_code_is_without_a_story() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from exchange.commands import SetTradingState
 from exchange.events import (
     CANCELLED_BY_OWNER,
     CANCELLED_COUNTER,
@@ -33,6 +34,7 @@ from matching.orders import (
     MARK_AT_MOST,
     POST_ONLY,
 )
+from matching.trading_states import HALTED, INSTRUMENT, OPEN
 from settlement.signed_messages import Conditions
 from tests.floor import (
     BTC_INDEX,
@@ -234,6 +236,18 @@ def test_a_stop_may_take_the_place_of_a_resting_order_and_of_a_stop() -> None:
     )
     assert cancel_reasons(again) == [CANCELLED_REPLACED]
     assert woken(floor.mark(0, BTC_INDEX + 5)) == []
+
+
+def test_a_stop_in_a_halted_instrument_wakes_when_it_opens_and_holds_up_no_other() -> None:
+    floor = open_floor()
+    conditions = at(INDEX_AT_LEAST, BTC_INDEX + 5)
+    stop = of_type(floor.buy(0, 10_000, 1, CALL_90, conditions=conditions), OrderPlaced)[0]
+    other = of_type(floor.buy(0, 10_000, 1, CALL_100, conditions=conditions), OrderPlaced)[0]
+    floor.send(SetTradingState(floor.time_ns, INSTRUMENT, CALL_90, HALTED, 0))
+    assert woken(floor.mark(0, BTC_INDEX + 5)) == [other.order_id]
+    floor.mark(0, BTC_INDEX)
+    opened = floor.send(SetTradingState(floor.time_ns, INSTRUMENT, CALL_90, OPEN, 0))
+    assert woken(opened) == [stop.order_id]
 
 
 # ONE TRIGGERS OTHER

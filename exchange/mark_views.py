@@ -1,0 +1,37 @@
+"""Marks for tickers: price, index, implied volatility and Greeks of an instrument or a combo.
+
+Holds: Greeks are per unit of the underlying, in the conventions of `margin/analytics`; a combo's
+are the sums of its legs' and it has no volatility of its own; a linear instrument has delta 1.
+Never: is read by the engine.
+"""
+
+from exchange.state import State
+from exchange.venue import Legs, MarkView
+from margin.analytics.mark_greeks import mark_greeks
+
+
+def mark_view(state: State, legs: Legs) -> MarkView | None:
+    """None while a leg has no mark."""
+    if not all(state.marks.is_marked[number] for number, _ in legs):
+        return None
+    price, volatility = 0, None
+    sums = [0.0] * 4
+    for number, ratio in legs:
+        instrument = state.instruments[number]
+        price += ratio * state.marks.mark_micro(instrument)
+        greeks = [1.0, 0.0, 0.0, 0.0]
+        expiry = instrument.expiry
+        if not instrument.is_linear and expiry is not None:
+            found, of = mark_greeks(
+                [instrument.kind],
+                [instrument.strike_micro],
+                state.marks.expiry_marks[expiry.number],
+                expiry.expiry_time_s - state.time_s,
+                instrument.underlying.lot_e8,
+            )
+            volatility = float(found[0]) if len(legs) == 1 else None
+            greeks = [float(x[0]) for x in (of.delta, of.gamma, of.vega, of.theta)]
+        for at, value in enumerate(greeks):
+            sums[at] += ratio * value
+    index = state.marks.index_micro[state.instruments[legs[0][0]].underlying.number]
+    return MarkView(price, index, volatility, *sums)

@@ -1,0 +1,60 @@
+"""Channels of market data: a snapshot at once, then changes without a hole."""
+
+import json
+from typing import Any
+
+from exchange.gateway_rpc.channels import Channels
+from exchange.gateway_rpc.failures import Failure
+from exchange.gateway_rpc.views import Catalogue
+from exchange.wallet import Wallet
+from matching.orders import BUY, SELL
+from settlement.signed_messages import NO_ORDER, Order, struct_hash
+from tests.unit.small_venue import START_NS, SYMBOLS, SmallVenue
+
+
+class Reader:
+    def __init__(self) -> None:
+        self.got: list[dict[str, Any]] = []
+
+    def deliver(self, payload: bytes) -> None:
+        self.got.append(json.loads(payload)["params"])
+
+
+def trade(venue: SmallVenue, side: int, price: int, lots: int) -> None:
+    """One order straight into the venue's books, told to all as its own command."""
+    order = Order(0, 0, side, 0, 0, price, lots, 10**9, 2**40, venue.sequence, NO_ORDER, ((0, 1),))
+    venue.sequence += 1
+    happened = venue._place(order, struct_hash(order))  # type: ignore
+    assert isinstance(happened, list)
+    time_ns = START_NS + venue.sequence
+    venue.market_data.take(venue.sequence, time_ns, tuple(happened))
+    for listener in venue.listeners:
+        listener(venue.sequence, time_ns, tuple(happened))
+
+
+def test_every_market_channel_begins_with_a_snapshot_and_goes_on_from_it() -> None:
+    venue, reader = SmallVenue([Wallet(b"\x01" * 32)]), Reader()
+    channels = Channels(venue, Catalogue(venue), 0.01)
+    channels.start()
+    trade(venue, SELL, 12_500_000, 4)
+    symbol = SYMBOLS[0]
+    names = [f"{topic}.{symbol}" for topic in ("book.l2", "book.l3", "ticker", "trades")]
+    opened = channels.subscribe(reader, [*names, "trades.all", "states"])
+    assert not isinstance(opened, Failure)
+    l2, l3, ticker, trades, _, states = (one["data"] for one in opened)
+    assert l2["asks"] == [{"price": "1250", "quantity": "0.04", "orders": 1}]
+    assert l3["asks"][0]["position"] == 0
+    assert (ticker["ask"], ticker["impliedVolatility"]) == ("1250", "0.500000")
+    assert (trades, states) == ({"trades": []}, {"states": [], "breakers": []})
+    trade(venue, BUY, 12_500_000, 1)
+    by_name = {params["channel"]: params["data"] for params in reader.got}
+    assert sorted(by_name) == sorted([*names, "trades.all"])
+    levels, orders = by_name[names[0]], by_name[names[1]]
+    assert levels["previousChangeId"] == l2["changeId"]
+    assert levels["changes"][0]["quantity"] == "0.03"
+    assert orders["changes"][0]["action"] == "change"
+    assert by_name[names[2]]["last"] == by_name["trades.all"]["trades"][0]["price"] == "1250"
+    channels.drop(reader)
+    bad = channels.subscribe(reader, ["ticker.NO-SUCH"])
+    assert isinstance(bad, Failure)
+    channels.stop()
