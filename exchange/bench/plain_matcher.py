@@ -66,6 +66,13 @@ class PlainMatcher:
         sides: list[_Side] = self.sides
         orders: dict[int, _Order] = self.orders
         tell = self.events.append
+        kind: int
+        way: int
+        book: int
+        price: int
+        wanted: int
+        owner: int
+        order_id: int
         for kind, way, book, price, wanted, owner, order_id in MESSAGE.iter_unpack(messages):
             if kind == CANCEL:
                 order = orders.pop(order_id)
