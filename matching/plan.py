@@ -16,19 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from matching.book import Book
 from matching.combos import Combo
-<<<<<<< HEAD
-from matching.gate import (
-    FITS,
-    IT_FITS,
-    MAKER_FAILS,
-    MAKER_FEE,
-    Fill,
-    Gate,
-    Ruling,
-)
-=======
 from matching.gate import FITS, IT_FITS, MAKER_FAILS, MAKER_FEE, Fill, Gate, Ruling
->>>>>>> main
 from matching.instruments import Instrument
 from matching.leg_prices import split_net_price
 from matching.orders import BUY, CANCEL_BOTH, CANCEL_MAKER, CANCEL_TAKER, DECREMENT, SELL, Order
