@@ -187,9 +187,9 @@ def _lot_losses(state: State, order: Order, legs: Sequence[tuple[int, int]]) -> 
         offset = signed * state.marks.offset_micro[number]
         gains = [gain + offset for gain in gains]
         underlying = state.instruments[number].underlying.number
-        values = (
-            gains if underlying == first else beside.setdefault(underlying, [0] * SCENARIO_COUNT)
-        )
+        values = gains
+        if underlying != first:
+            values = beside.setdefault(underlying, [0] * SCENARIO_COUNT)
         _add(values, _lot_values(state, number), signed)
     apart = sum(min(values) for values in beside.values())
     return [min(0, gain + apart) for gain in gains]
@@ -258,24 +258,17 @@ def _most_fee(state: State, order: Order, legs: Sequence[tuple[int, int]]) -> in
     """The most that one lot or unit of a resting order costs in fees: for a combo, the index alone
     bounds it, leg by leg.
     """
-    schedule = state.portfolio.schedule
+    rate, cap = state.portfolio.schedule.maker_rate, state.portfolio.schedule.cap
     indices = state.marks.index_micro
-    listed = [(state.instruments[number], ratio) for number, ratio in legs]
+    leg = state.instruments[legs[0][0]]
     if order.book < COMBO_BASE:
-        instrument = listed[0][0]
-        return fee_up(
-            schedule.maker_rate,
-            schedule.cap,
-            instrument.is_linear,
-            indices.get(instrument.underlying.number, 0),
-            order.price_micro,
-            1,
-        )
-    return sum(
-        abs(ratio)
-        * fee_up(schedule.maker_rate, 0, True, indices.get(leg.underlying.number, 0), 0, 1)
-        for leg, ratio in listed
-    )
+        index = indices.get(leg.underlying.number, 0)
+        return fee_up(rate, cap, leg.is_linear, index, order.price_micro, 1)
+    fee = 0
+    for number, ratio in legs:
+        index = indices.get(state.instruments[number].underlying.number, 0)
+        fee += abs(ratio) * fee_up(rate, 0, True, index, 0, 1)
+    return fee
 
 
 def _add(total: Values, values: Values, times: int) -> None:

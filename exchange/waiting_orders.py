@@ -4,9 +4,9 @@ Holds: a waiting order is in exactly one of three places: behind its parent (`ch
 a price (`armed`), or due to wake (`due`); `armed` lists ascend by distance, so that a price wakes
 a prefix of a list; at equal distance the older order comes first. `groups` has the live orders,
 waiting or resting, that cancel each other, `sessions` those that go with a connection, oldest
-first; `last_session` is the highest connection that an order ever came on. `ended`, `hits` and `remarked` are empty between
-commands: they carry what a command did to its end, where `handlers/linked.py` and
-`handlers/triggers.py` draw the consequences.
+first; `last_session` is the highest connection that such an order ever came on. `ended`, `hits`
+and `remarked` are empty between commands: they carry what a command did to its end, where
+`handlers/linked.py` and `handlers/triggers.py` draw the consequences.
 Never: looks at a book, or counts in margin.
 """
 

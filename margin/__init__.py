@@ -1,7 +1,8 @@
 """Margin: what accounts are worth and what they must keep, in integers.
 
 `accounts`, `marks`, `portfolio`   positions, marks, the gate that matching asks
-`kernel`                           scenario vectors: the few operations that are hot
+`open_orders`, `provisional`       what open orders could lose; an account inside a plan
+`kernel`, `kernel_numpy`, `sweep`  scenario vectors: the few operations that are hot
 `fixed_point`, `normal`, `svi`, `black76`, `scenarios`, `rows`   pricing, bit for bit as in Solidity
 `parameters`, `fees`               every number of the model
 `analytics`                        float advice: fits, Greeks, the shipped chain

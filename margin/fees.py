@@ -7,6 +7,8 @@ Never: decides whether an order's maximum fee allows it.
 
 from typing import Final, NamedTuple
 
+from matching.packed import i64
+
 _RATE_UNIT: Final = 10**6  # rates are in 1e-6 of the index
 _CAP_UNIT: Final = 10**4  # the cap is in 1e-4 of the premium
 _CAP_TO_RATE: Final = _RATE_UNIT // _CAP_UNIT
@@ -31,7 +33,17 @@ def fee_up(
     for a perpetual or a future; index and price in micro-USDC per lot, an option's price >= 0. The
     cap is brought to the rate's denominator, so that one division serves both.
     """
+    if quantity_lots == 1 and rate <= _RATE_UNIT and cap <= _CAP_UNIT:
+        return _lot_fee_up(rate, cap, is_linear, index_micro, price_micro)
     per_lot = index_micro * rate
     if not is_linear:
         per_lot = min(per_lot, cap * price_micro * _CAP_TO_RATE)
     return -(-quantity_lots * per_lot // _RATE_UNIT)
+
+
+def _lot_fee_up(rate: i64, cap: i64, is_linear: bool, index_micro: i64, price_micro: i64) -> i64:
+    """The same for one lot: index and price are below 2^34, so all fits 55 bits."""
+    per_lot: i64 = index_micro * rate
+    if not is_linear:
+        per_lot = min(per_lot, cap * price_micro * _CAP_TO_RATE)
+    return (per_lot + (_RATE_UNIT - 1)) // _RATE_UNIT

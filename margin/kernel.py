@@ -124,5 +124,5 @@ def worst_scenario(value: Vector, order_loss: Vector) -> int:
     return int(found)
 
 
-if not TYPE_CHECKING:  # a compiler leaves this out; an interpreter takes the arrays' functions
+if __file__.endswith(".py") and not TYPE_CHECKING:  # interpreted: the arrays' functions
     from margin.kernel_numpy import *  # noqa: F403

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin.fixed_point import ln_q30
-from margin.kernel import Vector, largest, least, vector_of
+from margin.kernel import Vector, at_base, largest, least, vector_of
 from margin.rows import price_expiry, price_linear
-from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
+from margin.scenarios import SCENARIO_COUNT
 from margin.svi import ExpiryMark
 from matching.combos import COMBO_BASE, Combo
 from matching.instruments import FUTURE, PERPETUAL, Expiry, Instrument
@@ -237,7 +237,7 @@ class Marks:
         """The mark of one lot, micro-USDC: an option's price, a linear instrument's reference."""
         if instrument.is_linear:
             return self.carry_micro[instrument.number]
-        return int(self.values[instrument.number, BASE_SCENARIO])
+        return at_base(self.unit(instrument.number, {}).row)
 
     def mark_ticks(self, instrument: Instrument) -> int:
         """The mark in whole ticks, to nearest, half up."""

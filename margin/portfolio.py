@@ -12,11 +12,7 @@ Never: changes an account while a plan is open; compares floats.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from typing import Final, NamedTuple
 
 from margin.accounts import MAX_POSITIONS, Account, Position, Risk
 from margin.fees import FeeSchedule, fee_up
@@ -34,6 +30,7 @@ from margin.open_orders import OpenOrders
 from margin.parameters import DISTRESS_BAND_E6, MAINTENANCE_PERCENT
 from margin.provisional import Part, Side, Standing, eases, half_up
 from margin.scenarios import BASE_SCENARIO
+from margin.sweep import position_values
 from matching.combos import COMBO_BASE, Combo
 from matching.gate import (
     FITS,
@@ -196,7 +193,6 @@ class Portfolio(Gate):
         """Takes lots (or units) out of what a resting order may still trade. The book's are the
         caller's to change.
         """
-        account = self.accounts[order.account]
         account = self.accounts[order.account]
         underlying = self.open_orders.underlying_of(order.book)
         risk = account.risk(underlying)
@@ -581,23 +577,6 @@ class Portfolio(Gate):
         for row, risk in enumerate(held):
             risk.value = vector_of(values[row])
             risk.version = -1
-
-
-def position_values(
-    rows: list[int], numbers: list[int], lots: list[int], values: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Scenario values of many portfolios: int64[portfolios, 119]. Portfolio i holds lots[k] of
-    instrument numbers[k] for rows[i] <= k < rows[i + 1].
-    """
-    matrix: Any = csr_array(  # scipy's arrays carry no element types
-        (
-            np.array(lots, dtype=np.int64),
-            np.array(numbers, dtype=np.int64),
-            np.array(rows, dtype=np.int64),
-        ),
-        shape=(len(rows) - 1, len(values)),
-    )
-    return matrix @ values
 
 
 def _against(number: int, fills: Sequence[Fill]) -> Ruling:

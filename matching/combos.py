@@ -67,6 +67,12 @@ class Combo:
 
     def can_cost(self, net_price_micro: int) -> bool:
         """Whether any prices of the legs make a net price: two calls cannot cost less than 0."""
+        for step, low, high in zip(
+            self.steps_micro, self.lowest_ticks, self.highest_ticks, strict=True
+        ):
+            ticks, off = divmod(net_price_micro, step)
+            if not off and low <= ticks <= high:
+                return True  # this leg at that price, the others at nothing, which each may cost
         start = (0,) * len(self.legs)
         return (
             split_net_price(

@@ -240,24 +240,6 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "too many combos of one account",
         "the account has orders in {got} combos; at most {allowed} may hold them",
     ),
-    UNKNOWN_CANCEL_SCOPE: (
-        "unknown scope of a cancel",
-        "scope {got} of a mass cancel; it must be 0 to {allowed}",
-    ),
-    SCOPE_WITHOUT_VALUE: (
-        "scope without value",
-        "a mass cancel of everything takes the value 0, not {got}",
-    ),
-    QUOTE_COUNT: ("quote count", "{got} quotes; a mass quote has 1 to {allowed}"),
-    QUOTE_CROSSED: ("quote crossed", "the bid, {got}, is not below the ask, {allowed}"),
-    QUOTE_TWICE: (
-        "quote twice",
-        "quote {got} is of an instrument that a quote before it names; quote it once",
-    ),
-    QUOTE_SALT_OUT_OF_RANGE: (
-        "quote salt out of range",
-        "salt {got}; each side takes the next, so at most {allowed} leaves room for all",
-    ),
     UNKNOWN_CONDITION: (
         "unknown condition",
         "condition {got} (counted from 0) is not offered; leave it 0",
@@ -290,6 +272,33 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "reduce-only is for one instrument",
         "a reduce-only order has {got} legs; send one for each leg",
     ),
+    UNKNOWN_CANCEL_SCOPE: (
+        "unknown scope of a cancel",
+        "scope {got} of a mass cancel; it must be 0 to {allowed}",
+    ),
+    SCOPE_WITHOUT_VALUE: (
+        "scope without value",
+        "a mass cancel of everything takes the value 0, not {got}",
+    ),
+    UNKNOWN_TRIGGER: ("unknown trigger", "trigger {got}; it must be 0 (none) to {allowed}"),
+    TRIGGER_PRICE_OUT_OF_RANGE: (
+        "trigger price out of range",
+        "trigger price {got} micro-USDC; with a trigger it is 1 to {allowed}, without one 0",
+    ),
+    WAITS_WITH_ONE_LEG: (
+        "waits with one leg",
+        "an order of {got} legs cannot wait for a trigger or another order; one leg can",
+    ),
+    QUOTE_COUNT: ("quote count", "{got} quotes; a mass quote has 1 to {allowed}"),
+    QUOTE_CROSSED: ("quote crossed", "the bid, {got}, is not below the ask, {allowed}"),
+    QUOTE_TWICE: (
+        "quote twice",
+        "quote {got} is of an instrument that a quote before it names; quote it once",
+    ),
+    QUOTE_SALT_OUT_OF_RANGE: (
+        "quote salt out of range",
+        "salt {got}; each side takes the next, so at most {allowed} leaves room for all",
+    ),
     ORDER_EXPIRED: (
         "order expired",
         "the order expired at {got}; it is now {allowed} (Unix seconds)",
@@ -317,14 +326,17 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "the order to cancel or replace is no longer live: filled or cancelled",
     ),
     COUNTER_MUST_RISE: ("counter must rise", "new counter {got}; it must be above {allowed}"),
-    UNKNOWN_TRIGGER: ("unknown trigger", "trigger {got}; it must be 0 (none) to {allowed}"),
-    TRIGGER_PRICE_OUT_OF_RANGE: (
-        "trigger price out of range",
-        "trigger price {got} micro-USDC; with a trigger it is 1 to {allowed}, without one 0",
+    BELOW_MIN_QUANTITY: (
+        "below minimum quantity",
+        "at least {got} must trade at once: only {allowed} can at the limit",
     ),
-    WAITS_WITH_ONE_LEG: (
-        "waits with one leg",
-        "an order of {got} legs cannot wait for a trigger or another order; one leg can",
+    NOTHING_TO_REDUCE: (
+        "nothing to reduce",
+        "a reduce-only order, and the position of {got} lots is not on the other side",
+    ),
+    MESSAGE_EXPIRED: (
+        "message expired",
+        "the message expired at {got}; it is now {allowed} (Unix seconds)",
     ),
     SESSION_NEEDED: (
         "session needed",
@@ -342,21 +354,9 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "group full",
         "the group has {got} live orders; at most {allowed} may cancel each other",
     ),
-    MESSAGE_EXPIRED: (
-        "message expired",
-        "the message expired at {got}; it is now {allowed} (Unix seconds)",
-    ),
     PROTECTION_NOT_SET: (
         "protection not set",
         "the account has no protection group {got}; set its limits first",
-    ),
-    BELOW_MIN_QUANTITY: (
-        "below minimum quantity",
-        "at least {got} must trade at once: only {allowed} can at the limit",
-    ),
-    NOTHING_TO_REDUCE: (
-        "nothing to reduce",
-        "a reduce-only order, and the position of {got} lots is not on the other side",
     ),
     SIGNATURE_LENGTH: (
         "signature length",

@@ -6,8 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from margin.portfolio import Requirement, position_values
+from margin.portfolio import Requirement
 from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
+from margin.sweep import position_values
 from matching.orders import BUY, SELL
 from tests.floor import BTC_INDEX, ETH_INDEX, ETH_PERP, FUT, LISTINGS, PERP, Floor, open_floor
 from tests.model.portfolio import (

@@ -19,7 +19,7 @@ from matching import rejects as r
 from matching.combo_life import MAX_COMBOS
 from matching.combos import COMBO_BASE
 from matching.instruments import CALL, FUTURE, NO_EXPIRY, PERPETUAL, PUT
-from matching.orders import FOK, GTC, IOC, KNOWN_FLAGS, MARKET, POST_ONLY, Order
+from matching.orders import FOK, GTC, IOC, KNOWN_FLAGS, MARKET, POST_ONLY, UNTIL_DISCONNECT, Order
 from matching.rejects import TEMPLATES, Reject
 from matching.trading_states import (
     CANCEL_ONLY,
@@ -251,9 +251,14 @@ def a_flag_without_a_meaning(floor: Floor) -> Events:
     return floor.buy(0, 10_000, 1, CALL_90, flags=1 << 15)
 
 
-@told(r.UNKNOWN_CONDITION, 5)
+@told(r.UNKNOWN_CONDITION, 6)
 def a_condition_that_is_not_offered(floor: Floor) -> Events:
-    return floor.buy(0, 10_000, 1, CALL_90, conditions=Conditions(oco_group=7))
+    return floor.buy(0, 10_000, 1, CALL_90, conditions=Conditions(volatility_e6=7))
+
+
+@told(r.SESSION_NEEDED, UNTIL_DISCONNECT)
+def an_order_until_disconnect_that_came_on_no_connection(floor: Floor) -> Events:
+    return floor.buy(0, 10_000, 5, CALL_90, flags=UNTIL_DISCONNECT)
 
 
 @told(r.MIN_QUANTITY_OUT_OF_RANGE, 6, 5)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from matching import rejects
+from matching.orders import KNOWN_FLAGS
 from matching.rejects import Reject
 from settlement.keccak import keccak256
 from settlement.signature import recover
@@ -246,8 +247,8 @@ SPREAD = ((17, 1), (19, -1))
         ({"quantity_lots": 1 << 24}, Reject(rejects.QUANTITY_OUT_OF_RANGE, 1 << 24, (1 << 24) - 1)),
         ({"side": 2}, Reject(rejects.UNKNOWN_SIDE, 2)),
         ({"time_in_force": 3}, Reject(rejects.UNKNOWN_TIME_IN_FORCE, 3)),
-        ({"flags": 2}, Reject(rejects.UNKNOWN_FLAG, 2, 1)),
-        ({"flags": 0x8001}, Reject(rejects.UNKNOWN_FLAG, 0x8001, 1)),
+        ({"flags": 1 << 9}, Reject(rejects.UNKNOWN_FLAG, 1 << 9, KNOWN_FLAGS)),
+        ({"flags": 0x8001}, Reject(rejects.UNKNOWN_FLAG, 0x8001, KNOWN_FLAGS)),
         ({"flags": 1, "time_in_force": 1}, Reject(rejects.POST_ONLY_NEEDS_GTC, 1)),
         ({"flags": 1, "time_in_force": 2}, Reject(rejects.POST_ONLY_NEEDS_GTC, 2)),
         ({"legs": ()}, Reject(rejects.LEG_COUNT, 0, 8)),
