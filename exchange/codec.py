@@ -187,6 +187,7 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.OrderTriggered: (_U64, _HASH, _U32, _U32, _I64),
     events.OrderReduced: (_U64, _HASH, _U32, _U32, _U8, _U32, _U32, _U32, _U8),
     events.OrderReplenished: (_U64, _HASH, _U32, _U32, _U8, _I64, _U32, _U32),
+    events.OrderRepriced: (_U64, _HASH, _U32, _U32, _U8, _I64, _U32, _U32),
     events.AccountOpened: (_U32, _ADDRESS),
     events.DepositCredited: (_U32, _U8, _U64, _I128),
     events.KeyRegistered: (_U32, _ADDRESS, _U48),

@@ -257,6 +257,20 @@ class OrderReduced(Event, frozen=True, gc=False):
     reason: int
 
 
+class OrderRepriced(Event, frozen=True, gc=False):
+    """A resting order priced in volatility has a new price, and stands last there."""
+
+    TYPE: ClassVar[int] = 0x0E
+    order_id: int
+    order_hash: bytes
+    account: int
+    book: int
+    side: int
+    price_micro: int
+    remaining_lots: int
+    displayed_lots: int
+
+
 class OrderReplenished(Event, frozen=True, gc=False):
     """All that an iceberg showed is gone; it shows `displayed_lots` again, last at its price."""
 

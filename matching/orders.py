@@ -32,7 +32,7 @@ UNTIL_DISCONNECT: Final = 1 << 6
 """Goes when the session that placed it ends."""
 IN_VOLATILITY: Final = 1 << 7
 """Priced by `Conditions.volatility_e6`, never beyond the signed limit."""
-KNOWN_FLAGS: Final = POST_ONLY | MARKET | SELF_TRADE_MASK | UNTIL_DISCONNECT
+KNOWN_FLAGS: Final = POST_ONLY | MARKET | SELF_TRADE_MASK | UNTIL_DISCONNECT | IN_VOLATILITY
 
 # What happens where an order would meet another of its owner's (`(flags & MASK) >> SHIFT`)
 CANCEL_TAKER: Final = 0
@@ -62,7 +62,8 @@ class Order:
     the account that its quotes are protected and margined by, 0 for none. `client_id` and `label`
     are the owner's names for it, to cancel by; `oco_group` is the group of the account's orders of
     which one that trades ends the others, 0 for none; `session` is the connection that it goes
-    with, 0 for none.
+    with, 0 for none. `volatility_e6` prices it anew with every mark, 0 for none, never beyond
+    `limit_ticks`.
     """
 
     __slots__ = (
@@ -79,6 +80,7 @@ class Order:
         "is_reduce_only",
         "label",
         "level",
+        "limit_ticks",
         "loss_micro",
         "loss_version",
         "max_fee_micro",
@@ -96,6 +98,7 @@ class Order:
         "side",
         "sign",
         "slot",
+        "volatility_e6",
     )
 
     def __init__(
@@ -136,6 +139,8 @@ class Order:
         self.label = 0
         self.oco_group = 0
         self.session = 0
+        self.volatility_e6 = 0
+        self.limit_ticks = price_ticks
         self.is_quote = False
         self.display_lots = display_lots
         self.hidden_lots = 0

@@ -110,6 +110,7 @@ def cancel(state: State, order: Order, reason: int, emit: Emit) -> None:
         state.books[order.book].remove(order)
         del state.orders[order.hash]
         forget_quote(state, order)
+        forget_volatility(state, order)
         if order.book >= COMBO_BASE:
             state.combo_life.removed(order, state.time_s)
     else:
@@ -122,6 +123,12 @@ def forget_quote(state: State, order: Order) -> None:
     """A side of a mass quote that is live no more leaves its place in the quote set."""
     if order.is_quote:
         del state.quotes[(order.account, order.label, order.book, order.side)]
+
+
+def forget_volatility(state: State, order: Order) -> None:
+    """An order that rests no more is not priced anew."""
+    if order.volatility_e6:
+        state.volatility.remove(state.instruments[order.book].underlying.number, order)
 
 
 def emit_cancelled(order: Order, reason: int, emit: Emit) -> None:
