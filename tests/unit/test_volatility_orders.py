@@ -255,3 +255,63 @@ def test_the_journal_makes_the_same_again_and_the_market_shows_the_same() -> Non
         prices = [None if order is None else order.price_micro for order in best]
         assert [top.bid_micro, top.ask_micro] == prices
     assert state_hash(floor.replay().state) == state_hash(floor.state)
+
+
+# ALL OF IT AT RANDOM
+
+ACTS = st.one_of(
+    st.tuples(
+        st.just("volatility"),
+        st.integers(0, 2),
+        st.sampled_from([BUY, SELL]),
+        st.integers(360_000, 440_000),
+        st.sampled_from([CALL_90, PUT_90]),
+    ),
+    st.tuples(
+        st.just("plain"),
+        st.integers(0, 2),
+        st.sampled_from([BUY, SELL]),
+        st.integers(-30, 30),
+        st.sampled_from([CALL_90, PUT_90]),
+    ),
+    st.tuples(st.just("mark"), st.integers(950, 1_050), *[st.just(0)] * 3),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(acts=st.lists(ACTS, max_size=14))
+def test_whatever_comes_prices_are_what_the_marks_make_or_a_tick_short(
+    acts: list[tuple[str, int, int, int, int]],
+) -> None:
+    """Held after each mark: oldest first, an order is at its own price, unless it would have met
+    the other side then; the floor watches the invariants and replays.
+    """
+    floor = open_floor()
+    for what, number, side, much, instrument in acts:
+        kind = CALL if instrument == CALL_90 else PUT
+        if what == "volatility":
+            quote(floor, number, side, much, instrument=instrument)
+        elif what == "plain":
+            price = (int(black_micro(kind, floor, 400_000)) // TICK + much) * TICK
+            floor.submit(floor.sign(number, side, max(price, TICK), 1, instrument))
+        else:
+            floor.advance(1)
+            events = floor.mark(0, BTC_INDEX * number // 1_000)
+            assert not of_type(events, OrderFilled)
+            _hold_prices(floor)
+    assert state_hash(floor.replay().state) == state_hash(floor.state)
+
+
+def _hold_prices(floor: Floor) -> None:
+    state = floor.state
+    for order in state.orders.values():
+        if not order.volatility_e6:
+            continue
+        kind = CALL if order.book == CALL_90 else PUT
+        exact = black_micro(kind, floor, order.volatility_e6) / TICK
+        wanted = max(int(exact), 1) if order.side == BUY else -int(-exact // 1)
+        passive = (wanted - order.price_ticks) * order.sign
+        assert passive >= 0, "never more aggressive than its own price"
+        if passive and min(exact % 1, 1 - exact % 1) > 1e-3:  # floats cannot tell at a tick's edge
+            others = state.books[order.book].orders(SELL if order.side == BUY else BUY)
+            assert any(True for _ in others), "only the other side holds it back"
