@@ -167,11 +167,29 @@ class Client:
         time_in_force: str = "GTC",
         post_only: bool = False,
         max_fee: str | None = None,
+        trigger: str | None = None,
+        parent: bytes = NO_ORDER,
+        oco_group: int = 0,
+        volatility: str | None = None,
+        until_disconnect: bool = False,
         life_seconds: int = DAY_S,
         replaces: bytes = NO_ORDER,
     ) -> Placed:
         """Signs and sends an order in human terms (`exchange.drafting.Terms`)."""
-        terms = Terms(symbol, side, price, quantity, time_in_force, post_only, max_fee)
+        terms = Terms(
+            symbol,
+            side,
+            price,
+            quantity,
+            time_in_force,
+            post_only,
+            max_fee,
+            trigger,
+            parent,
+            oco_group,
+            volatility,
+            until_disconnect,
+        )
         return await self.place_order(await self.draft(terms, life_seconds, replaces))
 
     async def draft(

@@ -15,11 +15,36 @@ from typing import Final, NamedTuple
 from exchange.strategy_names import legs_text, strategy_legs
 from exchange.symbols import parse_price, parse_quantity, price_text, quantity_text
 from matching.combos import canonical_legs
-from matching.orders import BUY, FOK, GTC, IOC, POST_ONLY, SELL
-from settlement.signed_messages import NO_ORDER, Legs, Order, check_order_fields
+from matching.orders import (
+    BUY,
+    FOK,
+    GTC,
+    IN_VOLATILITY,
+    INDEX_AT_LEAST,
+    INDEX_AT_MOST,
+    IOC,
+    LAST_AT_LEAST,
+    LAST_AT_MOST,
+    MARK_AT_LEAST,
+    MARK_AT_MOST,
+    POST_ONLY,
+    SELL,
+    UNTIL_DISCONNECT,
+)
+from settlement.signed_messages import NO_ORDER, PLAIN, Conditions, Legs, Order, check_order_fields
 
 SIDES: Final = {"buy": BUY, "sell": SELL}
 TIMES_IN_FORCE: Final = {"GTC": GTC, "IOC": IOC, "FOK": FOK}
+TRIGGERS: Final = {
+    "mark>=": MARK_AT_LEAST,
+    "mark<=": MARK_AT_MOST,
+    "index>=": INDEX_AT_LEAST,
+    "index<=": INDEX_AT_MOST,
+    "last>=": LAST_AT_LEAST,
+    "last<=": LAST_AT_MOST,
+}
+_TRIGGER: Final = re.compile(r"(mark|index|last)\s*([<>]=)\s*(\S{1,24})", re.ASCII | re.IGNORECASE)
+_PERCENT: Final = re.compile(r"(\d{1,4})(?:\.(\d{1,4}))?\s*%?", re.ASCII)
 _LEG: Final = re.compile(r"([+-]?)\s*(\d{0,5})\s*[*x]?\s*([A-Za-z][A-Za-z0-9-]*)", re.ASCII)
 
 
@@ -52,6 +77,11 @@ class Terms(NamedTuple):
     """What a person says. `price` in USDC per unit of the underlying (for a combo: per unit of
     what was written, net, negative for a credit), `quantity` in units of the underlying, `max_fee`
     in USDC per unit of the underlying (None: twice what a taker pays at the current index).
+
+    `trigger` is what a stop waits for, `mark`, `index` or `last`, `>=` or `<=`, and a price in USDC
+    per unit of the underlying: `index<=85000`. `parent` is the order whose fill wakes this one,
+    `oco_group` a number that orders which end each other share. `volatility` prices an option in
+    percent of a year, never beyond `price`.
     """
 
     symbol: str
@@ -61,6 +91,11 @@ class Terms(NamedTuple):
     time_in_force: str = "GTC"
     post_only: bool = False
     max_fee: str | None = None
+    trigger: str | None = None
+    parent: bytes = NO_ORDER
+    oco_group: int = 0
+    volatility: str | None = None
+    until_disconnect: bool = False
 
 
 class Markets:
@@ -116,7 +151,7 @@ class Markets:
             counter,
             side,
             _choice("time in force", terms.time_in_force.upper(), TIMES_IN_FORCE),
-            POST_ONLY if terms.post_only else 0,
+            _flags(terms),
             price_micro,
             quantity * strategy.factor,
             self._max_fee(terms.max_fee, strategy),
@@ -124,6 +159,7 @@ class Markets:
             salt,
             replaces,
             strategy.legs,
+            _conditions(terms, strategy.lot_e8),
         )
         reject = check_order_fields(order)
         if reject is not None:
@@ -157,6 +193,36 @@ class Markets:
                 raise BadTerms("there is no index yet: say the maximum fee")
             total += abs(ratio) * -(-index_micro * self._taker_fee_e6 // 10**6)
         return 2 * total
+
+
+def _flags(terms: Terms) -> int:
+    flags = POST_ONLY if terms.post_only else 0
+    flags |= UNTIL_DISCONNECT if terms.until_disconnect else 0
+    return flags | (IN_VOLATILITY if terms.volatility is not None else 0)
+
+
+def _conditions(terms: Terms, lot_e8: int) -> Conditions:
+    trigger, price_micro = 0, 0
+    if terms.trigger is not None:
+        parsed = _TRIGGER.fullmatch(terms.trigger.strip())
+        found = None if parsed is None else parse_price(parsed[3], lot_e8)
+        if parsed is None or found is None:
+            raise BadTerms(f"trigger {terms.trigger[:40]!r}; say it like index<=85000")
+        trigger, price_micro = TRIGGERS[parsed[1].lower() + parsed[2]], found
+    volatility_e6 = 0
+    if terms.volatility is not None:
+        percent = _PERCENT.fullmatch(terms.volatility.strip())
+        if percent is None:
+            raise BadTerms(f"volatility {terms.volatility[:40]!r} is no percentage like 52.5")
+        volatility_e6 = int(percent[1]) * 10_000 + int((percent[2] or "").ljust(4, "0"))
+    conditions = Conditions(
+        trigger=trigger,
+        trigger_price_micro=price_micro,
+        parent=terms.parent,
+        oco_group=terms.oco_group,
+        volatility_e6=volatility_e6,
+    )
+    return PLAIN if conditions == PLAIN else conditions
 
 
 def _read_legs(text: str) -> list[tuple[str, int]]:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.drafting import BadTerms, Market, Markets, Terms
-from settlement.signed_messages import Order
+from matching.orders import IN_VOLATILITY, UNTIL_DISCONNECT
+from settlement.signed_messages import PLAIN, Order
 
 NAMES = ("BTC-27MAR26-90000-C", "BTC-27MAR26-100000-C", "BTC-27MAR26-110000-C", "BTC-PERPETUAL")
 INDEX_MICRO = 955_861_600
@@ -141,3 +142,65 @@ def test_the_maximum_fee_covers_each_leg_and_may_be_said() -> None:
 def test_the_default_fee_never_falls_below_what_a_taker_pays() -> None:
     exact = Fraction(INDEX_MICRO * 300, 10**6)
     assert draft().max_fee_micro >= 2 * exact
+
+
+# WHAT WAITS, WHAT IS TIED, WHAT IS PRICED IN VOLATILITY
+
+
+def test_a_plain_order_has_no_conditions() -> None:
+    assert draft().conditions is PLAIN
+
+
+@pytest.mark.parametrize(
+    ("text", "trigger", "price_micro"),
+    [
+        ("mark>=1250", 1, 12_500_000),
+        ("mark <= 1250.5", 2, 12_505_000),
+        ("index>=95000", 3, 950_000_000),
+        (" Index<=85000 ", 4, 850_000_000),
+        ("last>=0.0001", 5, 1),
+        ("last<=1250", 6, 12_500_000),
+    ],
+)
+def test_a_stop_says_what_it_waits_for(text: str, trigger: int, price_micro: int) -> None:
+    conditions = draft(trigger=text).conditions
+    assert (conditions.trigger, conditions.trigger_price_micro) == (trigger, price_micro)
+
+
+@pytest.mark.parametrize("text", ["", "index", "index=1", "index<85000", "bid>=1", "mark>=x"])
+def test_a_trigger_that_says_nothing_clear_is_refused(text: str) -> None:
+    with pytest.raises(BadTerms, match="trigger"):
+        draft(trigger=text)
+
+
+@pytest.mark.parametrize("text", ["mark>=0", "mark>=-1"])
+def test_a_trigger_price_is_above_zero(text: str) -> None:
+    with pytest.raises(BadTerms, match="trigger price"):
+        draft(trigger=text)
+
+
+def test_a_combo_waits_for_nothing() -> None:
+    with pytest.raises(BadTerms, match="legs cannot wait"):
+        draft(symbol=f"{NAMES[0]},-{NAMES[1]}", trigger="index<=1")
+
+
+def test_ties_go_into_the_message_as_they_are() -> None:
+    order = draft(parent=b"\x07" * 32, oco_group=9, until_disconnect=True)
+    assert (order.conditions.parent, order.conditions.oco_group) == (b"\x07" * 32, 9)
+    assert order.flags == UNTIL_DISCONNECT
+
+
+@pytest.mark.parametrize(
+    ("text", "volatility_e6"), [("52.5", 525_000), ("40%", 400_000), ("0.0001", 1), ("1000", 10**7)]
+)
+def test_a_volatility_is_a_percentage_of_a_year(text: str, volatility_e6: int) -> None:
+    order = draft(volatility=text)
+    assert order.flags == IN_VOLATILITY
+    assert order.conditions.volatility_e6 == volatility_e6
+    assert order.limit_price_micro == 12_350_000
+
+
+@pytest.mark.parametrize("text", ["", "-40", "40.12345", "x", "1000.0001", "0", "\u0664\u0660"])
+def test_a_volatility_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(BadTerms, match="volatility"):
+        draft(volatility=text)
