@@ -3,18 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 
 from exchange.client import Client
+from exchange.commands import UpdateMarks
 from exchange.gateway_rpc.server import RpcGateway
 from exchange.invariants import check
 from exchange.wallet import message_json
 from matching.orders import BUY, UNTIL_DISCONNECT
 from matching.rejects import SESSION_NEEDED
 from settlement.signed_messages import Order, order_hash
-from tests.floor import START_S
+from tests.floor import BTC_INDEX, SMILE, START_S
 from tests.unit.test_fix_exchange import CALL_90, DOMAIN, WALLETS, Street, Trader
 
 
@@ -133,3 +135,28 @@ async def test_a_session_that_ended_is_none(street: Street) -> None:
     verdict = await exchange.place(order, WALLETS[0].sign(order, DOMAIN).signature, session)
     assert verdict.reject is not None
     assert verdict.reject.code == SESSION_NEEDED
+
+
+async def test_a_stop_and_a_price_in_volatility_go_through_the_door_and_away_with_it(
+    street: Street, door: RpcGateway
+) -> None:
+    """In the words of a person, signed, journaled, and gone with the connection."""
+    state = street.exchange.state
+    async with trader(door) as client:
+        terms: Any = {"max_fee": "1000", "until_disconnect": True}
+        await client.place(CALL_90, "buy", "9000", "0.02", volatility="35.5", **terms)
+        await client.place(CALL_90, "sell", "8000", "0.02", trigger="index<=85000", **terms)
+        (resting,) = state.orders.values()
+        (waiting,) = state.waiting.by_hash.values()
+        assert (resting.volatility_e6, resting.limit_ticks) == (355_000, 9_000)
+        assert waiting.signed.conditions.trigger_price_micro == 850_000_000
+        # A new mark, and the door shows the new price.
+        before = resting.price_micro
+        marks = ((0, BTC_INDEX * 99 // 100, *SMILE),)
+        await street.exchange.submit(
+            lambda time_ns, _: UpdateMarks(time_ns, 0, BTC_INDEX * 99 // 100, marks)
+        )
+        assert resting.price_micro < before
+        top = street.exchange.market_data.top(0)
+        assert top.bid_micro == resting.price_micro
+    await until(lambda: not state.orders and not state.waiting.by_hash)
