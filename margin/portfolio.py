@@ -113,10 +113,10 @@ class Portfolio(Gate):
         scenario = BASE_SCENARIO
         for underlying in sorted(account.risks):
             risk = self.open_orders.exact_risk(account, underlying)
-            base = at_base(risk.value)
+            base = int(at_base(risk.value))
             equity += base
-            worth += worst(risk.value, risk.order_loss)
-            maintenance += base - least(risk.value)
+            worth += int(worst(risk.value, risk.order_loss))
+            maintenance += base - int(least(risk.value))
             if scenario == BASE_SCENARIO and (any(risk.value) or any(risk.order_loss)):
                 scenario = worst_scenario(risk.value, risk.order_loss)
         excess = worth - half_up(account.gross_lots + account.open_lots)
@@ -132,7 +132,7 @@ class Portfolio(Gate):
         )
         for underlying in account.risks:
             risk = self.open_orders.exact_risk(account, underlying)
-            worth += worst(risk.value, risk.order_loss)
+            worth += int(worst(risk.value, risk.order_loss))
         return worth
 
     def resting_fee_micro(self, order: Order) -> int:
@@ -165,9 +165,8 @@ class Portfolio(Gate):
         for number in account.risks:
             risk = self.open_orders.exact_risk(account, number)
             added = order if number == underlying else None
-            excess += worst(
-                risk.value, self.open_orders.loss_with(account, number, replaced, added)
-            )
+            loss = self.open_orders.loss_with(account, number, replaced, added)
+            excess += int(worst(risk.value, loss))
         if excess >= 0:
             return IT_FITS
         before = self.excess_micro(account)
@@ -426,12 +425,12 @@ class Portfolio(Gate):
             loss = part.order_loss
             if loss is None:
                 loss = part.order_loss = self._planned_loss(side, part.underlying)
-            excess += worst(part.value, loss)
+            excess += int(worst(part.value, loss))
         for underlying in account.risks:
             if underlying not in self._underlyings:
                 risk = self.open_orders.exact_risk(account, underlying)
                 loss = self.open_orders.loss_with(account, underlying, replaced, None)
-                excess += worst(risk.value, loss)
+                excess += int(worst(risk.value, loss))
         return excess
 
     def _planned_loss(self, side: Side, underlying: int) -> Vector:

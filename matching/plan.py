@@ -147,11 +147,13 @@ class Cursor:
         "_order",
         "_price_ticks",
         "_shown_lots",
+        "_side",
         "_unmet",
     )
 
     def __init__(self, book: Book, taker_side: int, gone: set[int]) -> None:  # membership only
         self._book = book
+        self._side = taker_side
         self._gone = gone
         self._unmet = book.first(SELL if taker_side == BUY else BUY)
         self._again: list[tuple[Order, int]] = []
@@ -162,8 +164,8 @@ class Cursor:
         self._move_on()
 
     def _copy(self) -> Cursor:
-        twin = Cursor.__new__(Cursor)
-        twin._book, twin._gone, twin._unmet = self._book, self._gone, self._unmet
+        twin = Cursor(self._book, self._side, self._gone)
+        twin._unmet = self._unmet
         twin._again, twin._price_ticks = self._again.copy(), self._price_ticks
         twin._order, twin._shown_lots = self._order, self._shown_lots
         twin._hidden_lots = self._hidden_lots

@@ -96,19 +96,20 @@ KNOWN_CONDITIONS: Final[tuple[int, ...]] = (0, 2, 3, 4, 5, 8)
 
 ORDER_FIELDS: Final = (
     "account",
-    "conditions",
     "counter",
-    "expiry_s",
-    "flags",
-    "legs",
-    "limit_price_micro",
-    "max_fee_micro",
-    "quantity_lots",
-    "replaces",
-    "salt",
     "side",
     "time_in_force",
+    "flags",
+    "limit_price_micro",
+    "quantity_lots",
+    "max_fee_micro",
+    "expiry_s",
+    "salt",
+    "replaces",
+    "legs",
+    "conditions",
 )
+"""As they are signed, in order."""
 
 
 class Order:
