@@ -305,7 +305,8 @@ class Portfolio(Gate):
         """
         taker_fees = maker_fees = 0
         paid: dict[int, int] = {}
-        for fill, (taker_fee, maker_fee) in zip(fills, fees, strict=True):
+        for at, fill in enumerate(fills):
+            taker_fee, maker_fee = fees[at]
             taker_fees += taker_fee
             maker_fees += maker_fee
             if maker_combo is None:
@@ -334,7 +335,8 @@ class Portfolio(Gate):
         `resting` is the combo order through which the taker meets the fills behind the first.
         """
         taker_side = self._side(taker.account)
-        for fill, (taker_fee, maker_fee) in zip(fills, fees, strict=True):
+        for at, fill in enumerate(fills):
+            taker_fee, maker_fee = fees[at]
             maker = fill.maker
             maker_side = self._side(maker.account)
             if resting is not None and maker is not resting:

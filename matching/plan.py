@@ -436,7 +436,8 @@ class ComboPlanner:
         fills than a step may. Its net price is exact: several units have one maker a leg.
         """
         units = self._wanted()
-        for cursor, ratio in zip(self._legs, self._combo.ratios, strict=True):
+        for leg, ratio in enumerate(self._combo.ratios):
+            cursor = self._legs[leg]
             top = cursor.top()
             if top is None:
                 return None
@@ -445,9 +446,8 @@ class ComboPlanner:
         fills: list[Fill] = []
         legs: list[int] = []
         net_micro = 0
-        for leg, (instrument, ratio) in enumerate(
-            zip(self._combo.instruments, self._combo.ratios, strict=True)
-        ):
+        for leg, ratio in enumerate(self._combo.ratios):
+            instrument = self._combo.instruments[leg]
             parts = self._legs[leg].ahead(units * abs(ratio))
             if parts is None or len(fills) + len(parts) > MAX_FILLS_OF_A_STEP:
                 return None

@@ -4,7 +4,7 @@ Holds: an order that is refused leaves no trace; what passes here goes to `execu
 Never: verifies a signature (only whether the signer may act for the account).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from exchange import events
 from exchange.commands import PlaceOrder
@@ -186,9 +186,7 @@ def _find_book(
     if price_micro % book.tick_micro:
         reject = Reject(PRICE_OFF_TICK, price_micro, book.tick_micro)
     else:
-        instruments = [state.instruments[number] for number, _ in signed.legs]
-        ratios = [ratio for _, ratio in signed.legs]
-        within = _check_limits(state, signed, book, instruments, ratios, is_asleep)
+        within = _check_limits(state, signed, book, is_asleep)
         if isinstance(within, Reject):
             reject = within
         else:
@@ -231,25 +229,18 @@ def _find_book(
     )
 
 
-def _check_limits(
-    state: State,
-    signed: SignedOrder,
-    book: Book,
-    instruments: Sequence[Instrument],
-    ratios: Sequence[int],
-    is_asleep: bool,
-) -> int | Reject:
+def _check_limits(state: State, signed: SignedOrder, book: Book, is_asleep: bool) -> int | Reject:
     """The limit price in force: the signed one, or for a market order the band's where that is
     tighter, a whole number of ticks within it.
     """
-    most = most_units(instruments, ratios)
+    most = most_units(state.instruments, signed.legs)
     if signed.quantity_lots > most:
         return Reject(ORDER_TOO_LARGE, signed.quantity_lots, most)
     price = signed.limit_price_micro
     if is_asleep:  # the marks that its price is held against are those under which it wakes
         return price
     sign = 1 if signed.side == BUY else -1
-    furthest = furthest_price_micro(instruments, ratios, sign, state.marks)
+    furthest = furthest_price_micro(state.instruments, signed.legs, sign, state.marks)
     furthest = sign * (sign * furthest // book.tick_micro) * book.tick_micro
     if (price - furthest) * sign <= 0:
         return price
