@@ -129,7 +129,7 @@ _LEVELS = _counted(_U8, _group(_U16, _U8, _U16))
 
 _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
     commands.Genesis: (_U64, _ADDRESS, _ADDRESS, _U16, _U16, _U16, _U8),
-    commands.PlaceOrder: (_order(), _HASH, _ADDRESS, _SIGNATURE),
+    commands.PlaceOrder: (_order(), _HASH, _ADDRESS, _SIGNATURE, _U32),
     commands.CancelOrder: (_U32, _HASH, _ADDRESS, _SIGNATURE),
     commands.CancelAllOrders: (_U32, _U32, _ADDRESS, _SIGNATURE),
     commands.RequestWithdrawal: (_U32, _U8, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
@@ -163,6 +163,7 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
     commands.CutBatch: (_HASH,),
     commands.ConfirmBatch: (_U64, _U64, _HASH),
     commands.AdvanceTime: (),
+    commands.EndSession: (_U32,),
 }
 
 _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
@@ -186,6 +187,7 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.OrderTriggered: (_U64, _HASH, _U32, _U32, _I64),
     events.OrderReduced: (_U64, _HASH, _U32, _U32, _U8, _U32, _U32, _U32, _U8),
     events.OrderReplenished: (_U64, _HASH, _U32, _U32, _U8, _I64, _U32, _U32),
+    events.OrderRepriced: (_U64, _HASH, _U32, _U32, _U8, _I64, _U32, _U32),
     events.AccountOpened: (_U32, _ADDRESS),
     events.DepositCredited: (_U32, _U8, _U64, _I128),
     events.KeyRegistered: (_U32, _ADDRESS, _U48),
@@ -221,6 +223,7 @@ _COMMAND_BY_TYPE: Final = {kind.TYPE: kind for kind in _COMMANDS}
 _EVENT_BY_TYPE: Final = {kind.TYPE: kind for kind in _EVENTS}
 _HEAD: Final = Struct(">BBQ")
 _PLACE_ORDER: Final = PlaceOrder.TYPE
+_SESSION: Final = Struct(">I")
 
 
 def encode_command(command: Command) -> bytes:
@@ -233,7 +236,8 @@ def encode_command(command: Command) -> bytes:
         order_hash, signer, signature = command.order_hash, command.signer, command.signature
         if len(order_hash) != 32 or len(signer) != 20 or len(signature) != 65:
             raise ValueError("an order's hash has 32 bytes, its signer 20, its signature 65")
-        return b"".join((head, encode_order(command.order), order_hash, signer, signature))
+        session = _SESSION.pack(command.session)
+        return b"".join((head, encode_order(command.order), order_hash, signer, signature, session))
     fields = kind.__struct_fields__[1:]
     codecs = _COMMANDS[kind]
     return head + b"".join(
@@ -267,9 +271,16 @@ def _decode_place_order(data: bytes, time_ns: int) -> PlaceOrder | Reject:
     if isinstance(decoded, Reject):
         return decoded
     order, at = decoded
-    if len(data) != at + 117:
-        return Reject(MALFORMED, min(len(data), at + 117))
-    return PlaceOrder(time_ns, order, data[at : at + 32], data[at + 32 : at + 52], data[at + 52 :])
+    if len(data) != at + 121:
+        return Reject(MALFORMED, min(len(data), at + 121))
+    return PlaceOrder(
+        time_ns,
+        order,
+        data[at : at + 32],
+        data[at + 32 : at + 52],
+        data[at + 52 : at + 117],
+        _SESSION.unpack_from(data, at + 117)[0],
+    )
 
 
 def encode_event(event: Event) -> bytes:

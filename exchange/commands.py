@@ -42,7 +42,8 @@ class Genesis(Command, frozen=True, gc=False):
 
 class PlaceOrder(Command, frozen=True):
     """A signed order. `order_hash` and `signer` are what the door computed from it; the auditor
-    computes them again.
+    computes them again. `session` is the connection that an order until disconnect came on, 0 for
+    none.
     """
 
     TYPE: ClassVar[int] = 0x01
@@ -50,6 +51,7 @@ class PlaceOrder(Command, frozen=True):
     order_hash: bytes
     signer: bytes
     signature: bytes
+    session: int = 0
 
 
 class CancelOrder(Command, frozen=True, gc=False):
@@ -250,3 +252,10 @@ class AdvanceTime(Command, frozen=True, gc=False):
     """Nothing but time: orders that have expired by now go."""
 
     TYPE: ClassVar[int] = 0x42
+
+
+class EndSession(Command, frozen=True, gc=False):
+    """The connection that a door numbered `session` is gone: its orders until disconnect go."""
+
+    TYPE: ClassVar[int] = 0x43
+    session: int

@@ -60,6 +60,7 @@ _HANDLERS: Final[dict[type[Command], Handler]] = {
     commands.CutBatch: batches.cut_batch,
     commands.ConfirmBatch: batches.confirm_batch,
     commands.AdvanceTime: batches.advance_time,
+    commands.EndSession: cancels.end_session,
 }
 
 

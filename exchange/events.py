@@ -29,6 +29,7 @@ CANCELLED_LINKED: Final = 20  # another of its group traded or was triggered
 CANCELLED_PARENT: Final = 21  # the order that it waited for ended before it was filled
 CANCELLED_WOULD_CROSS: Final = 22  # post-only, and would have traded when it woke
 CANCELLED_WHEN_WOKEN: Final = 23  # refused when it woke, for a reason that none above names
+CANCELLED_DISCONNECTED: Final = 24  # the connection that it was placed on ended
 
 CANCEL_REASONS: Final[dict[int, str]] = {
     CANCELLED_BY_OWNER: "cancelled by its owner",
@@ -45,6 +46,7 @@ CANCEL_REASONS: Final[dict[int, str]] = {
     CANCELLED_PARENT: "the order that it waited for ended before it was filled",
     CANCELLED_WOULD_CROSS: "post-only, and it would have traded when it woke",
     CANCELLED_WHEN_WOKEN: "it was refused when it woke",
+    CANCELLED_DISCONNECTED: "the connection that it was placed on ended",
     CANCELLED_LIMIT: "it met the most orders that one command may",
 }
 
@@ -253,6 +255,20 @@ class OrderReduced(Event, frozen=True, gc=False):
     remaining_lots: int
     displayed_lots: int
     reason: int
+
+
+class OrderRepriced(Event, frozen=True, gc=False):
+    """A resting order priced in volatility has a new price, and stands last there."""
+
+    TYPE: ClassVar[int] = 0x0E
+    order_id: int
+    order_hash: bytes
+    account: int
+    book: int
+    side: int
+    price_micro: int
+    remaining_lots: int
+    displayed_lots: int
 
 
 class OrderReplenished(Event, frozen=True, gc=False):

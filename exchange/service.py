@@ -8,6 +8,7 @@ Never: changes the state but through the sequencer.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -43,6 +44,7 @@ from exchange.venue import (
     WithdrawalView,
 )
 from matching.combos import COMBO_BASE
+from matching.orders import UNTIL_DISCONNECT
 from matching.rejects import (
     MALFORMED,
     UNKNOWN_ACCOUNT,
@@ -91,11 +93,14 @@ class Exchange:
         self._listeners: dict[int, Listener] = {}
         self._next_listener = 0
         self._separator = b""
+        self._sessions: dict[int, bool] = {}
+        self._ending: list[asyncio.Task[None]] = []
         try:
             self._replay()
         except BaseException:
             journal.close()
             raise
+        self._last_session = self.state.waiting.last_session
         self.sequencer = Sequencer(self.state, journal, clock, self._on_applied)
         self._task: asyncio.Task[None] | None = None
 
@@ -126,8 +131,13 @@ class Exchange:
     # RUNNING
 
     def start(self) -> None:
-        """Begins to take commands."""
-        self._task = asyncio.get_running_loop().create_task(self.sequencer.run())
+        """Begins to take commands. First go the orders of connections that ended with an earlier
+        run.
+        """
+        loop = asyncio.get_running_loop()
+        for session in self.state.waiting.sessions:
+            self._ending.append(loop.create_task(self._end(session)))
+        self._task = loop.create_task(self.sequencer.run())
 
     async def stop(self) -> None:
         """Takes what waits, then closes the journal."""
@@ -170,9 +180,24 @@ class Exchange:
 
         return end
 
+    # SESSIONS
+
+    def begin_session(self) -> int:
+        self._last_session += 1
+        self._sessions[self._last_session] = False
+        return self._last_session
+
+    async def end_session(self, session: int) -> None:
+        if self._sessions.pop(session, False):
+            await self._end(session)
+
+    async def _end(self, session: int) -> None:
+        with contextlib.suppress(SequencerStopped):  # then the next run begins with it
+            await self.submit(lambda time_ns, _: commands.EndSession(time_ns, session))
+
     # MESSAGES
 
-    async def place(self, order: Order, signature: bytes) -> Verdict:
+    async def place(self, order: Order, signature: bytes, session: int = 0) -> Verdict:
         if len(order.replaces) != HASH_BYTES:
             return _refused(bytes(HASH_BYTES), Reject(MALFORMED, len(order.replaces)))
         message_hash = struct_hash(order)
@@ -182,9 +207,15 @@ class Exchange:
         signer = self._signer(order.account, message_hash, signature)
         if isinstance(signer, Verdict):
             return signer
+        if not order.flags & UNTIL_DISCONNECT or session not in self._sessions:
+            session = 0
+        if session:
+            self._sessions[session] = True
         return await self._decide(
             message_hash,
-            lambda time_ns, _: commands.PlaceOrder(time_ns, order, message_hash, signer, signature),
+            lambda time_ns, _: commands.PlaceOrder(
+                time_ns, order, message_hash, signer, signature, session
+            ),
         )
 
     async def cancel(self, cancel: Cancel, signature: bytes) -> Verdict:

@@ -11,6 +11,7 @@ from typing import Final
 
 from exchange.circuit_breaker import Breaker
 from exchange.expiry_schedule import ExpirySchedule
+from exchange.volatility_orders import VolatilityOrders
 from exchange.waiting_orders import WaitingOrders
 from margin.accounts import Account
 from margin.marks import Marks
@@ -62,6 +63,7 @@ class State:
         self.withdrawals_taken: dict[bytes, int] = {}
         self.expiring = ExpirySchedule()
         self.waiting = WaitingOrders()
+        self.volatility = VolatilityOrders()
         self.next_order_id = 1
         self.next_trade = 1
         self.next_combo_trade = 1

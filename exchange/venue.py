@@ -242,9 +242,21 @@ order, on the event loop's thread.
 class Venue(Protocol):
     """The exchange as its doors see it."""
 
-    async def place(self, order: Order, signature: bytes) -> Verdict:
+    def begin_session(self) -> int:
+        """The number of a connection that stays, for orders until disconnect; never given again
+        while such an order lives.
+        """
+        ...
+
+    async def end_session(self, session: int) -> None:
+        """The connection is gone, and with it its orders until disconnect. One that comes later is
+        as on no connection.
+        """
+        ...
+
+    async def place(self, order: Order, signature: bytes, session: int = 0) -> Verdict:
         """Takes a signed order; an order with `replaces` set cancels that order and takes its
-        place in the same command.
+        place in the same command. `session` is the connection it came on, 0 for none that stays.
         """
         ...
 

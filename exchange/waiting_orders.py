@@ -3,9 +3,10 @@
 Holds: a waiting order is in exactly one of three places: behind its parent (`children`), armed at
 a price (`armed`), or due to wake (`due`); `armed` lists ascend by distance, so that a price wakes
 a prefix of a list; at equal distance the older order comes first. `groups` has the live orders,
-waiting or resting, that cancel each other. `ended`, `hits` and `remarked` are empty between
-commands: they carry what a command did to its end, where `handlers/linked.py` and
-`handlers/triggers.py` draw the consequences.
+waiting or resting, that cancel each other, `sessions` those that go with a connection, oldest
+first; `last_session` is the highest connection that such an order ever came on. `ended`, `hits`
+and `remarked` are empty between commands: they carry what a command did to its end, where
+`handlers/linked.py` and `handlers/triggers.py` draw the consequences.
 Never: looks at a book, or counts in margin.
 """
 
@@ -74,8 +75,10 @@ class WaitingOrders:
         "groups",
         "hits",
         "last_micro",
+        "last_session",
         "ranges",
         "remarked",
+        "sessions",
     )
 
     def __init__(self) -> None:
@@ -86,6 +89,8 @@ class WaitingOrders:
         self.due: dict[bytes, int] = {}
         self.children: dict[bytes, dict[int, bytes]] = {}
         self.groups: dict[Group, dict[bytes, None]] = {}
+        self.sessions: dict[int, dict[int, bytes]] = {}
+        self.last_session = 0
         self.last_micro: dict[int, int] = {}
         # What the command at hand did
         self.ended: list[tuple[bytes, bool]] = []
@@ -188,12 +193,19 @@ class WaitingOrders:
             members.pop(order.hash, None)
             if not members:
                 self.groups.pop(group, None)
+        if order.session:
+            _take_out(self.sessions, order.session, order.order_id)
         if order.hash in self.children:
             self.ended.append((order.hash, is_filled))
 
     def join(self, order: Order) -> None:
         """An order of a group is accepted."""
         self.groups.setdefault((order.account, order.oco_group), {})[order.hash] = None
+
+    def belong(self, order: Order) -> None:
+        """An order that goes with its connection is accepted."""
+        self.sessions.setdefault(order.session, {})[order.order_id] = order.hash
+        self.last_session = max(self.last_session, order.session)
 
     def hit(self, order: Order) -> None:
         """An order of a group traded or was triggered: the first in a command stays."""

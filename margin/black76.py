@@ -8,13 +8,17 @@ Holds: a call lies in [max(F - K, 0), F], a put in [max(K - F, 0), K].
 Never: knows a scenario or a clock.
 """
 
+from math import isqrt
 from typing import Final
 
 from margin.fixed_point import HALF_Q29, ln_q30
 from margin.normal import LIMIT_Q30, normal_q29
+from margin.parameters import MAX_DEVIATION_Q30
 from margin.svi import ExpiryMark, deviation_q30
 from matching.instruments import PUT
 
+YEAR_S: Final = 365 * 86_400
+"""A volatility is of a year of 365 days."""
 _LOWEST: Final = -LIMIT_Q30
 
 
@@ -52,3 +56,20 @@ def price_option_micro(kind: int, strike_micro: int, ln_strike_q30: int, mark: E
     """
     k = ln_strike_q30 - ln_q30(mark.forward_micro)
     return option_micro(kind, mark.forward_micro, strike_micro, k, deviation_q30(k, mark))
+
+
+def price_at_volatility_micro(
+    kind: int,
+    forward_micro: int,
+    strike_micro: int,
+    volatility_e6: int,
+    seconds_to_expiry: int,
+) -> int:
+    """Price of one lot of a call or put at an annual volatility, in millionths, whatever the smile
+    says; before its expiry. The deviation is rounded down, at least one unit, and held below the
+    bound under which all pricing fits 63 bits.
+    """
+    variance_q60 = (volatility_e6 * volatility_e6 * seconds_to_expiry << 60) // (10**12 * YEAR_S)
+    deviation = min(max(isqrt(variance_q60), 1), MAX_DEVIATION_Q30 - 1)
+    k = ln_q30(strike_micro) - ln_q30(forward_micro)
+    return option_micro(kind, forward_micro, strike_micro, k, deviation)

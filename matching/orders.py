@@ -32,7 +32,7 @@ UNTIL_DISCONNECT: Final = 1 << 6
 """Goes when the session that placed it ends."""
 IN_VOLATILITY: Final = 1 << 7
 """Priced by `Conditions.volatility_e6`, never beyond the signed limit."""
-KNOWN_FLAGS: Final = POST_ONLY | MARKET | SELF_TRADE_MASK
+KNOWN_FLAGS: Final = POST_ONLY | MARKET | SELF_TRADE_MASK | UNTIL_DISCONNECT | IN_VOLATILITY
 
 # What happens where an order would meet another of its owner's (`(flags & MASK) >> SHIFT`)
 CANCEL_TAKER: Final = 0
@@ -61,7 +61,9 @@ class Order:
     dense number of the account's owner, who may have several accounts; `protection` the group of
     the account that its quotes are protected and margined by, 0 for none. `client_id` and `label`
     are the owner's names for it, to cancel by; `oco_group` is the group of the account's orders of
-    which one that trades ends the others, 0 for none.
+    which one that trades ends the others, 0 for none; `session` is the connection that it goes
+    with, 0 for none. `volatility_e6` prices it anew with every mark, 0 for none, never beyond
+    `limit_ticks`.
     """
 
     __slots__ = (
@@ -78,6 +80,7 @@ class Order:
         "is_reduce_only",
         "label",
         "level",
+        "limit_ticks",
         "loss_micro",
         "loss_version",
         "max_fee_micro",
@@ -91,9 +94,11 @@ class Order:
         "protection",
         "remaining_lots",
         "self_trade",
+        "session",
         "side",
         "sign",
         "slot",
+        "volatility_e6",
     )
 
     def __init__(
@@ -133,6 +138,9 @@ class Order:
         self.client_id = 0
         self.label = 0
         self.oco_group = 0
+        self.session = 0
+        self.volatility_e6 = 0
+        self.limit_ticks = price_ticks
         self.is_quote = False
         self.display_lots = display_lots
         self.hidden_lots = 0

@@ -74,6 +74,11 @@ SCOPE_WITHOUT_VALUE: Final = 342
 UNKNOWN_TRIGGER: Final = 343
 TRIGGER_PRICE_OUT_OF_RANGE: Final = 344
 WAITS_WITH_ONE_LEG: Final = 345
+SESSION_NEEDED: Final = 346
+VOLATILITY_OUT_OF_RANGE: Final = 347
+TOO_MANY_VOLATILITY_ORDERS: Final = 348
+VOLATILITY_NEEDS_OPTION: Final = 349
+VOLATILITY_NEEDS_GTC: Final = 350
 # 36x: mass quotes
 QUOTE_COUNT: Final = 361
 QUOTE_CROSSED: Final = 362
@@ -336,6 +341,26 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     MESSAGE_EXPIRED: (
         "message expired",
         "the message expired at {got}; it is now {allowed} (Unix seconds)",
+    ),
+    SESSION_NEEDED: (
+        "session needed",
+        "an order until disconnect (flag {got}) needs a connection that stays: WebSocket or FIX",
+    ),
+    VOLATILITY_OUT_OF_RANGE: (
+        "volatility out of range",
+        "volatility {got} millionths; with the flag it is 1 to {allowed}, without it 0",
+    ),
+    TOO_MANY_VOLATILITY_ORDERS: (
+        "too many volatility orders",
+        "{got} orders of the account are priced in volatility; at most {allowed} may rest",
+    ),
+    VOLATILITY_NEEDS_OPTION: (
+        "volatility needs an option",
+        "an order priced in volatility is for one option; instrument {got} is not all of that",
+    ),
+    VOLATILITY_NEEDS_GTC: (
+        "volatility needs good-till-cancelled",
+        "time in force {got}; an order priced in volatility rests: use {allowed}",
     ),
     TOO_MANY_WAITING_ORDERS: (
         "too many waiting orders",

@@ -18,6 +18,7 @@ from matching.instruments import MAX_LOTS, MAX_VALUE_MICRO
 from matching.orders import (
     FOK,
     GTC,
+    IN_VOLATILITY,
     KNOWN_FLAGS,
     LAST_AT_MOST,
     MARKET,
@@ -46,6 +47,9 @@ from matching.rejects import (
     UNKNOWN_SIDE,
     UNKNOWN_TIME_IN_FORCE,
     UNKNOWN_TRIGGER,
+    VOLATILITY_NEEDS_GTC,
+    VOLATILITY_NEEDS_OPTION,
+    VOLATILITY_OUT_OF_RANGE,
     WAITS_WITH_ONE_LEG,
     Reject,
 )
@@ -62,6 +66,9 @@ MAX_NET_PRICE_MICRO: Final = (1 << 38) - 1
 """Largest size of a limit price: of a single instrument per lot, of a combo per unit
 (docs/protocol.md, 1).
 """
+
+MAX_VOLATILITY_E6: Final = 10_000_000
+"""Largest volatility that prices an order, in millionths of a year's: 1,000%."""
 
 # The messages ----------------------------------------------------------------------------------
 
@@ -90,7 +97,7 @@ class Conditions(NamedTuple):
 
 PLAIN: Final = Conditions()
 """The conditions of an order that has none."""
-KNOWN_CONDITIONS: Final[tuple[int, ...]] = (0, 2, 3, 4, 5, 8)
+KNOWN_CONDITIONS: Final[tuple[int, ...]] = (0, 2, 3, 4, 5, 6, 8)
 """Places in `Conditions` of those that are offered."""
 
 
@@ -358,6 +365,13 @@ def check_order_fields(order: Order) -> Reject | None:
             return Reject(POST_ONLY_NEEDS_GTC, order.time_in_force)
         if order.flags & MARKET and order.time_in_force == GTC:
             return Reject(MARKET_NEEDS_IMMEDIATE, order.time_in_force)
+        if order.flags & IN_VOLATILITY:
+            if order.time_in_force != GTC:
+                return Reject(VOLATILITY_NEEDS_GTC, order.time_in_force, GTC)
+            if len(legs) > 1:
+                return Reject(VOLATILITY_NEEDS_OPTION, legs[0][0])
+            if order.conditions is PLAIN:
+                return Reject(VOLATILITY_OUT_OF_RANGE, 0, MAX_VOLATILITY_E6)
     return None if order.conditions is PLAIN else _check_conditions(order)
 
 
@@ -372,6 +386,10 @@ def _check_conditions(order: Order) -> Reject | None:
         return Reject(TRIGGER_PRICE_OUT_OF_RANGE, price, MAX_PRICE_MICRO)
     if len(order.legs) > 1 and (trigger or order.conditions.parent != NO_ORDER):
         return Reject(WAITS_WITH_ONE_LEG, len(order.legs))
+    volatility = order.conditions.volatility_e6
+    is_within = 0 < volatility <= MAX_VOLATILITY_E6
+    if not is_within if order.flags & IN_VOLATILITY else volatility:
+        return Reject(VOLATILITY_OUT_OF_RANGE, volatility, MAX_VOLATILITY_E6)
     least = order.conditions.min_quantity_lots
     if least > order.quantity_lots:
         return Reject(MIN_QUANTITY_OUT_OF_RANGE, least, order.quantity_lots)

@@ -304,9 +304,12 @@ class Floor:
         known = self.state.accounts.get(account)
         return owner_of(account) if known is None else known.owner
 
-    def submit(self, order: Order, signer: bytes | None = None) -> tuple[Event, ...]:
+    def submit(
+        self, order: Order, signer: bytes | None = None, session: int = 0
+    ) -> tuple[Event, ...]:
         signer = self.owner(order.account) if signer is None else signer
-        return self.send(c.PlaceOrder(self.time_ns, order, order_hash(order), signer, NO_SIGNATURE))
+        signed = order_hash(order), signer, NO_SIGNATURE
+        return self.send(c.PlaceOrder(self.time_ns, order, *signed, session))
 
     def quote(
         self,

@@ -13,6 +13,7 @@ from typing import Final, Self
 
 from exchange.gateway_fix import tags
 from exchange.gateway_fix.message import Field, Message
+from exchange.gateway_fix.orders import EXEC_INSTRUCTIONS
 from exchange.gateway_fix.session import (
     Application,
     Closed,
@@ -25,7 +26,7 @@ from exchange.gateway_fix.session import (
 from exchange.gateway_fix.store import MemoryStore, SessionStore
 from exchange.gateway_fix.timestamps import timestamp_text
 from exchange.symbols import price_text, quantity_text
-from matching.orders import BUY, FOK, GTC, IOC, POST_ONLY
+from matching.orders import BUY, FOK, GTC, IOC
 from settlement.signed_messages import NO_ORDER, Cancel, Order
 
 REPORT_TYPES: Final = frozenset(
@@ -273,8 +274,9 @@ def order_fields(
         (tags.SALT, str(order.salt)),
         (tags.SIGNATURE, signature.hex()),
     ]
-    if order.flags & POST_ONLY:
-        fields.append((tags.EXEC_INST, "6"))
+    flags = [code for flag, code in EXEC_INSTRUCTIONS if order.flags & flag]
+    if flags:
+        fields.append((tags.EXEC_INST, " ".join(flags)))
     if order.replaces != NO_ORDER:
         fields.append((tags.REPLACES, order.replaces.hex()))
     return fields

@@ -2,7 +2,7 @@
 
     Account 1, ClOrdID 11, Symbol 55, Side 54, OrderQty 38 (units of the underlying),
     OrdType 40 = 2, Price 44 (USDC per unit), TimeInForce 59: 1 GTC, 3 IOC, 4 FOK;
-    ExecInst 18 = 6 post-only;
+    ExecInst 18: 6 post-only, o until disconnect, or both with a space between;
     20001 counter, 20002 maximum fee (micro-USDC a lot), 20003 expiry (Unix seconds), 20004 salt,
     20005 signature (hexadecimal), 20006 hash of the order that this one replaces
 
@@ -21,7 +21,7 @@ from exchange.symbols import parse_price, parse_quantity, price_text, quantity_t
 from exchange.venue import InstrumentView, Legs, Venue
 from matching.combos import canonical_legs
 from matching.instruments import MAX_LOTS
-from matching.orders import BUY, FOK, GTC, IOC, POST_ONLY, SELL
+from matching.orders import BUY, FOK, GTC, IOC, POST_ONLY, SELL, UNTIL_DISCONNECT
 from matching.rejects import (
     LEG_COUNT,
     PRICE_OFF_TICK,
@@ -39,7 +39,14 @@ MAX_CL_ORD_ID: Final = 64
 
 _SIDES: Final = {"1": BUY, "2": SELL}
 _TIMES_IN_FORCE: Final = {"1": GTC, "3": IOC, "4": FOK}
-_FLAGS: Final = {"": 0, "6": POST_ONLY}
+EXEC_INSTRUCTIONS: Final = ((POST_ONLY, "6"), (UNTIL_DISCONNECT, "o"))
+_FLAGS: Final = {
+    "": 0,
+    "6": POST_ONLY,
+    "o": UNTIL_DISCONNECT,
+    "6 o": POST_ONLY | UNTIL_DISCONNECT,
+    "o 6": POST_ONLY | UNTIL_DISCONNECT,
+}
 _HEX: Final = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2}){1,128})")
 
 
@@ -147,7 +154,13 @@ class Reader:
                 UNKNOWN_TIME_IN_FORCE,
                 "1 (GTC), 3 (IOC) or 4 (FOK)",
             ),
-            _code(message, tags.EXEC_INST, _FLAGS, UNKNOWN_FLAG, "6 (post-only), or be left out"),
+            _code(
+                message,
+                tags.EXEC_INST,
+                _FLAGS,
+                UNKNOWN_FLAG,
+                "6 (post-only), o (until disconnect), or be left out",
+            ),
             sign * _price(message, lot_e8),
             _quantity(message, lot_e8),
             max_fee,

@@ -40,14 +40,26 @@ Work = Coroutine[Any, Any, None]
 
 
 class Seat:
-    """One session at the venue. `take` gets its messages, `outlet` gets what it is told."""
+    """One session at the venue. `take` gets its messages, `outlet` gets what it is told. From
+    `log_on` to `leave`, its orders until disconnect go with the connection.
+    """
 
     def __init__(self, desk: Desk, outlet: Outlet, store: SessionStore) -> None:
         self._desk = desk
         self._outlet = outlet
         self._teller = SessionTeller(desk, outlet, store)
         self._rejects = 0
+        self._session = 0
         self._hash_of_id = {order.cl_ord_id: order.order_hash for order in self._teller.restore()}
+
+    def log_on(self) -> None:
+        if not self._session:
+            self._session = self._desk.venue.begin_session()
+
+    async def leave(self) -> None:
+        session, self._session = self._session, 0
+        if session:
+            await self._desk.venue.end_session(session)
 
     # Requests ----------------------------------------------------------------------------------
 
@@ -101,16 +113,22 @@ class Seat:
             )
         tracked = Tracked(self._teller, order, orig_cl_ord_id)
         self._desk.track(tracked)
-        return self._place(message, new, tracked, old, is_again)
+        return self._place(message, new, tracked, old, is_again, self._session)
 
     async def _place(
-        self, message: Message, new: NewOrder, tracked: Tracked, old: Tracked | None, is_again: bool
+        self,
+        message: Message,
+        new: NewOrder,
+        tracked: Tracked,
+        old: Tracked | None,
+        is_again: bool,
+        session: int,
     ) -> None:
         tracked.awaited += 1
         if old is not None:
             old.awaited += 1
         try:
-            verdict = await self._desk.venue.place(new.order, new.signature)
+            verdict = await self._desk.venue.place(new.order, new.signature, session)
         finally:
             tracked.awaited -= 1
             if old is not None:

@@ -235,6 +235,7 @@ class Line:
             finally:
                 self._session.disconnected()
                 self._writer = None
+                await self._seat.leave()
 
     def _take(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -242,6 +243,7 @@ class Line:
                 self._take_application(event)
             elif isinstance(event, LoggedOn):
                 _log.info("%s logged on", self._name)
+                self._seat.log_on()
                 if event.has_reset:
                     self._in_flight = dict.fromkeys(self._in_flight, 1 << 62)
             elif isinstance(event, Closed):

@@ -44,7 +44,10 @@ MARKET_TOPICS: Final = (OF_LEVELS, OF_ORDERS, OF_TICKER, OF_TRADES)
 
 
 class Subscriber(Protocol):
-    """A connection that follows channels."""
+    """A connection that follows channels; `session` is its number at the venue."""
+
+    @property
+    def session(self) -> int: ...
 
     def deliver(self, payload: bytes) -> None:
         """Queues a message to be sent."""

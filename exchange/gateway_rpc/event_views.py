@@ -20,6 +20,7 @@ from exchange.events import (
     OrderCancelled,
     OrderFilled,
     OrderPlaced,
+    OrderRepriced,
     OrderRested,
     OrdersCancelled,
     OrderTriggered,
@@ -182,6 +183,18 @@ def _rested(event: OrderRested, catalogue: Catalogue) -> Json:
     }
 
 
+def _repriced(event: OrderRepriced, catalogue: Catalogue) -> Json:
+    lot = catalogue.lot_of_legs(catalogue.legs(event.book))
+    return {
+        "event": "orderRepriced",
+        "orderHash": hexadecimal(event.order_hash),
+        "symbol": catalogue.symbol(event.book),
+        "side": SIDES[event.side],
+        "price": price_text(event.price_micro, lot),
+        "remaining": quantity_text(event.remaining_lots, lot),
+    }
+
+
 def _cancelled(event: OrderCancelled, catalogue: Catalogue) -> Json:
     lot = catalogue.lot_of_legs(catalogue.legs(event.book))
     return {
@@ -282,6 +295,7 @@ def _settled(event: PositionSettled, catalogue: Catalogue) -> Json:
 _VIEWS: Final[dict[type[Event], Callable[[Any, Catalogue], Json]]] = {
     OrderPlaced: _placed,
     OrderRested: _rested,
+    OrderRepriced: _repriced,
     OrderCancelled: _cancelled,
     OrderAwaiting: _awaiting,
     OrderTriggered: _triggered,

@@ -212,12 +212,14 @@ class Methods:
 
     # Orders
 
-    async def _place(self, params: SignedOrder, _: object) -> Answer:
+    async def _place(self, params: SignedOrder, subscriber: Subscriber | None) -> Answer:
         order = params.message.value()
         reject = check_order_fields(order)
         if reject is not None:
             return refused(reject)
-        return self._verdict(await self._venue.place(order, bytes(params.signature)), order.account)
+        session = 0 if subscriber is None else subscriber.session
+        verdict = await self._venue.place(order, bytes(params.signature), session)
+        return self._verdict(verdict, order.account)
 
     async def _replace(self, params: SignedOrder, subscriber: Subscriber | None) -> Answer:
         if params.message.replaces == NO_ORDER:

@@ -77,6 +77,7 @@ class RpcGateway:
         self.host = host
         self.port = port
         self._limits = limits or RpcLimits()
+        self._venue = venue
         catalogue = Catalogue(venue)
         self._channels = Channels(venue, catalogue, self._limits.book_interval_seconds)
         self._methods = Methods(venue, catalogue, self._channels)
@@ -204,13 +205,15 @@ class RpcGateway:
             await socket.prepare(request)
         except ConnectionError:  # gone before the handshake was over
             return web.Response(status=400)
-        connection = _Connection(self, socket, request, limits)
+        session = self._venue.begin_session()
+        connection = _Connection(self, socket, request, limits, session)
         self._connections[connection] = None
         try:
             await connection.serve()
         finally:
             del self._connections[connection]
             self._channels.drop(connection)
+            await self._venue.end_session(session)
         return socket
 
 
@@ -223,7 +226,9 @@ class _Connection:
         socket: web.WebSocketResponse,
         request: web.Request,
         limits: RpcLimits,
+        session: int,
     ) -> None:
+        self.session = session
         self._gateway = gateway
         self._socket = socket
         self._request = request

@@ -8,7 +8,7 @@ Never: takes a message of another account's.
 from collections.abc import Callable
 
 from exchange import events
-from exchange.commands import CancelAllOrders, CancelOrder
+from exchange.commands import CancelAllOrders, CancelOrder, EndSession
 from exchange.handlers.accounts import check_signer
 from exchange.handlers.refusal import refuse
 from exchange.state import State
@@ -62,6 +62,15 @@ def cancel_all_orders(state: State, command: CancelAllOrders, emit: Emit) -> Non
     cancel_account(state, account, events.CANCELLED_COUNTER, emit)
 
 
+def end_session(state: State, command: EndSession, emit: Emit) -> None:
+    """Cancels what goes with a connection, oldest first; of one that has nothing live, nothing."""
+    # EMIT
+    for order_hash in list(state.waiting.sessions.get(command.session, {}).values()):
+        order = find_live(state, order_hash)
+        if order is not None:
+            cancel(state, order, events.CANCELLED_DISCONNECTED, emit)
+
+
 def cancel_account(state: State, account: Account, reason: int, emit: Emit) -> None:
     """Cancels every order of an account, oldest first."""
     for order in live_orders(state, account):
@@ -101,6 +110,7 @@ def cancel(state: State, order: Order, reason: int, emit: Emit) -> None:
         state.books[order.book].remove(order)
         del state.orders[order.hash]
         forget_quote(state, order)
+        forget_volatility(state, order)
         if order.book >= COMBO_BASE:
             state.combo_life.removed(order, state.time_s)
     else:
@@ -113,6 +123,12 @@ def forget_quote(state: State, order: Order) -> None:
     """A side of a mass quote that is live no more leaves its place in the quote set."""
     if order.is_quote:
         del state.quotes[(order.account, order.label, order.book, order.side)]
+
+
+def forget_volatility(state: State, order: Order) -> None:
+    """An order that rests no more is not priced anew."""
+    if order.volatility_e6:
+        state.volatility.remove(state.instruments[order.book].underlying.number, order)
 
 
 def emit_cancelled(order: Order, reason: int, emit: Emit) -> None:

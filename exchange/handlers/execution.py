@@ -19,6 +19,7 @@ from exchange.handlers.cancels import (
     emit_reduced,
     emit_replenished,
     forget_quote,
+    forget_volatility,
     reduce_unfilled,
 )
 from exchange.handlers.combos import use_combo
@@ -286,6 +287,8 @@ def _remember(state: State, placement: Placement, emit: Emit) -> None:
     state.expiring.add(order.expiry_s, order.hash)
     if order.oco_group:
         state.waiting.join(order)
+    if order.session:
+        state.waiting.belong(order)
     if placement.is_new_combo and placement.combo is not None:
         combo = placement.combo
         emit(events.ComboCreated(combo.book, combo.legs, combo.tick_micro))
@@ -572,6 +575,7 @@ def _reduce(state: State, maker: Order, lots: int) -> bool:
     if maker.remaining_lots:
         return lots == shown
     forget_quote(state, maker)
+    forget_volatility(state, maker)
     del state.orders[maker.hash]
     del state.accounts[maker.account].orders[maker.order_id]
     if maker.book >= COMBO_BASE:
@@ -614,6 +618,8 @@ def _finish(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
     placement.book.add(order)
     if placement.combo is not None:
         state.combo_life.added(order)
+    if order.volatility_e6:
+        state.volatility.add(state.instruments[order.book].underlying.number, order)
     _emit_rested(order, emit)
 
 

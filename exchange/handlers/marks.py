@@ -14,6 +14,7 @@ from exchange.handlers.cancels import cancel_book
 from exchange.handlers.combos import drop_combo
 from exchange.handlers.refusal import refuse
 from exchange.handlers.states import watch_index
+from exchange.handlers.volatility import reprice
 from exchange.state import State
 from margin.svi import ExpiryMark, check_index, check_marks
 from matching.instruments import MAX_VALUE_MICRO, PERPETUAL
@@ -63,6 +64,7 @@ def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
     _record_accruals(state, moved)
     emit(events.MarksUpdated(number, command.index_micro, epoch))
     watch_index(state, number, emit)
+    reprice(state, number, emit)
 
 
 def _check_update(state: State, command: UpdateMarks) -> Reject | None:

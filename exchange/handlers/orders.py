@@ -17,11 +17,21 @@ from exchange.handlers.states import check_trading_state, takes_nothing
 from exchange.handlers.waiting import check_ties, lay_down
 from exchange.limits import furthest_price_micro, most_units, wait_ms
 from exchange.state import State
+from exchange.volatility_orders import MAX_VOLATILITY_ORDERS, is_option, working_ticks
 from exchange.waiting_orders import waits
 from matching.book import Book
 from matching.combos import Combo
 from matching.instruments import Instrument
-from matching.orders import BUY, GTC, MARKET, POST_ONLY, SELL, Order
+from matching.orders import (
+    BUY,
+    GTC,
+    IN_VOLATILITY,
+    MARKET,
+    POST_ONLY,
+    SELL,
+    UNTIL_DISCONNECT,
+    Order,
+)
 from matching.rejects import (
     BEYOND_PRICE_BAND,
     COUNTER_AHEAD,
@@ -37,8 +47,11 @@ from matching.rejects import (
     ORDER_NOT_LIVE,
     ORDER_TOO_LARGE,
     PRICE_OFF_TICK,
+    SESSION_NEEDED,
     TOO_MANY_ORDERS_A_SECOND,
+    TOO_MANY_VOLATILITY_ORDERS,
     UNKNOWN_INSTRUMENT,
+    VOLATILITY_NEEDS_OPTION,
     WOULD_CROSS,
     Reject,
 )
@@ -58,6 +71,8 @@ def place_order(state: State, command: PlaceOrder, emit: Emit) -> None:
     if isinstance(placement, Reject):
         refuse(emit, placement, signed.account, command.order_hash)
         return
+    if signed.flags & UNTIL_DISCONNECT:
+        placement.order.session = command.session
     # MARGIN, MATCH and EMIT
     if waits(signed):
         lay_down(state, placement, signed, emit)
@@ -89,6 +104,8 @@ def _check(state: State, command: PlaceOrder) -> Placement | Reject:
     """Everything that can be known before the books are read."""
     signed = command.order
     reject = check_signer(state, signed.account, command.signer) or check_order_fields(signed)
+    if reject is None and signed.flags & UNTIL_DISCONNECT and not command.session:
+        reject = Reject(SESSION_NEEDED, signed.flags)
     if reject is None:
         reject = check_life(state, signed.account, signed.counter, signed.expiry_s)
     return reject or check_placement(state, signed, command.order_hash)
@@ -185,8 +202,14 @@ def _find_book(
     reject = None
     if price_micro % book.tick_micro:
         reject = Reject(PRICE_OFF_TICK, price_micro, book.tick_micro)
-    else:
-        within = _check_limits(state, signed, book, is_asleep)
+    elif signed.flags & IN_VOLATILITY:
+        worked = _work_out(state, signed, book, instrument, replaced, is_asleep)
+        if isinstance(worked, Reject):
+            reject = worked
+        else:
+            price_micro = worked
+    if reject is None:
+        within = _check_limits(state, signed, price_micro, book, is_asleep)
         if isinstance(within, Reject):
             reject = within
         else:
@@ -216,6 +239,8 @@ def _find_book(
     )
     order.client_id, order.label = signed.salt, signed.conditions.label
     order.oco_group = signed.conditions.oco_group
+    order.volatility_e6 = signed.conditions.volatility_e6
+    order.limit_ticks = signed.limit_price_micro // book.tick_micro
     return Placement(
         order,
         book,
@@ -229,14 +254,44 @@ def _find_book(
     )
 
 
-def _check_limits(state: State, signed: SignedOrder, book: Book, is_asleep: bool) -> int | Reject:
-    """The limit price in force: the signed one, or for a market order the band's where that is
-    tighter, a whole number of ticks within it.
+def _work_out(
+    state: State,
+    signed: SignedOrder,
+    book: Book,
+    instrument: Instrument | None,
+    replaced: Order | None,
+    is_asleep: bool,
+) -> int | Reject:
+    """The price that an order's volatility makes now; the signed one while it is asleep."""
+    if instrument is None or not is_option(instrument):
+        return Reject(VOLATILITY_NEEDS_OPTION, signed.legs[0][0])
+    if is_asleep:
+        return signed.limit_price_micro
+    count = state.volatility.of_account.get(signed.account, 0)
+    makes_room = replaced is not None and replaced.volatility_e6 != 0
+    if count - makes_room >= MAX_VOLATILITY_ORDERS:
+        return Reject(TOO_MANY_VOLATILITY_ORDERS, count, MAX_VOLATILITY_ORDERS)
+    ticks = working_ticks(
+        instrument,
+        state.marks,
+        state.time_s,
+        signed.side,
+        signed.conditions.volatility_e6,
+        signed.limit_price_micro // book.tick_micro,
+        book.tick_micro,
+    )
+    return ticks * book.tick_micro
+
+
+def _check_limits(
+    state: State, signed: SignedOrder, price: int, book: Book, is_asleep: bool
+) -> int | Reject:
+    """The limit price in force: `price`, or for a market order the band's where that is tighter, a
+    whole number of ticks within it.
     """
     most = most_units(state.instruments, signed.legs)
     if signed.quantity_lots > most:
         return Reject(ORDER_TOO_LARGE, signed.quantity_lots, most)
-    price = signed.limit_price_micro
     if is_asleep:  # the marks that its price is held against are those under which it wakes
         return price
     sign = 1 if signed.side == BUY else -1

@@ -117,6 +117,7 @@ def _wake(state: State, asleep: WaitingOrder, price_micro: int, emit: Emit) -> N
         reject: Reject | None = placement
     else:
         placement.order.order_id, placement.is_accepted = old.order_id, True
+        placement.order.session = old.session
         reject = execute(state, placement, emit)
     if reject is not None:
         emit_cancelled(old, _REASONS.get(reject.code, events.CANCELLED_WHEN_WOKEN), emit)

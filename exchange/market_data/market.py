@@ -79,6 +79,7 @@ class PublicMarket:
         self._are_states_new = False
         self._rows: dict[type[Event], Callable[[Any], None]] = {
             events.OrderRested: self._rested,
+            events.OrderRepriced: self._repriced,
             events.OrderFilled: self._filled,
             events.ComboFilled: self._combo_filled,
             events.OrderCancelled: self._cancelled,
@@ -123,6 +124,11 @@ class PublicMarket:
     def _rested(self, event: events.OrderRested) -> None:
         book = self._touch(event.book)
         book.add(event.order_id, event.side, event.price_micro, displayed_lots(event))
+
+    def _repriced(self, event: events.OrderRepriced) -> None:
+        book = self._touch(event.book)
+        book.remove(event.order_id)
+        book.add(event.order_id, event.side, event.price_micro, event.displayed_lots)
 
     def _met(self, number: int, order_id: int, lots: int, left_lots: int) -> None:
         """A resting order traded `lots` of what it showed; with nothing left it is gone."""

@@ -36,6 +36,8 @@ EVENTS: Final = {
     " lots u32, remaining_lots u32, displayed_lots u32, reason u8",
     "OrderReplenished": "0x09 order_id u64, order_hash 32, account u32, book u32, side u8,"
     " price_micro i64, remaining_lots u32, displayed_lots u32",
+    "OrderRepriced": "0x0E order_id u64, order_hash 32, account u32, book u32, side u8,"
+    " price_micro i64, remaining_lots u32, displayed_lots u32",
     "AccountOpened": "0x10 account u32, owner 20",
     "DepositCredited": "0x11 account u32, asset u8, amount_micro u64, cash_micro i128",
     "KeyRegistered": "0x12 account u32, key 20, valid_until_s u48",

@@ -111,7 +111,14 @@ class SmallVenue:
 
     # Messages
 
-    async def place(self, order: Order, signature: bytes) -> Verdict:
+    def begin_session(self) -> int:
+        return 1
+
+    async def end_session(self, session: int) -> None:
+        del session
+
+    async def place(self, order: Order, signature: bytes, session: int = 0) -> Verdict:
+        del session
         return await self._take(order, order.account, signature, lambda h: self._place(order, h))
 
     async def cancel(self, cancel: Cancel, signature: bytes) -> Verdict:

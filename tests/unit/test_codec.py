@@ -167,7 +167,7 @@ def head(kind: int) -> bytes:
         (head(0x42)[:-1], Reject(MALFORMED, 9)),
         (b"\x00" + head(0x42)[1:], Reject(UNSUPPORTED_VERSION, 0, 1)),
         (b"\x02" + head(0x42)[1:], Reject(UNSUPPORTED_VERSION, 2, 1)),
-        (head(0x43), Reject(MALFORMED, 1)),
+        (head(0x4F), Reject(MALFORMED, 1)),
         (head(0xFF), Reject(MALFORMED, 1)),
         (head(0x42) + b"\0", Reject(MALFORMED, 10)),
         (head(0x01), Reject(MALFORMED, 10)),

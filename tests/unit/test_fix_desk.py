@@ -63,7 +63,8 @@ class ScriptedVenue:
         self.waiting.append(answer)
         return await answer
 
-    async def place(self, order: Order, signature: bytes) -> Verdict:
+    async def place(self, order: Order, signature: bytes, session: int = 0) -> Verdict:
+        del session
         self.placed.append((order, signature))
         return await self._wait()
 

@@ -74,6 +74,8 @@ class Deaf:
     def __init__(self) -> None:
         self.got: list[bytes] = []
 
+    session = 0
+
     def deliver(self, payload: bytes) -> None:
         self.got.append(payload)
 

@@ -16,6 +16,8 @@ class Reader:
     def __init__(self) -> None:
         self.got: list[dict[str, Any]] = []
 
+    session = 0
+
     def deliver(self, payload: bytes) -> None:
         self.got.append(json.loads(payload)["params"])
 

@@ -21,6 +21,7 @@ CORE: Final = (
     "exchange/engine.py",
     "exchange/state.py",
     "exchange/expiry_schedule.py",
+    "exchange/volatility_orders.py",
     "exchange/waiting_orders.py",
     "exchange/circuit_breaker.py",
     "exchange/limits.py",

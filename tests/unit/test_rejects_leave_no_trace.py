@@ -15,11 +15,22 @@ from exchange import commands as c
 from exchange.events import CANCELLED_MARGIN_MAKER, CommandRejected, Event, QuoteRejected
 from exchange.invariants import excess_micro, state_hash
 from exchange.limits import BAND_INDEX_E4, BURST_ORDERS, MAX_ORDER_LOTS, ORDERS_A_SECOND
+from exchange.volatility_orders import MAX_VOLATILITY_ORDERS
 from matching import rejects as r
 from matching.combo_life import MAX_COMBOS
 from matching.combos import COMBO_BASE
 from matching.instruments import CALL, FUTURE, NO_EXPIRY, PERPETUAL, PUT
-from matching.orders import FOK, GTC, IOC, KNOWN_FLAGS, MARKET, POST_ONLY, Order
+from matching.orders import (
+    FOK,
+    GTC,
+    IN_VOLATILITY,
+    IOC,
+    KNOWN_FLAGS,
+    MARKET,
+    POST_ONLY,
+    UNTIL_DISCONNECT,
+    Order,
+)
 from matching.rejects import TEMPLATES, Reject
 from matching.trading_states import (
     CANCEL_ONLY,
@@ -33,6 +44,7 @@ from matching.trading_states import (
     VENUE,
 )
 from settlement.signed_messages import (
+    MAX_VOLATILITY_E6,
     OF_ALL,
     OF_COMBOS,
     OF_INSTRUMENT,
@@ -251,9 +263,63 @@ def a_flag_without_a_meaning(floor: Floor) -> Events:
     return floor.buy(0, 10_000, 1, CALL_90, flags=1 << 15)
 
 
-@told(r.UNKNOWN_CONDITION, 6)
+@told(r.UNKNOWN_CONDITION, 7)
 def a_condition_that_is_not_offered(floor: Floor) -> Events:
+    return floor.buy(0, 10_000, 1, CALL_90, conditions=Conditions(protection=7))
+
+
+@told(r.VOLATILITY_OUT_OF_RANGE, 7, MAX_VOLATILITY_E6)
+def a_volatility_that_no_flag_asks_for(floor: Floor) -> Events:
     return floor.buy(0, 10_000, 1, CALL_90, conditions=Conditions(volatility_e6=7))
+
+
+@told(r.VOLATILITY_OUT_OF_RANGE, 0, MAX_VOLATILITY_E6)
+def a_price_in_a_volatility_that_is_not_said(floor: Floor) -> Events:
+    return floor.buy(0, 10_000, 1, CALL_90, flags=IN_VOLATILITY)
+
+
+@told(r.VOLATILITY_OUT_OF_RANGE, MAX_VOLATILITY_E6 + 1, MAX_VOLATILITY_E6)
+def a_volatility_beyond_the_bound(floor: Floor) -> Events:
+    conditions = Conditions(volatility_e6=MAX_VOLATILITY_E6 + 1)
+    return floor.buy(0, 10_000, 1, CALL_90, flags=IN_VOLATILITY, conditions=conditions)
+
+
+@told(r.VOLATILITY_NEEDS_OPTION, PERP)
+def a_perpetual_priced_in_volatility(floor: Floor) -> Events:
+    conditions = Conditions(volatility_e6=500_000)
+    return floor.buy(0, 10_000, 1, PERP, flags=IN_VOLATILITY, conditions=conditions)
+
+
+@told(r.VOLATILITY_NEEDS_OPTION, CALL_90)
+def a_combo_priced_in_volatility(floor: Floor) -> Events:
+    conditions = Conditions(volatility_e6=500_000)
+    return floor.buy(0, 10_000, 1, VERTICAL, flags=IN_VOLATILITY, conditions=conditions)
+
+
+@told(r.VOLATILITY_NEEDS_GTC, IOC, GTC)
+def an_order_in_volatility_that_would_not_rest(floor: Floor) -> Events:
+    return floor.buy(
+        0,
+        10_000,
+        1,
+        CALL_90,
+        time_in_force=IOC,
+        flags=IN_VOLATILITY,
+        conditions=Conditions(volatility_e6=500_000),
+    )
+
+
+@told(r.TOO_MANY_VOLATILITY_ORDERS, MAX_VOLATILITY_ORDERS, MAX_VOLATILITY_ORDERS)
+def one_order_in_volatility_more_than_an_account_may_have(floor: Floor) -> Events:
+    conditions = Conditions(volatility_e6=1)
+    for _ in range(MAX_VOLATILITY_ORDERS):
+        floor.buy(0, 10_000, 1, CALL_90, flags=IN_VOLATILITY, conditions=conditions)
+    return floor.buy(0, 10_000, 1, CALL_90, flags=IN_VOLATILITY, conditions=conditions)
+
+
+@told(r.SESSION_NEEDED, UNTIL_DISCONNECT)
+def an_order_until_disconnect_that_came_on_no_connection(floor: Floor) -> Events:
+    return floor.buy(0, 10_000, 5, CALL_90, flags=UNTIL_DISCONNECT)
 
 
 @told(r.MIN_QUANTITY_OUT_OF_RANGE, 6, 5)
