@@ -29,6 +29,7 @@ CANCELLED_LINKED: Final = 20  # another of its group traded or was triggered
 CANCELLED_PARENT: Final = 21  # the order that it waited for ended before it was filled
 CANCELLED_WOULD_CROSS: Final = 22  # post-only, and would have traded when it woke
 CANCELLED_WHEN_WOKEN: Final = 23  # refused when it woke, for a reason that none above names
+CANCELLED_PROTECTED: Final = 30  # its protection group reached a limit
 
 CANCEL_REASONS: Final[dict[int, str]] = {
     CANCELLED_BY_OWNER: "cancelled by its owner",
@@ -45,6 +46,7 @@ CANCEL_REASONS: Final[dict[int, str]] = {
     CANCELLED_PARENT: "the order that it waited for ended before it was filled",
     CANCELLED_WOULD_CROSS: "post-only, and it would have traded when it woke",
     CANCELLED_WHEN_WOKEN: "it was refused when it woke",
+    CANCELLED_PROTECTED: "its protection group reached a limit",
     CANCELLED_LIMIT: "it met the most orders that one command may",
 }
 
@@ -472,3 +474,37 @@ class QuotesTaken(Event, frozen=True, gc=False):
     label: int
     taken: int
     refused: int
+
+
+class ProtectionTripped(Event, frozen=True, gc=False):
+    """A protection group reached a limit; all its orders are cancelled. `what`: 1 quantity (lots or
+    units), 2 delta (millionths of a lot), 3 vega (micro-USDC); `got` in its window, of `limit`.
+    """
+
+    TYPE: ClassVar[int] = 0x52
+    account: int
+    group: int
+    what: int
+    got: int
+    limit: int
+
+
+class ProtectionSet(Event, frozen=True, gc=False):
+    """A protection group has these terms from now on, and has traded nothing yet."""
+
+    TYPE: ClassVar[int] = 0x53
+    account: int
+    group: int
+    window_ms: int
+    frozen_ms: int
+    quantity_limit_lots: int
+    delta_limit_e6: int
+    vega_limit_micro: int
+
+
+class ProtectionReset(Event, frozen=True, gc=False):
+    """A protection group may trade again, and has traded nothing yet."""
+
+    TYPE: ClassVar[int] = 0x54
+    account: int
+    group: int

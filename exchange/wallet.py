@@ -21,6 +21,8 @@ from settlement.signed_messages import (
     CancelWhere,
     Message,
     Order,
+    ResetProtection,
+    SetProtection,
     Withdraw,
 )
 
@@ -64,6 +66,23 @@ _FIELDS: Final[dict[type[Message], tuple[tuple[str, str], ...]]] = {
         ("account", "uint32"),
         ("scope", "uint8"),
         ("value", "uint64"),
+        ("salt", "uint64"),
+        ("expirySeconds", "uint64"),
+    ),
+    SetProtection: (
+        ("account", "uint32"),
+        ("group", "uint8"),
+        ("windowMs", "uint32"),
+        ("frozenMs", "uint32"),
+        ("quantityLimitLots", "uint32"),
+        ("deltaLimitE6", "uint64"),
+        ("vegaLimitMicro", "uint64"),
+        ("salt", "uint64"),
+        ("expirySeconds", "uint64"),
+    ),
+    ResetProtection: (
+        ("account", "uint32"),
+        ("group", "uint8"),
         ("salt", "uint64"),
         ("expirySeconds", "uint64"),
     ),

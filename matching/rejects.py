@@ -103,6 +103,9 @@ TOO_MANY_WAITING_ORDERS: Final = 421
 PARENT_NOT_LIVE: Final = 422
 GROUP_FULL: Final = 423
 PROTECTION_NOT_SET: Final = 430
+PROTECTION_FROZEN: Final = 431
+PROTECTION_TRIPPED: Final = 432
+PROTECTION_OUT_OF_RANGE: Final = 433
 BELOW_MIN_QUANTITY: Final = 410
 NOTHING_TO_REDUCE: Final = 411
 # 5xx: who signed
@@ -344,6 +347,19 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     PROTECTION_NOT_SET: (
         "protection not set",
         "the account has no protection group {got}; set its limits first",
+    ),
+    PROTECTION_FROZEN: (
+        "protection frozen",
+        "protection group {got} reached a limit; its orders are refused for {allowed} ms more",
+    ),
+    PROTECTION_TRIPPED: (
+        "protection tripped",
+        "protection group {got} reached a limit; its orders are refused until it is reset",
+    ),
+    PROTECTION_OUT_OF_RANGE: (
+        "protection out of range",
+        "a group is 1 to 255, a window 1 ms to 1 hour, a freeze at most 1 day, a limit below 2^62:"
+        " {got} is not within {allowed}",
     ),
     BELOW_MIN_QUANTITY: (
         "below minimum quantity",
