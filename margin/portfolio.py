@@ -28,6 +28,7 @@ from margin.kernel import (
 from margin.marks import Marks
 from margin.open_orders import OpenOrders
 from margin.parameters import DISTRESS_BAND_E6, MAINTENANCE_PERCENT
+from margin.protection import Protections
 from margin.provisional import Part, Side, Standing, eases, half_up
 from margin.scenarios import BASE_SCENARIO
 from margin.sweep import position_values
@@ -86,6 +87,7 @@ class Portfolio(Gate):
         self.combos = combos
         self.instruments = instruments
         self.open_orders = OpenOrders(marks, combos, instruments)
+        self.protections = Protections(accounts, marks)
         self.settlements = 0
         self.fees: list[tuple[int, int]] = []
         self._taker: Order | None = None
@@ -224,6 +226,10 @@ class Portfolio(Gate):
                     self._underlyings.append(instrument.underlying.number)
         self._open.clear()
         self.fees.clear()
+        self.protections.begin()
+
+    def fillable_lots(self, order: Order) -> int:
+        return self.protections.fillable_lots(order)
 
     def propose(self, fills: Sequence[Fill], units: int, maker_combo: Order | None) -> Ruling:
         taker = self._taker
@@ -263,10 +269,16 @@ class Portfolio(Gate):
         resting: Order | None,
     ) -> Ruling:
         """Takes a group into the plan if every account may; `resting` as in `_take`."""
+        shares = self.protections.shares(taker, fills, units, maker_combo, resting)
+        if shares:
+            protected = self.protections.check(shares)
+            if protected is not None:
+                return protected
         self._take(taker, fills, fees, units, maker_combo, resting, 1)
         failing = self._failing(taker, fills)
         if failing is None:
             self.fees += fees
+            self.protections.count(shares)
             return IT_FITS
         if failing.outcome != _SHORT:
             self._take(taker, fills, fees, units, maker_combo, resting, -1)
@@ -274,6 +286,7 @@ class Portfolio(Gate):
         ruling = self._judge_short(taker, fills, fees, units, maker_combo, resting)
         if ruling.outcome == FITS:
             self.fees += fees
+            self.protections.count(shares)
         return ruling
 
     def _fees_of(self, fills: Sequence[Fill]) -> list[tuple[int, int]]:
@@ -526,6 +539,7 @@ class Portfolio(Gate):
         """Writes the plan into the accounts. Resting orders' remaining lots are the books' to
         change; what they could lose and `open_lots` already count them as filled.
         """
+        self.protections.commit()
         for side in self._open.values():
             account = side.account
             account.cash_micro += side.cash_change_micro

@@ -12,6 +12,7 @@ from exchange.handlers.accounts import check_signer
 from exchange.handlers.cancels import cancel, find_live
 from exchange.handlers.combos import check_combos_of_account, check_new_combo
 from exchange.handlers.execution import Placement, execute
+from exchange.handlers.protection import check_protection
 from exchange.handlers.refusal import refuse
 from exchange.handlers.states import check_trading_state, takes_nothing
 from exchange.handlers.waiting import check_ties, lay_down
@@ -94,7 +95,8 @@ def renew(state: State, signed: SignedOrder, order_hash: bytes) -> Placement | R
         reject = _check_instrument(state, number, state.time_s)
         if reject is not None:
             return reject
-    return _find_book(state, signed, order_hash, None)
+    reject = check_protection(state, signed.account, signed.conditions.protection)
+    return reject or _find_book(state, signed, order_hash, None)
 
 
 # CHECK
@@ -150,7 +152,9 @@ def check_placement(
             return Reject(NOT_YOUR_ORDER, signed.account, replaced.account)
     reject = check_trading_state(state, signed, replaced)
     if reject is None and signed.conditions is not PLAIN:
-        reject = check_ties(state, signed, replaced)
+        reject = check_ties(state, signed, replaced) or check_protection(
+            state, signed.account, signed.conditions.protection
+        )
     if reject is not None:
         return reject
     if replaced is not None and replaced.level is None:  # it waits: no book and no margin knows it
@@ -241,6 +245,7 @@ def _find_book(
     order.oco_group = signed.conditions.oco_group
     order.volatility_e6 = signed.conditions.volatility_e6
     order.limit_ticks = signed.limit_price_micro // book.tick_micro
+    order.protection = signed.conditions.protection
     return Placement(
         order,
         book,
