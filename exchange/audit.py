@@ -48,6 +48,8 @@ from settlement.signed_messages import (
     CancelAll,
     CancelWhere,
     Message,
+    ResetProtection,
+    SetProtection,
     Withdraw,
     domain_separator,
     signing_digest,
@@ -240,6 +242,22 @@ class _Auditor:
                 command.account, command.scope, command.value, command.salt, command.expiry_s
             )
             self._check_signature(where, command.message_hash, command.signer, command.signature)
+        elif isinstance(command, commands.SetProtection):
+            terms = SetProtection(
+                command.account,
+                command.group,
+                command.window_ms,
+                command.frozen_ms,
+                command.quantity_limit_lots,
+                command.delta_limit_e6,
+                command.vega_limit_micro,
+                command.salt,
+                command.expiry_s,
+            )
+            self._check_signature(terms, command.message_hash, command.signer, command.signature)
+        elif isinstance(command, commands.ResetProtection):
+            reset = ResetProtection(command.account, command.group, command.salt, command.expiry_s)
+            self._check_signature(reset, command.message_hash, command.signer, command.signature)
         elif isinstance(command, commands.RequestWithdrawal):
             withdraw = Withdraw(command.account, command.asset, command.amount_micro, command.salt)
             self._check_signature(withdraw, command.message_hash, command.signer, command.signature)

@@ -18,7 +18,7 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from typing import Any, Final, NamedTuple, Self
 
@@ -28,11 +28,20 @@ from eth_account.messages import encode_typed_data
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from exchange.drafting import BadTerms, Market, Markets, Terms
+from exchange.drafting import BadTerms, Market, Markets, QuoteTerms, Terms
 from exchange.subscription import Subscription
 from exchange.symbols import parse_price
-from exchange.wallet import Signed, SigningDomain, Wallet, message_json, typed_data
+from exchange.wallet import (
+    Signed,
+    SigningDomain,
+    Wallet,
+    mass_quote_json,
+    message_json,
+    typed_data,
+)
+from matching.orders import POST_ONLY
 from matching.rejects import COUNTER_AHEAD, COUNTER_CANCELLED, UNKNOWN_ACCOUNT
+from settlement.mass_quotes import MassQuote, check_mass_quote, quoted_orders
 from settlement.signed_messages import (
     DOMAIN_NAME,
     DOMAIN_VERSION,
@@ -44,6 +53,8 @@ from settlement.signed_messages import (
     CancelWhere,
     Message,
     Order,
+    ResetProtection,
+    SetProtection,
     Withdraw,
 )
 
@@ -235,6 +246,60 @@ class Client:
         )
         return await self._send("order/cancel_where", message)
 
+    async def quote(
+        self,
+        terms: Sequence[QuoteTerms],
+        *,
+        label: int = 0,
+        protection: int = 0,
+        post_only: bool = False,
+        max_fee: str | None = None,
+        life_seconds: int = DAY_S,
+    ) -> Placed:
+        """Signs and sends a mass quote, in place of what the quote set `label` has there."""
+        if self._wallet is None:
+            raise BadTerms("a client without a wallet only reads")
+        most_fee, quotes = self.markets.draft_quotes(terms, max_fee)
+        message = MassQuote(
+            self._own_account(),
+            self.counter,
+            POST_ONLY if post_only else 0,
+            most_fee,
+            int(self._clock()) + life_seconds,
+            secrets.randbits(63),
+            protection,
+            label,
+            quotes,
+        )
+        reject = check_mass_quote(message)
+        if reject is not None:
+            raise BadTerms(reject.message)
+        signed = self._wallet.sign_bulk(quoted_orders(message), self.domain)
+        return await self._send_signed("quote/mass", mass_quote_json(message), signed)
+
+    async def set_protection(
+        self,
+        group: int,
+        window_ms: int,
+        frozen_ms: int,
+        *,
+        lots: int = 0,
+        delta_e6: int = 0,
+        vega_micro: int = 0,
+    ) -> Placed:
+        """Sets a protection group's terms (docs/matching.md); a limit of 0 is none."""
+        account, salt = self._own_account(), secrets.randbits(64)
+        expiry_s = int(self._clock()) + _CANCEL_LIFE_S
+        limits = (lots, delta_e6, vega_micro)
+        message = SetProtection(account, group, window_ms, frozen_ms, *limits, salt, expiry_s)
+        return await self._send("protection/set", message)
+
+    async def reset_protection(self, group: int) -> Placed:
+        expiry_s = int(self._clock()) + _CANCEL_LIFE_S
+        salt = secrets.randbits(64)
+        message = ResetProtection(self._own_account(), group, salt, expiry_s)
+        return await self._send("protection/reset", message)
+
     async def withdraw(self, amount: str) -> Placed:
         """Asks for `amount` USDC back; `withdrawals` then tells when and how to claim it."""
         amount_micro = parse_price(amount, _CASH_LOT_E8)
@@ -344,10 +409,10 @@ class Client:
         if self._wallet is None:
             raise BadTerms("a client without a wallet only reads")
         signed = self._wallet.sign(message, self.domain)
-        params = {
-            "message": message_json(message),
-            "signature": "0x" + signed.signature.hex(),
-        }
+        return await self._send_signed(method, message_json(message), signed)
+
+    async def _send_signed(self, method: str, message: Json, signed: Signed) -> Placed:
+        params = {"message": message, "signature": "0x" + signed.signature.hex()}
         try:
             result = await self._connected_call(method, params)
         except ConnectionLost as lost:

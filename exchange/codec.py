@@ -148,6 +148,21 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
         _ADDRESS,
         _SIGNATURE,
     ),
+    commands.SetProtection: (
+        _U32,
+        _U8,
+        _U32,
+        _U32,
+        _U32,
+        _U64,
+        _U64,
+        _U64,
+        _U64,
+        _HASH,
+        _ADDRESS,
+        _SIGNATURE,
+    ),
+    commands.ResetProtection: (_U32, _U8, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
     commands.OpenAccount: (_U64, _U32, _ADDRESS),
     commands.CreditDeposit: (_U64, _U32, _U8, _U64),
     commands.RegisterKey: (_U64, _U32, _ADDRESS, _U48),
@@ -211,6 +226,9 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.TimeAdvanced: (_U64,),
     events.QuoteRejected: (_U32, _U8, _U8, _U16, _I128, _I128),
     events.QuotesTaken: (_U32, _HASH, _U64, _U16, _U16),
+    events.ProtectionTripped: (_U32, _U8, _U8, _I128, _I128),
+    events.ProtectionSet: (_U32, _U8, _U32, _U32, _U32, _U64, _U64),
+    events.ProtectionReset: (_U32, _U8),
 }  # fmt: skip
 
 _FLAT_COMMANDS: Final = {

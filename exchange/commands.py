@@ -121,6 +121,39 @@ class QuoteMass(Command, frozen=True):
     signature: bytes
 
 
+class SetProtection(Command, frozen=True, gc=False):
+    """Sets the terms of an account's protection group. `message_hash` is the struct hash of the
+    signed SetProtection; each is taken once.
+    """
+
+    TYPE: ClassVar[int] = 0x07
+    account: int
+    group: int
+    window_ms: int
+    frozen_ms: int
+    quantity_limit_lots: int
+    delta_limit_e6: int
+    vega_limit_micro: int
+    salt: int
+    expiry_s: int
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
+class ResetProtection(Command, frozen=True, gc=False):
+    """Lets a protection group trade again. `message_hash` as in SetProtection."""
+
+    TYPE: ClassVar[int] = 0x08
+    account: int
+    group: int
+    salt: int
+    expiry_s: int
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
 class OpenAccount(Command, frozen=True, gc=False):
     TYPE: ClassVar[int] = 0x10
     inbox_index: int

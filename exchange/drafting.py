@@ -98,6 +98,16 @@ class Terms(NamedTuple):
     until_disconnect: bool = False
 
 
+class QuoteTerms(NamedTuple):
+    """A two-sided quote as a person says it; bid and ask are (price, quantity) as in `Terms`, None
+    cancels the side.
+    """
+
+    symbol: str
+    bid: tuple[str, str] | None
+    ask: tuple[str, str] | None
+
+
 class Markets:
     """The instruments of an exchange, by symbol. `taker_fee_e6` in 1e-6 of the index."""
 
@@ -165,6 +175,23 @@ class Markets:
         if reject is not None:
             raise BadTerms(reject.message)
         return order
+
+    def draft_quotes(
+        self, terms: Sequence[QuoteTerms], max_fee: str | None = None
+    ) -> tuple[int, tuple[tuple[Legs, int, int, int, int], ...]]:
+        """Maximum fee and quotes of a mass quote (`settlement.mass_quotes`), or BadTerms."""
+        most_fee, quotes = 0, list[tuple[Legs, int, int, int, int]]()
+        for symbol, bid, ask in terms:
+            legs = self.strategy(symbol).legs
+            sides = {BUY: (0, 0), SELL: (0, 0)}
+            for side, said in (("buy", bid), ("sell", ask)):
+                if said is not None:
+                    written = Terms(symbol, side, *said, max_fee=max_fee)
+                    order = self.draft(written, 0, 0, 0, 0)
+                    sides[order.side] = (order.limit_price_micro, order.quantity_lots)
+                    most_fee = max(most_fee, order.max_fee_micro)
+            quotes.append((legs, *sides[BUY], *sides[SELL]))
+        return most_fee, tuple(quotes)
 
     def _limit_price(self, text: str, strategy: Strategy) -> int:
         """Micro-USDC per lot or canonical unit; the price of a unit as written spreads evenly

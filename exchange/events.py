@@ -30,6 +30,7 @@ CANCELLED_PARENT: Final = 21  # the order that it waited for ended before it was
 CANCELLED_WOULD_CROSS: Final = 22  # post-only, and would have traded when it woke
 CANCELLED_WHEN_WOKEN: Final = 23  # refused when it woke, for a reason that none above names
 CANCELLED_DISCONNECTED: Final = 24  # the connection that it was placed on ended
+CANCELLED_PROTECTED: Final = 30  # its protection group reached a limit
 
 CANCEL_REASONS: Final[dict[int, str]] = {
     CANCELLED_BY_OWNER: "cancelled by its owner",
@@ -47,6 +48,7 @@ CANCEL_REASONS: Final[dict[int, str]] = {
     CANCELLED_WOULD_CROSS: "post-only, and it would have traded when it woke",
     CANCELLED_WHEN_WOKEN: "it was refused when it woke",
     CANCELLED_DISCONNECTED: "the connection that it was placed on ended",
+    CANCELLED_PROTECTED: "its protection group reached a limit",
     CANCELLED_LIMIT: "it met the most orders that one command may",
 }
 
@@ -488,3 +490,37 @@ class QuotesTaken(Event, frozen=True, gc=False):
     label: int
     taken: int
     refused: int
+
+
+class ProtectionTripped(Event, frozen=True, gc=False):
+    """A protection group reached a limit; all its orders are cancelled. `what`: 1 quantity (lots or
+    units), 2 delta (millionths of a lot), 3 vega (micro-USDC); `got` in its window, of `limit`.
+    """
+
+    TYPE: ClassVar[int] = 0x52
+    account: int
+    group: int
+    what: int
+    got: int
+    limit: int
+
+
+class ProtectionSet(Event, frozen=True, gc=False):
+    """A protection group has these terms from now on, and has traded nothing yet."""
+
+    TYPE: ClassVar[int] = 0x53
+    account: int
+    group: int
+    window_ms: int
+    frozen_ms: int
+    quantity_limit_lots: int
+    delta_limit_e6: int
+    vega_limit_micro: int
+
+
+class ProtectionReset(Event, frozen=True, gc=False):
+    """A protection group may trade again, and has traded nothing yet."""
+
+    TYPE: ClassVar[int] = 0x54
+    account: int
+    group: int

@@ -529,6 +529,8 @@ def _lines(state: State) -> Iterable[str]:
     yield from _market_lines(state)
     for account in state.accounts.values():
         yield from _account_lines(account)
+        for group, protection in sorted(account.protections.items()):
+            yield repr((group, protection.terms(state.time_ns)))
     for order in resting(state):
         yield _order_line(order)
     yield from waiting_lines(state, _order_line)

@@ -6,11 +6,11 @@ bucket that fills with the commands' time, in whole nanoseconds.
 Never: bounds a cancel.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 from margin.accounts import Account
 from margin.marks import Marks
+from matching.combos import Legs
 from matching.instruments import CALL, FUTURE, MAX_LOTS, PERPETUAL, PUT, Instrument
 
 BAND_INDEX_E4: Final = {PERPETUAL: 1_000, FUTURE: 1_000, CALL: 1_000, PUT: 1_000}
@@ -49,25 +49,27 @@ def band_micro(instrument: Instrument, marks: Marks) -> int:
     return max(of_index, marks.mark_micro(instrument) * BAND_MARK_E4[kind] // 10_000)
 
 
-def furthest_price_micro(
-    instruments: Sequence[Instrument], ratios: Sequence[int], sign: int, marks: Marks
-) -> int:
+def furthest_price_micro(instruments: list[Instrument], legs: Legs, sign: int, marks: Marks) -> int:
     """The most that a buyer (`sign` 1) may bid, the least that a seller (-1) may ask, per lot or
-    unit: the mark and the band; for a combo, the sums of its legs' marks and bands.
+    unit: the mark and the band; for a combo, the sums of its legs' marks and bands. `instruments`
+    are all that are listed, by number.
     """
     mark = band = 0
-    for instrument, ratio in zip(instruments, ratios, strict=True):
+    for number, ratio in legs:
+        instrument = instruments[number]
         mark += ratio * marks.mark_micro(instrument)
         band += abs(ratio) * band_micro(instrument, marks)
     return mark + sign * band
 
 
-def most_units(instruments: Sequence[Instrument], ratios: Sequence[int]) -> int:
+def most_units(instruments: list[Instrument], legs: Legs) -> int:
     """The largest order, in lots or units."""
-    return min(
-        MAX_ORDER_LOTS[instrument.kind] // abs(ratio)
-        for instrument, ratio in zip(instruments, ratios, strict=True)
-    )
+    most = MAX_LOTS
+    for number, ratio in legs:
+        units = MAX_ORDER_LOTS[instruments[number].kind] // abs(ratio)
+        if units < most:
+            most = units
+    return most
 
 
 def wait_ms(account: Account, time_ns: int) -> int:

@@ -38,6 +38,7 @@ from exchange.venue import (
     MarkView,
     OrderView,
     PositionView,
+    ProtectionView,
     SignatureFault,
     StatusView,
     Verdict,
@@ -53,6 +54,7 @@ from matching.rejects import (
     WRONG_SIGNER,
     Reject,
 )
+from settlement.mass_quotes import MassQuote, check_mass_quote, mass_quote_hash
 from settlement.signature import Signer, recover
 from settlement.signed_messages import Acknowledgement as SignedAcknowledgement
 from settlement.signed_messages import (
@@ -60,6 +62,8 @@ from settlement.signed_messages import (
     CancelAll,
     CancelWhere,
     Order,
+    ResetProtection,
+    SetProtection,
     Withdraw,
     check_order_fields,
     domain_separator,
@@ -256,6 +260,46 @@ class Exchange:
             ),
         )
 
+    async def quote_mass(self, message: MassQuote, signature: bytes) -> Verdict:
+        reject = check_mass_quote(message)
+        if reject is not None:
+            return _refused(bytes(HASH_BYTES), reject)
+        message_hash = mass_quote_hash(message)
+        signer = self._signer(message.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        head, quotes = message[:-1], tuple(message.quotes)
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.QuoteMass(
+                time_ns, *head, quotes, message_hash, signer, signature
+            ),
+        )
+
+    async def set_protection(self, message: SetProtection, signature: bytes) -> Verdict:
+        message_hash = struct_hash(message)
+        signer = self._signer(message.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.SetProtection(
+                time_ns, *message, message_hash, signer, signature
+            ),
+        )
+
+    async def reset_protection(self, message: ResetProtection, signature: bytes) -> Verdict:
+        message_hash = struct_hash(message)
+        signer = self._signer(message.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.ResetProtection(
+                time_ns, *message, message_hash, signer, signature
+            ),
+        )
+
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict:
         message_hash = struct_hash(withdraw)
         signer = self._signer(withdraw.account, message_hash, signature)
@@ -356,6 +400,9 @@ class Exchange:
 
     def positions(self, account: int) -> Sequence[PositionView] | Reject:
         return views.positions(self.state, account)
+
+    def protections(self, account: int) -> Sequence[ProtectionView] | Reject:
+        return views.protections(self.state, account)
 
     def margin(self, account: int) -> MarginView | Reject:
         return views.margin(self.state, account)

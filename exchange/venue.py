@@ -16,7 +16,16 @@ from exchange.events import Event
 from exchange.market_data.market import PublicMarket
 from matching.rejects import Reject
 from matching.trading_states import OPEN
-from settlement.signed_messages import Cancel, CancelAll, CancelWhere, Order, Withdraw
+from settlement.mass_quotes import MassQuote
+from settlement.signed_messages import (
+    Cancel,
+    CancelAll,
+    CancelWhere,
+    Order,
+    ResetProtection,
+    SetProtection,
+    Withdraw,
+)
 
 Legs = tuple[tuple[int, int], ...]
 """(instrument, ratio) in canonical order; a single instrument is ((instrument, 1),)."""
@@ -233,6 +242,24 @@ class StatusView(msgspec.Struct, frozen=True):
     chain_up: bool
 
 
+class ProtectionView(NamedTuple):
+    """A protection group as of the last command: its terms, what its window has, and when it thaws
+    (Unix nanoseconds; 0 if it is not frozen or waits for a reset).
+    """
+
+    group: int
+    window_ms: int
+    frozen_ms: int
+    quantity_limit_lots: int
+    delta_limit_e6: int
+    vega_limit_micro: int
+    lots: int
+    delta_e6: int
+    vega_micro: int
+    is_tripped: bool
+    thaws_ns: int
+
+
 Listener = Callable[[int, int, tuple[Event, ...]], None]
 """Called with (sequence, time_ns, events) after each command that is durable and applied, in
 order, on the event loop's thread.
@@ -267,6 +294,14 @@ class Venue(Protocol):
     async def cancel_where(self, cancel: CancelWhere, signature: bytes) -> Verdict:
         """Cancels by client id, label, instrument, underlying or everything; the counter stays."""
         ...
+
+    async def quote_mass(self, message: MassQuote, signature: bytes) -> Verdict:
+        """Takes each side of a mass quote for itself; the verdict's reject is of the whole."""
+        ...
+
+    async def set_protection(self, message: SetProtection, signature: bytes) -> Verdict: ...
+
+    async def reset_protection(self, message: ResetProtection, signature: bytes) -> Verdict: ...
 
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict: ...
 
@@ -312,6 +347,8 @@ class Venue(Protocol):
     def positions(self, account: int) -> Sequence[PositionView] | Reject: ...
 
     def margin(self, account: int) -> MarginView | Reject: ...
+
+    def protections(self, account: int) -> Sequence[ProtectionView] | Reject: ...
 
     def orders(self, account: int) -> Sequence[OrderView] | Reject: ...
 

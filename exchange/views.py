@@ -21,6 +21,7 @@ from exchange.venue import (
     MarginView,
     OrderView,
     PositionView,
+    ProtectionView,
     StatusView,
     WithdrawalView,
 )
@@ -160,6 +161,32 @@ def margin(state: State, account: int) -> MarginView | Reject:
         len(found.positions),
         required.worst_scenario,
     )
+
+
+def protections(state: State, account: int) -> Sequence[ProtectionView] | Reject:
+    """As of the last command, by group; changes nothing."""
+    reject = unknown(state, account)
+    if reject is not None:
+        return reject
+    found: list[ProtectionView] = []
+    for group, kept in sorted(state.accounts[account].protections.items()):
+        kept.pass_time(state.time_ns)  # which is as of any later command, whoever asks
+        found.append(
+            ProtectionView(
+                group,
+                kept.window_ms,
+                kept.frozen_ms,
+                kept.quantity_limit_lots,
+                kept.delta_limit_e6,
+                kept.vega_limit_micro,
+                kept.lots,
+                kept.delta_e6,
+                kept.vega_micro,
+                kept.is_tripped,
+                kept.thaws_ns if kept.is_tripped and kept.frozen_ms else 0,
+            )
+        )
+    return found
 
 
 def orders(state: State, account: int) -> Sequence[OrderView] | Reject:

@@ -13,6 +13,7 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 
 from settlement.bulk_orders import EMPTY_ORDER, tree_height
+from settlement.mass_quotes import MassQuote
 from settlement.signed_messages import (
     PLAIN,
     Acknowledgement,
@@ -21,6 +22,8 @@ from settlement.signed_messages import (
     CancelWhere,
     Message,
     Order,
+    ResetProtection,
+    SetProtection,
     Withdraw,
 )
 
@@ -64,6 +67,23 @@ _FIELDS: Final[dict[type[Message], tuple[tuple[str, str], ...]]] = {
         ("account", "uint32"),
         ("scope", "uint8"),
         ("value", "uint64"),
+        ("salt", "uint64"),
+        ("expirySeconds", "uint64"),
+    ),
+    SetProtection: (
+        ("account", "uint32"),
+        ("group", "uint8"),
+        ("windowMs", "uint32"),
+        ("frozenMs", "uint32"),
+        ("quantityLimitLots", "uint32"),
+        ("deltaLimitE6", "uint64"),
+        ("vegaLimitMicro", "uint64"),
+        ("salt", "uint64"),
+        ("expirySeconds", "uint64"),
+    ),
+    ResetProtection: (
+        ("account", "uint32"),
+        ("group", "uint8"),
         ("salt", "uint64"),
         ("expirySeconds", "uint64"),
     ),
@@ -147,6 +167,31 @@ def message_json(message: Message) -> dict[str, Any]:
         else:
             values["conditions"] = _as_json(values["conditions"], _CONDITIONS_FIELDS)
     return values
+
+
+def mass_quote_json(message: MassQuote) -> dict[str, Any]:
+    """A mass quote as the JSON-RPC door takes it, by the same rules."""
+    account, counter, flags, max_fee, expiry_s, salt, protection, label, quotes = message
+    return {
+        "account": account,
+        "counter": counter,
+        "flags": flags,
+        "maxFeeMicro": str(max_fee),
+        "expirySeconds": str(expiry_s),
+        "salt": str(salt),
+        "protection": protection,
+        "label": str(label),
+        "quotes": [
+            {
+                "legs": [{"instrument": number, "ratio": ratio} for number, ratio in legs],
+                "bidPriceMicro": str(bid_price),
+                "bidLots": bid_lots,
+                "askPriceMicro": str(ask_price),
+                "askLots": ask_lots,
+            }
+            for legs, bid_price, bid_lots, ask_price, ask_lots in quotes
+        ],
+    }
 
 
 def _as_json(values: dict[str, Any], fields: tuple[tuple[str, str], ...]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ Never: decides anything.
 """
 
 from margin.kernel import Vector, add_lots, least, zero_vector
+from margin.protection import Protection
 from matching.orders import Order
 
 MAX_POSITIONS = 256
@@ -85,7 +86,8 @@ class Account:
     which each is valid; `slots` are the places in the account's order tree that are taken, with
     the order's hash, and `next_slot` is where to look for the next; `settlements_seen` is how many
     expiries had settled when it last took what its positions accrued. `protection_limits` says of
-    a group of quotes how many lots (or units) of it can fill before the rest of it goes.
+    a group of quotes how many lots (or units) of it can fill before the rest of it goes;
+    `protections` has the groups that are set.
     `rate_full_ns` is when it may again send as many orders at once as any (`exchange/limits.py`).
     """
 
@@ -103,6 +105,7 @@ class Account:
         "owner_number",
         "positions",
         "protection_limits",
+        "protections",
         "rate_full_ns",
         "risks",
         "settlements_seen",
@@ -120,6 +123,7 @@ class Account:
         self.positions: dict[int, Position] = {}
         self.orders: dict[int, Order] = {}
         self.protection_limits: dict[int, int] = {}
+        self.protections: dict[int, Protection] = {}
         self.gross_lots = 0
         self.open_lots = 0
         self.risks: dict[int, Risk] = {}

@@ -28,6 +28,7 @@ from margin.kernel import (
 from margin.marks import Marks
 from margin.open_orders import OpenOrders
 from margin.parameters import DISTRESS_BAND_E6, MAINTENANCE_PERCENT
+from margin.protection import Protections
 from margin.provisional import Part, Side, Standing, eases, half_up
 from margin.scenarios import BASE_SCENARIO
 from margin.sweep import position_values
@@ -86,6 +87,7 @@ class Portfolio(Gate):
         self.combos = combos
         self.instruments = instruments
         self.open_orders = OpenOrders(marks, combos, instruments)
+        self.protections = Protections(accounts, marks)
         self.settlements = 0
         self.fees: list[tuple[int, int]] = []
         self._taker: Order | None = None
@@ -113,10 +115,10 @@ class Portfolio(Gate):
         scenario = BASE_SCENARIO
         for underlying in sorted(account.risks):
             risk = self.open_orders.exact_risk(account, underlying)
-            base = at_base(risk.value)
+            base = int(at_base(risk.value))
             equity += base
-            worth += worst(risk.value, risk.order_loss)
-            maintenance += base - least(risk.value)
+            worth += int(worst(risk.value, risk.order_loss))
+            maintenance += base - int(least(risk.value))
             if scenario == BASE_SCENARIO and (any(risk.value) or any(risk.order_loss)):
                 scenario = worst_scenario(risk.value, risk.order_loss)
         excess = worth - half_up(account.gross_lots + account.open_lots)
@@ -132,7 +134,7 @@ class Portfolio(Gate):
         )
         for underlying in account.risks:
             risk = self.open_orders.exact_risk(account, underlying)
-            worth += worst(risk.value, risk.order_loss)
+            worth += int(worst(risk.value, risk.order_loss))
         return worth
 
     def resting_fee_micro(self, order: Order) -> int:
@@ -165,9 +167,8 @@ class Portfolio(Gate):
         for number in account.risks:
             risk = self.open_orders.exact_risk(account, number)
             added = order if number == underlying else None
-            excess += worst(
-                risk.value, self.open_orders.loss_with(account, number, replaced, added)
-            )
+            loss = self.open_orders.loss_with(account, number, replaced, added)
+            excess += int(worst(risk.value, loss))
         if excess >= 0:
             return IT_FITS
         before = self.excess_micro(account)
@@ -225,6 +226,10 @@ class Portfolio(Gate):
                     self._underlyings.append(instrument.underlying.number)
         self._open.clear()
         self.fees.clear()
+        self.protections.begin()
+
+    def fillable_lots(self, order: Order) -> int:
+        return self.protections.fillable_lots(order)
 
     def propose(self, fills: Sequence[Fill], units: int, maker_combo: Order | None) -> Ruling:
         taker = self._taker
@@ -264,10 +269,16 @@ class Portfolio(Gate):
         resting: Order | None,
     ) -> Ruling:
         """Takes a group into the plan if every account may; `resting` as in `_take`."""
+        shares = self.protections.shares(taker, fills, units, maker_combo, resting)
+        if shares:
+            protected = self.protections.check(shares)
+            if protected is not None:
+                return protected
         self._take(taker, fills, fees, units, maker_combo, resting, 1)
         failing = self._failing(taker, fills)
         if failing is None:
             self.fees += fees
+            self.protections.count(shares)
             return IT_FITS
         if failing.outcome != _SHORT:
             self._take(taker, fills, fees, units, maker_combo, resting, -1)
@@ -275,6 +286,7 @@ class Portfolio(Gate):
         ruling = self._judge_short(taker, fills, fees, units, maker_combo, resting)
         if ruling.outcome == FITS:
             self.fees += fees
+            self.protections.count(shares)
         return ruling
 
     def _fees_of(self, fills: Sequence[Fill]) -> list[tuple[int, int]]:
@@ -306,7 +318,8 @@ class Portfolio(Gate):
         """
         taker_fees = maker_fees = 0
         paid: dict[int, int] = {}
-        for fill, (taker_fee, maker_fee) in zip(fills, fees, strict=True):
+        for at, fill in enumerate(fills):
+            taker_fee, maker_fee = fees[at]
             taker_fees += taker_fee
             maker_fees += maker_fee
             if maker_combo is None:
@@ -335,7 +348,8 @@ class Portfolio(Gate):
         `resting` is the combo order through which the taker meets the fills behind the first.
         """
         taker_side = self._side(taker.account)
-        for fill, (taker_fee, maker_fee) in zip(fills, fees, strict=True):
+        for at, fill in enumerate(fills):
+            taker_fee, maker_fee = fees[at]
             maker = fill.maker
             maker_side = self._side(maker.account)
             if resting is not None and maker is not resting:
@@ -426,12 +440,12 @@ class Portfolio(Gate):
             loss = part.order_loss
             if loss is None:
                 loss = part.order_loss = self._planned_loss(side, part.underlying)
-            excess += worst(part.value, loss)
+            excess += int(worst(part.value, loss))
         for underlying in account.risks:
             if underlying not in self._underlyings:
                 risk = self.open_orders.exact_risk(account, underlying)
                 loss = self.open_orders.loss_with(account, underlying, replaced, None)
-                excess += worst(risk.value, loss)
+                excess += int(worst(risk.value, loss))
         return excess
 
     def _planned_loss(self, side: Side, underlying: int) -> Vector:
@@ -525,6 +539,7 @@ class Portfolio(Gate):
         """Writes the plan into the accounts. Resting orders' remaining lots are the books' to
         change; what they could lose and `open_lots` already count them as filled.
         """
+        self.protections.commit()
         for side in self._open.values():
             account = side.account
             account.cash_micro += side.cash_change_micro

@@ -97,7 +97,7 @@ class Side:
         """Worth at the marks on the plan's underlyings."""
         equity = self.worth_micro
         for part in self.parts:
-            equity += at_base(part.value)
+            equity += int(at_base(part.value))
         return equity
 
     def trade(self, instrument: int, lots: int) -> None:

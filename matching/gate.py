@@ -28,6 +28,8 @@ MAKER_FEE: Final = 5
 """The fill would cost the maker in `Ruling.maker` more than its maximum fee."""
 TAKER_POSITIONS: Final = 6
 """The taker would hold too many positions."""
+MAKER_PROTECTED: Final = 7
+"""The group of orders that protects the maker in `Ruling.maker` may not trade so many lots."""
 
 
 class Fill:
@@ -94,6 +96,12 @@ class Gate(ABC):
         """Adds a group in which a single order trades with a resting combo order (`incoming`), and
         that order with makers of its other leg's book (`others`, where `taker_buys` says whether
         the combo's order buys); `units` of the combo. All but the taker pay the maker fee.
+        """
+
+    @abstractmethod
+    def fillable_lots(self, order: Order) -> int:
+        """Lots (or units) that the protection group of an order, which has one, may still trade
+        after the plan so far.
         """
 
     @abstractmethod

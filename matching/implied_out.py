@@ -17,7 +17,7 @@ from typing import Final
 
 from matching.book import Book
 from matching.combos import Combo
-from matching.gate import FITS, MAKER_FAILS, MAKER_FEE, Fill, Gate
+from matching.gate import FITS, MAKER_FAILS, MAKER_FEE, MAKER_PROTECTED, Fill, Gate
 from matching.instruments import Instrument
 from matching.orders import BUY, SELL, Order
 from matching.plan import (
@@ -103,9 +103,9 @@ class ImpliedOut:
             key = (other_book.number, buys_other)
             others = shared.get(key)
             if others is None:
-                others = Cursor(other_book, BUY if buys_other else SELL, self._gone)
+                others = Cursor(other_book, BUY if buys_other else SELL, self._gone, gate)
                 shared[key] = others
-            orders = Cursor(own_book, SELL if combo_buys else BUY, self._gone)
+            orders = Cursor(own_book, SELL if combo_buys else BUY, self._gone, gate)
             self._candidates.append(Candidate(combo, leg, orders, others))
 
     def meets(self, plan: Plan, wanted_lots: int, real: Order | None) -> bool:
@@ -202,12 +202,15 @@ class ImpliedOut:
         if ruling.outcome == FITS:
             through = Through(combo, order, offer.units)
             plan.take(Step((incoming, *others), offer.lots, offer.net_price_micro, None, through))
-            candidate.orders.spend(offer.units)
-            for _, lots in offer.parts:
-                candidate.others.spend(lots)
+            candidate.orders.spend(order, offer.units)
+            for maker, lots in offer.parts:
+                candidate.others.spend(maker, lots)
         elif ruling.outcome in (MAKER_FAILS, MAKER_FEE):
             assert ruling.maker is not None, "a ruling against a maker names it"
             plan.dropped.append((ruling.maker, ruling))
+            self._gone.add(ruling.maker.order_id)
+        elif ruling.outcome == MAKER_PROTECTED:  # not for so many lots at once; it stays
+            assert ruling.maker is not None, "a ruling against a maker names it"
             self._gone.add(ruling.maker.order_id)
         else:
             plan.stop, plan.ruling = REFUSED, ruling

@@ -5,7 +5,8 @@ Holds: a plan only reads the books; its steps are in the order in which they wou
 single order meets the best price first and, at one price, the oldest order; a combo meets, price
 by price, its own book before the books of its legs, whose fills are all legs or none, in quanta
 of the smallest remaining / ratio; a maker that its margin or maximum fee does not let trade is
-passed over and listed in `dropped`, to be cancelled when the plan is committed.
+passed over and listed in `dropped`, to be cancelled when the plan is committed; orders of a
+protection group trade no more than it may, and are then passed over.
 Never: changes a book, asks a clock, or meets more than MAX_FILLS makers.
 """
 
@@ -16,7 +17,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from matching.book import Book
 from matching.combos import Combo
-from matching.gate import FITS, IT_FITS, MAKER_FAILS, MAKER_FEE, Fill, Gate, Ruling
+from matching.gate import (
+    FITS,
+    IT_FITS,
+    MAKER_FAILS,
+    MAKER_FEE,
+    MAKER_PROTECTED,
+    Fill,
+    Gate,
+    Ruling,
+)
 from matching.instruments import Instrument
 from matching.leg_prices import split_net_price
 from matching.orders import BUY, CANCEL_BOTH, CANCEL_MAKER, CANCEL_TAKER, DECREMENT, SELL, Order
@@ -136,22 +146,33 @@ class Cursor:
     """Walks one side of a book from the best, past what the plan has used up, and meets orders as
     the commit of the plan will: first what a price's orders show, in their order, then icebergs
     again as they are replenished behind. Orders whose ids are in `gone` are passed over wherever
-    they stand; all cursors of a plan share it.
+    they stand; all cursors of a plan share it. Of a protected order it shows what the order's
+    group may still trade, and passes it over where that is nothing.
     """
 
     __slots__ = (
         "_again",
         "_book",
+        "_gate",
         "_gone",
         "_hidden_lots",
         "_order",
         "_price_ticks",
         "_shown_lots",
+        "_side",
         "_unmet",
     )
 
-    def __init__(self, book: Book, taker_side: int, gone: set[int]) -> None:  # membership only
+    def __init__(
+        self,
+        book: Book,
+        taker_side: int,
+        gone: set[int],  # membership only
+        gate: Gate,
+    ) -> None:
         self._book = book
+        self._side = taker_side
+        self._gate = gate
         self._gone = gone
         self._unmet = book.first(SELL if taker_side == BUY else BUY)
         self._again: list[tuple[Order, int]] = []
@@ -162,8 +183,8 @@ class Cursor:
         self._move_on()
 
     def _copy(self) -> Cursor:
-        twin = Cursor.__new__(Cursor)
-        twin._book, twin._gone, twin._unmet = self._book, self._gone, self._unmet
+        twin = Cursor(self._book, self._side, self._gone, self._gate)
+        twin._unmet = self._unmet
         twin._again, twin._price_ticks = self._again.copy(), self._price_ticks
         twin._order, twin._shown_lots = self._order, self._shown_lots
         twin._hidden_lots = self._hidden_lots
@@ -186,19 +207,29 @@ class Cursor:
 
     def top(self) -> tuple[Order, int] | None:
         """The order to trade with next and the lots that it shows, or None at the end."""
-        while self._order is not None and self._order.order_id in self._gone:
+        while self._order is not None:
+            order = self._order
+            if order.order_id not in self._gone:
+                if not order.protection:
+                    return order, self._shown_lots
+                lots = self._gate.fillable_lots(order)
+                if lots:
+                    return order, min(self._shown_lots, lots)
             self._move_on()
-        return None if self._order is None else (self._order, self._shown_lots)
+        return None
 
-    def spend(self, lots: int) -> None:
-        """Uses up lots of the top order, and passes it when nothing is shown any more."""
-        top = self.top()
-        assert top is not None, "there is a top order to spend"
-        assert lots <= top[1], "an order trades at most what it still shows"
+    def spend(self, order: Order, lots: int) -> None:
+        """Uses up lots of an order, and passes it when nothing is shown any more, and all that was
+        passed over to reach it.
+        """
+        while self._order is not order:
+            assert self._order is not None, "the order to spend is ahead"
+            self._move_on()
+        assert lots <= self._shown_lots, "an order trades at most what it still shows"
         self._shown_lots -= lots
         if not self._shown_lots:
             if self._hidden_lots:
-                self._again.append((top[0], self._hidden_lots))
+                self._again.append((order, self._hidden_lots))
             self._move_on()
 
     def ahead(self, lots: int) -> list[tuple[Order, int]] | None:
@@ -212,13 +243,22 @@ class Cursor:
             return [(top[0], lots)]
         found: list[tuple[Order, int]] = []
         probe = self._copy()
+        taken: dict[tuple[int, int], int] = {}  # by protection groups
         while lots:
             top = probe.top()
             if top is None:
                 return None
-            part = min(lots, top[1])
-            found.append((top[0], part))
-            probe.spend(part)
+            order, part = top[0], min(lots, top[1])
+            if order.protection:
+                group = (order.account, order.protection)
+                before = taken.get(group, 0)
+                part = min(part, self._gate.fillable_lots(order) - before)
+                if not part:
+                    probe._move_on()
+                    continue
+                taken[group] = before + part
+            found.append((order, part))
+            probe.spend(order, part)
             lots -= part
         return found
 
@@ -240,10 +280,12 @@ def plan_single(
     gone: set[int] = set()  # membership only
     if replaced is not None:
         gone.add(replaced.order_id)
-    cursor = Cursor(book, taker.side, gone)
+    cursor = Cursor(book, taker.side, gone, gate)
     taker_buys = taker.side == BUY
     while True:
         wanted = taker.remaining_lots - plan.filled_lots - plan.cancelled_lots
+        if taker.protection:
+            wanted = min(wanted, gate.fillable_lots(taker))
         if not wanted or plan.stop != EXHAUSTED:
             return plan
         top = cursor.top()
@@ -266,7 +308,7 @@ def plan_single(
             if taker.self_trade == CANCEL_BOTH:
                 return plan
             if taker.self_trade == DECREMENT:
-                cursor.spend(quantity)
+                cursor.spend(maker, quantity)
             else:
                 gone.add(maker.order_id)
             continue
@@ -274,7 +316,7 @@ def plan_single(
         ruling = gate.propose(fills, quantity, None)
         if ruling.outcome == FITS:
             plan.take(Step(fills, quantity, maker.price_micro, None))
-            cursor.spend(quantity)
+            cursor.spend(maker, quantity)
         elif ruling.outcome in (MAKER_FAILS, MAKER_FEE):
             plan.dropped.append((maker, ruling))
             gone.add(maker.order_id)
@@ -321,9 +363,9 @@ class ComboPlanner:
         self._gone: set[int] = set()  # membership only
         if replaced is not None:
             self._gone.add(replaced.order_id)
-        self._own = None if own_book is None else Cursor(own_book, taker.side, self._gone)
+        self._own = None if own_book is None else Cursor(own_book, taker.side, self._gone, gate)
         self._legs = [
-            Cursor(book, BUY if ratio * taker.sign > 0 else SELL, self._gone)
+            Cursor(book, BUY if ratio * taker.sign > 0 else SELL, self._gone, gate)
             for book, ratio in zip(leg_books, combo.ratios, strict=True)
         ]
 
@@ -344,8 +386,9 @@ class ComboPlanner:
         return plan
 
     def _wanted(self) -> int:
-        plan = self._plan
-        return self._taker.remaining_lots - plan.filled_lots - plan.cancelled_lots
+        plan, taker = self._plan, self._taker
+        wanted = taker.remaining_lots - plan.filled_lots - plan.cancelled_lots
+        return min(wanted, self._gate.fillable_lots(taker)) if taker.protection else wanted
 
     def _is_within_limit(self, net_price_micro: int) -> bool:
         return (self._taker.price_micro - net_price_micro) * self._taker.sign >= 0
@@ -377,6 +420,9 @@ class ComboPlanner:
             assert ruling.maker is not None, "a ruling against a maker names it"
             plan.dropped.append((ruling.maker, ruling))
             self._gone.add(ruling.maker.order_id)
+        elif ruling.outcome == MAKER_PROTECTED:  # not for so many lots at once; it stays
+            assert ruling.maker is not None, "a ruling against a maker names it"
+            self._gone.add(ruling.maker.order_id)
         else:
             plan.stop, plan.ruling = REFUSED, ruling
         return False
@@ -407,7 +453,7 @@ class ComboPlanner:
         if fills is None:  # no leg prices make this net price: such an order cannot trade here
             self._gone.add(maker.order_id)
         elif self._takes(fills, units, maker.price_micro, maker):
-            own.spend(units)
+            own.spend(maker, units)
 
     def _fills_at(self, maker: Order, units: int) -> tuple[Fill, ...] | None:
         combo, buys = self._combo, self._taker.side == BUY
@@ -434,18 +480,24 @@ class ComboPlanner:
         fills than a step may. Its net price is exact: several units have one maker a leg.
         """
         units = self._wanted()
-        for cursor, ratio in zip(self._legs, self._combo.ratios, strict=True):
+        shared: dict[tuple[int, int], int] = {}  # lots a unit, by protection groups
+        for leg, ratio in enumerate(self._combo.ratios):
+            cursor = self._legs[leg]
             top = cursor.top()
             if top is None:
                 return None
             units = min(units, top[1] // abs(ratio))
+            maker = top[0]
+            if maker.protection:
+                group = (maker.account, maker.protection)
+                shared[group] = shared.get(group, 0) + abs(ratio)
+                units = min(units, self._gate.fillable_lots(maker) // shared[group])
         units = max(units, 1)
         fills: list[Fill] = []
         legs: list[int] = []
         net_micro = 0
-        for leg, (instrument, ratio) in enumerate(
-            zip(self._combo.instruments, self._combo.ratios, strict=True)
-        ):
+        for leg, ratio in enumerate(self._combo.ratios):
+            instrument = self._combo.instruments[leg]
             parts = self._legs[leg].ahead(units * abs(ratio))
             if parts is None or len(fills) + len(parts) > MAX_FILLS_OF_A_STEP:
                 return None
@@ -459,4 +511,4 @@ class ComboPlanner:
     def _meet_legs(self, quote: _Quote) -> None:
         if self._takes(quote.fills, quote.units, quote.net_price_micro, None):
             for leg, fill in zip(quote.legs, quote.fills, strict=True):
-                self._legs[leg].spend(fill.quantity_lots)
+                self._legs[leg].spend(fill.maker, fill.quantity_lots)

@@ -108,6 +108,9 @@ TOO_MANY_WAITING_ORDERS: Final = 421
 PARENT_NOT_LIVE: Final = 422
 GROUP_FULL: Final = 423
 PROTECTION_NOT_SET: Final = 430
+PROTECTION_FROZEN: Final = 431
+PROTECTION_TRIPPED: Final = 432
+PROTECTION_OUT_OF_RANGE: Final = 433
 BELOW_MIN_QUANTITY: Final = 410
 NOTHING_TO_REDUCE: Final = 411
 # 5xx: who signed
@@ -293,6 +296,26 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "waits with one leg",
         "an order of {got} legs cannot wait for a trigger or another order; one leg can",
     ),
+    SESSION_NEEDED: (
+        "session needed",
+        "an order until disconnect (flag {got}) needs a connection that stays: WebSocket or FIX",
+    ),
+    VOLATILITY_OUT_OF_RANGE: (
+        "volatility out of range",
+        "volatility {got} millionths; with the flag it is 1 to {allowed}, without it 0",
+    ),
+    TOO_MANY_VOLATILITY_ORDERS: (
+        "too many volatility orders",
+        "{got} orders of the account are priced in volatility; at most {allowed} may rest",
+    ),
+    VOLATILITY_NEEDS_OPTION: (
+        "volatility needs an option",
+        "an order priced in volatility is for one option; instrument {got} is not all of that",
+    ),
+    VOLATILITY_NEEDS_GTC: (
+        "volatility needs good-till-cancelled",
+        "time in force {got}; an order priced in volatility rests: use {allowed}",
+    ),
     QUOTE_COUNT: ("quote count", "{got} quotes; a mass quote has 1 to {allowed}"),
     QUOTE_CROSSED: ("quote crossed", "the bid, {got}, is not below the ask, {allowed}"),
     QUOTE_TWICE: (
@@ -342,26 +365,6 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "message expired",
         "the message expired at {got}; it is now {allowed} (Unix seconds)",
     ),
-    SESSION_NEEDED: (
-        "session needed",
-        "an order until disconnect (flag {got}) needs a connection that stays: WebSocket or FIX",
-    ),
-    VOLATILITY_OUT_OF_RANGE: (
-        "volatility out of range",
-        "volatility {got} millionths; with the flag it is 1 to {allowed}, without it 0",
-    ),
-    TOO_MANY_VOLATILITY_ORDERS: (
-        "too many volatility orders",
-        "{got} orders of the account are priced in volatility; at most {allowed} may rest",
-    ),
-    VOLATILITY_NEEDS_OPTION: (
-        "volatility needs an option",
-        "an order priced in volatility is for one option; instrument {got} is not all of that",
-    ),
-    VOLATILITY_NEEDS_GTC: (
-        "volatility needs good-till-cancelled",
-        "time in force {got}; an order priced in volatility rests: use {allowed}",
-    ),
     TOO_MANY_WAITING_ORDERS: (
         "too many waiting orders",
         "{got} orders of the account wait; at most {allowed} may",
@@ -377,6 +380,19 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     PROTECTION_NOT_SET: (
         "protection not set",
         "the account has no protection group {got}; set its limits first",
+    ),
+    PROTECTION_FROZEN: (
+        "protection frozen",
+        "protection group {got} reached a limit; its orders are refused for {allowed} ms more",
+    ),
+    PROTECTION_TRIPPED: (
+        "protection tripped",
+        "protection group {got} reached a limit; its orders are refused until it is reset",
+    ),
+    PROTECTION_OUT_OF_RANGE: (
+        "protection out of range",
+        "a group is 1 to 255, a window 1 ms to 1 hour, a freeze at most 1 day, a limit below 2^62:"
+        " {got} is not within {allowed}",
     ),
     SIGNATURE_LENGTH: (
         "signature length",

@@ -22,6 +22,8 @@ from settlement.signed_messages import (
     Conditions,
     Message,
     Order,
+    ResetProtection,
+    SetProtection,
     Withdraw,
 )
 
@@ -108,6 +110,14 @@ MESSAGES: list[tuple[str, SigningDomain, Message]] = [
     ("cancel all at its largest", DEVNET, CancelAll(U32, U32)),
     ("cancel by label", DEVNET, CancelWhere(3, 2, 77, 5, EXPIRY_S)),
     ("cancel where at its largest", LARGEST, CancelWhere(U32, U8, U64, U64, U64)),
+    ("set protection", DEVNET, SetProtection(3, 1, 5_000, 0, 50, 9, 8, 7, EXPIRY_S)),
+    (
+        "set protection at its largest",
+        LARGEST,
+        SetProtection(U32, U8, U32, U32, U32, U64, U64, U64, U64),
+    ),
+    ("reset protection", DEVNET, ResetProtection(3, 1, 7, EXPIRY_S)),
+    ("reset protection at its largest", LARGEST, ResetProtection(U32, U8, U64, U64)),
     ("withdraw", DEVNET, Withdraw(3, 0, 1_000_000_000, 7)),
     ("withdraw at its largest", LARGEST, Withdraw(U32, U8, U64, U64)),
     ("acknowledgement", DEVNET, Acknowledgement(42, HASH, sha256(b"a journal").digest())),

@@ -97,25 +97,26 @@ class Conditions(NamedTuple):
 
 PLAIN: Final = Conditions()
 """The conditions of an order that has none."""
-KNOWN_CONDITIONS: Final[tuple[int, ...]] = (0, 2, 3, 4, 5, 6, 8)
+KNOWN_CONDITIONS: Final[tuple[int, ...]] = (0, 2, 3, 4, 5, 6, 7, 8)
 """Places in `Conditions` of those that are offered."""
 
 
 ORDER_FIELDS: Final = (
     "account",
-    "conditions",
     "counter",
-    "expiry_s",
-    "flags",
-    "legs",
-    "limit_price_micro",
-    "max_fee_micro",
-    "quantity_lots",
-    "replaces",
-    "salt",
     "side",
     "time_in_force",
+    "flags",
+    "limit_price_micro",
+    "quantity_lots",
+    "max_fee_micro",
+    "expiry_s",
+    "salt",
+    "replaces",
+    "legs",
+    "conditions",
 )
+"""As they are signed, in order."""
 
 
 class Order:
@@ -210,6 +211,31 @@ class CancelWhere(NamedTuple):
     expiry_s: int
 
 
+class SetProtection(NamedTuple):
+    """The terms of one of the account's protection groups: limits on what its orders trade within a
+    rolling window, 0 for none; `frozen_ms` 0 waits for a reset. Taken once, before `expiry_s`.
+    """
+
+    account: int
+    group: int
+    window_ms: int
+    frozen_ms: int
+    quantity_limit_lots: int
+    delta_limit_e6: int
+    vega_limit_micro: int
+    salt: int
+    expiry_s: int
+
+
+class ResetProtection(NamedTuple):
+    """Lets a protection group trade again, with an empty window. Taken once, before `expiry_s`."""
+
+    account: int
+    group: int
+    salt: int
+    expiry_s: int
+
+
 class Withdraw(NamedTuple):
     """Move free cash out of the exchange, to be claimed from the Vault by the account's owner."""
 
@@ -229,7 +255,16 @@ class Acknowledgement(NamedTuple):
     journal_hash: bytes
 
 
-Message = Order | Cancel | CancelAll | CancelWhere | Withdraw | Acknowledgement
+Message = (
+    Order
+    | Cancel
+    | CancelAll
+    | CancelWhere
+    | SetProtection
+    | ResetProtection
+    | Withdraw
+    | Acknowledgement
+)
 
 # What a CancelWhere's `value` is
 OF_ALL: Final = 0  # 0
@@ -436,6 +471,14 @@ CANCEL_ALL_TYPE: Final = "CancelAll(uint32 account,uint32 newCounter)"
 CANCEL_WHERE_TYPE: Final = (
     "CancelWhere(uint32 account,uint8 scope,uint64 value,uint64 salt,uint64 expirySeconds)"
 )
+SET_PROTECTION_TYPE: Final = (
+    "SetProtection(uint32 account,uint8 group,uint32 windowMs,uint32 frozenMs,"
+    "uint32 quantityLimitLots,uint64 deltaLimitE6,uint64 vegaLimitMicro,uint64 salt,"
+    "uint64 expirySeconds)"
+)
+RESET_PROTECTION_TYPE: Final = (
+    "ResetProtection(uint32 account,uint8 group,uint64 salt,uint64 expirySeconds)"
+)
 WITHDRAW_TYPE: Final = "Withdraw(uint32 account,uint8 asset,uint64 amountMicro,uint64 salt)"
 ACKNOWLEDGEMENT_TYPE: Final = (
     "Acknowledgement(uint64 sequence,bytes32 orderHash,bytes32 journalHash)"
@@ -453,6 +496,8 @@ ORDER_TYPE_HASH: Final = keccak256((ORDER_TYPE + CONDITIONS_TYPE + LEG_TYPE).enc
 CANCEL_TYPE_HASH: Final = keccak256(CANCEL_TYPE.encode())
 CANCEL_ALL_TYPE_HASH: Final = keccak256(CANCEL_ALL_TYPE.encode())
 CANCEL_WHERE_TYPE_HASH: Final = keccak256(CANCEL_WHERE_TYPE.encode())
+SET_PROTECTION_TYPE_HASH: Final = keccak256(SET_PROTECTION_TYPE.encode())
+RESET_PROTECTION_TYPE_HASH: Final = keccak256(RESET_PROTECTION_TYPE.encode())
 WITHDRAW_TYPE_HASH: Final = keccak256(WITHDRAW_TYPE.encode())
 ACKNOWLEDGEMENT_TYPE_HASH: Final = keccak256(ACKNOWLEDGEMENT_TYPE.encode())
 DOMAIN_TYPE_HASH: Final = keccak256(DOMAIN_TYPE.encode())
@@ -462,11 +507,15 @@ DOMAIN_TYPE_HASH: Final = keccak256(DOMAIN_TYPE.encode())
 _LEG_WORDS: Final = Struct(">32s28xIqqqq")
 _ORDER_WORDS: Final = Struct(">32s28xI28xI31xB31xB30xHqqqq28xI24xQ24xQ24xQ32s32s32s")
 _CONDITIONS_WORDS: Final = Struct(">32s28xI28xI31xBqqqq32s24xQ28xI31xB24xQ")
-_CANCEL_WORDS: Final = Struct(">32s28xI32s")
-_CANCEL_ALL_WORDS: Final = Struct(">32s28xI28xI")
-_CANCEL_WHERE_WORDS: Final = Struct(">32s28xI31xB24xQ24xQ24xQ")
-_WITHDRAW_WORDS: Final = Struct(">32s28xI31xB24xQ24xQ")
-_ACKNOWLEDGEMENT_WORDS: Final = Struct(">32s24xQ32s32s")
+_FLAT: Final[dict[type[Message], tuple[bytes, Struct]]] = {
+    Cancel: (CANCEL_TYPE_HASH, Struct(">32s28xI32s")),
+    CancelAll: (CANCEL_ALL_TYPE_HASH, Struct(">32s28xI28xI")),
+    CancelWhere: (CANCEL_WHERE_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ24xQ")),
+    SetProtection: (SET_PROTECTION_TYPE_HASH, Struct(">32s28xI31xB28xI28xI28xI24xQ24xQ24xQ24xQ")),
+    ResetProtection: (RESET_PROTECTION_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ")),
+    Withdraw: (WITHDRAW_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ")),
+    Acknowledgement: (ACKNOWLEDGEMENT_TYPE_HASH, Struct(">32s24xQ32s32s")),
+}
 
 _LEGS_KEPT: Final = 4_096
 """How many leg lists the memory of their hashes keeps: more than are traded at once."""
@@ -546,15 +595,8 @@ def struct_hash(message: Message) -> bytes:
     """EIP-712 `hashStruct` of any message."""
     if isinstance(message, Order):
         return order_hash(message)
-    if isinstance(message, Cancel):
-        return keccak256(_CANCEL_WORDS.pack(CANCEL_TYPE_HASH, *message))
-    if isinstance(message, CancelAll):
-        return keccak256(_CANCEL_ALL_WORDS.pack(CANCEL_ALL_TYPE_HASH, *message))
-    if isinstance(message, CancelWhere):
-        return keccak256(_CANCEL_WHERE_WORDS.pack(CANCEL_WHERE_TYPE_HASH, *message))
-    if isinstance(message, Withdraw):
-        return keccak256(_WITHDRAW_WORDS.pack(WITHDRAW_TYPE_HASH, *message))
-    return keccak256(_ACKNOWLEDGEMENT_WORDS.pack(ACKNOWLEDGEMENT_TYPE_HASH, *message))
+    type_hash, words = _FLAT[type(message)]
+    return keccak256(words.pack(type_hash, *message))
 
 
 def domain_separator(chain_id: int, settlement: bytes) -> bytes:

@@ -36,6 +36,8 @@ from settlement.signed_messages import (
     Conditions,
     Legs,
     Order,
+    ResetProtection,
+    SetProtection,
     Withdraw,
     order_hash,
     struct_hash,
@@ -399,6 +401,68 @@ class Floor:
         message = CancelWhere(account, scope, value, salt, self.time_s + life_s)
         return self.send(
             c.CancelWhere(
+                self.time_ns,
+                *message,
+                struct_hash(message),
+                owner_of(account) if signer is None else signer,
+                NO_SIGNATURE,
+            )
+        )
+
+    def protect(
+        self,
+        account: int,
+        group: int = 1,
+        *,
+        lots: int = 0,
+        delta_e6: int = 0,
+        vega_micro: int = 0,
+        window_ms: int = 10_000,
+        frozen_ms: int = 5_000,
+        life_s: int = 60,
+        salt: int | None = None,
+        signer: bytes | None = None,
+    ) -> tuple[Event, ...]:
+        """Sets a protection group."""
+        if salt is None:
+            self._salt += 1
+            salt = self._salt
+        message = SetProtection(
+            account,
+            group,
+            window_ms,
+            frozen_ms,
+            lots,
+            delta_e6,
+            vega_micro,
+            salt,
+            self.time_s + life_s,
+        )
+        return self.send(
+            c.SetProtection(
+                self.time_ns,
+                *message,
+                struct_hash(message),
+                owner_of(account) if signer is None else signer,
+                NO_SIGNATURE,
+            )
+        )
+
+    def reset_protection(
+        self,
+        account: int,
+        group: int = 1,
+        *,
+        life_s: int = 60,
+        salt: int | None = None,
+        signer: bytes | None = None,
+    ) -> tuple[Event, ...]:
+        if salt is None:
+            self._salt += 1
+            salt = self._salt
+        message = ResetProtection(account, group, salt, self.time_s + life_s)
+        return self.send(
+            c.ResetProtection(
                 self.time_ns,
                 *message,
                 struct_hash(message),

@@ -25,12 +25,19 @@ from exchange.events import (
     OrdersCancelled,
     OrderTriggered,
     PositionSettled,
+    ProtectionReset,
+    ProtectionSet,
+    ProtectionTripped,
+    QuoteRejected,
+    QuotesTaken,
     WithdrawalRequested,
 )
 from exchange.gateway_rpc.failures import hexadecimal, reject_data
 from exchange.gateway_rpc.views import SIDES, Catalogue, Json
 from exchange.symbols import cash_text, price_text, quantity_text
 from matching.rejects import Reject
+
+PROTECTION_LIMITS: Final = {1: "quantity", 2: "delta", 3: "vega"}
 
 
 def own_events(happened: Sequence[Event], account: int, catalogue: Catalogue) -> list[Json]:
@@ -248,6 +255,51 @@ def _rejected(event: CommandRejected, _: Catalogue) -> Json:
     }
 
 
+def _quote_rejected(event: QuoteRejected, _: Catalogue) -> Json:
+    return {
+        "event": "quoteRejected",
+        "index": event.index,
+        "side": SIDES[event.side],
+        **reject_data(Reject(event.code, event.got, event.allowed)),
+    }
+
+
+def _quotes_taken(event: QuotesTaken, _: Catalogue) -> Json:
+    return {
+        "event": "quotesTaken",
+        "messageHash": hexadecimal(event.message_hash),
+        "label": str(event.label),
+        "taken": event.taken,
+        "refused": event.refused,
+    }
+
+
+def _tripped(event: ProtectionTripped, _: Catalogue) -> Json:
+    return {
+        "event": "protectionTripped",
+        "group": event.group,
+        "what": PROTECTION_LIMITS[event.what],
+        "got": str(event.got),
+        "limit": str(event.limit),
+    }
+
+
+def _protection_set(event: ProtectionSet, _: Catalogue) -> Json:
+    return {
+        "event": "protectionSet",
+        "group": event.group,
+        "windowMs": event.window_ms,
+        "frozenMs": event.frozen_ms,
+        "quantityLimitLots": event.quantity_limit_lots,
+        "deltaLimitE6": str(event.delta_limit_e6),
+        "vegaLimitMicro": str(event.vega_limit_micro),
+    }
+
+
+def _protection_reset(event: ProtectionReset, _: Catalogue) -> Json:
+    return {"event": "protectionReset", "group": event.group}
+
+
 def _opened(event: AccountOpened, _: Catalogue) -> Json:
     return {"event": "accountOpened", "account": event.account, "owner": hexadecimal(event.owner)}
 
@@ -307,4 +359,9 @@ _VIEWS: Final[dict[type[Event], Callable[[Any, Catalogue], Json]]] = {
     WithdrawalRequested: _withdrawn,
     CounterRaised: _raised,
     PositionSettled: _settled,
+    QuoteRejected: _quote_rejected,
+    QuotesTaken: _quotes_taken,
+    ProtectionTripped: _tripped,
+    ProtectionSet: _protection_set,
+    ProtectionReset: _protection_reset,
 }

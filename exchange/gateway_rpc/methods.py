@@ -37,7 +37,10 @@ from exchange.gateway_rpc.requests import (
     SignedCancel,
     SignedCancelAll,
     SignedCancelWhere,
+    SignedMassQuote,
     SignedOrder,
+    SignedResetProtection,
+    SignedSetProtection,
     SignedWithdraw,
     decoder,
     read_params,
@@ -53,12 +56,14 @@ from exchange.gateway_rpc.views import (
     margin_json,
     order_json,
     position_json,
+    protection_json,
     status_json,
     withdrawal_json,
 )
 from exchange.venue import Legs, Venue, Verdict
 from matching.combos import canonical_legs
 from matching.rejects import UNKNOWN_INSTRUMENT, UNKNOWN_ORDER, Reject
+from settlement.mass_quotes import check_mass_quote
 from settlement.signed_messages import NO_ORDER, check_order_fields
 
 Answer = Any
@@ -101,6 +106,10 @@ class Methods:
             "order/cancel": _method(SignedCancel, self._cancel),
             "order/cancel_all": _method(SignedCancelAll, self._cancel_all),
             "order/cancel_where": _method(SignedCancelWhere, self._cancel_where),
+            "quote/mass": _method(SignedMassQuote, self._quote_mass),
+            "protection/set": _method(SignedSetProtection, self._set_protection),
+            "protection/reset": _method(SignedResetProtection, self._reset_protection),
+            "protection/get": _method(OfAccount, self._protections),
             "order/status": _method(OfOrder, self._order),
             "subscribe": _method(OfChannels, self._subscribe, needs_socket=True),
             "unsubscribe": _method(OfChannels, self._unsubscribe, needs_socket=True),
@@ -241,6 +250,30 @@ class Methods:
         cancel = params.message.signed()
         verdict = await self._venue.cancel_where(cancel, bytes(params.signature))
         return self._verdict(verdict, cancel.account)
+
+    async def _quote_mass(self, params: SignedMassQuote, _: object) -> Answer:
+        message = params.message.value()
+        reject = check_mass_quote(message)
+        if reject is not None:
+            return refused(reject)
+        verdict = await self._venue.quote_mass(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
+
+    async def _set_protection(self, params: SignedSetProtection, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.set_protection(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
+
+    async def _reset_protection(self, params: SignedResetProtection, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.reset_protection(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
+
+    async def _protections(self, params: OfAccount, _: object) -> Answer:
+        views = self._venue.protections(params.account)
+        if isinstance(views, Reject):
+            return refused(views)
+        return [protection_json(view) for view in views]
 
     async def _order(self, params: OfOrder, _: object) -> Answer:
         view = self._venue.order(bytes(params.order_hash))

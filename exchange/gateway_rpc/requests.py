@@ -21,6 +21,7 @@ from exchange.gateway_rpc.failures import (
     not_json,
     wrong_shape,
 )
+from settlement.mass_quotes import MAX_QUOTES, MassQuote
 from settlement.signed_messages import (
     NO_ORDER,
     PLAIN,
@@ -29,6 +30,8 @@ from settlement.signed_messages import (
     CancelWhere,
     Conditions,
     Order,
+    ResetProtection,
+    SetProtection,
     Withdraw,
 )
 
@@ -283,6 +286,87 @@ class CancelWhereFields(Params):
         )
 
 
+class QuoteFields(Params):
+    """One quote of a mass quote; zero lots cancel a side."""
+
+    legs: list[LegFields]
+    bid_price_micro: Signed64
+    bid_lots: U32
+    ask_price_micro: Signed64
+    ask_lots: U32
+
+
+class MassQuoteFields(Params):
+    """What the orders of a mass quote share, and its quotes (docs/protocol.md, 2)."""
+
+    account: U32
+    counter: U32
+    flags: U16
+    max_fee_micro: Unsigned64
+    expiry_seconds: Unsigned64
+    salt: Unsigned64
+    protection: U8
+    label: Unsigned64
+    quotes: Annotated[list[QuoteFields], Meta(max_length=MAX_QUOTES)]
+
+    def value(self) -> MassQuote:
+        return MassQuote(
+            self.account,
+            self.counter,
+            self.flags,
+            int(self.max_fee_micro),
+            int(self.expiry_seconds),
+            int(self.salt),
+            self.protection,
+            int(self.label),
+            tuple(
+                (
+                    tuple((leg.instrument, leg.ratio) for leg in quote.legs),
+                    int(quote.bid_price_micro),
+                    quote.bid_lots,
+                    int(quote.ask_price_micro),
+                    quote.ask_lots,
+                )
+                for quote in self.quotes
+            ),
+        )
+
+
+class SetProtectionFields(Params):
+    account: U32
+    group: U8
+    window_ms: U32
+    frozen_ms: U32
+    quantity_limit_lots: U32
+    delta_limit_e6: Unsigned64
+    vega_limit_micro: Unsigned64
+    salt: Unsigned64
+    expiry_seconds: Unsigned64
+
+    def value(self) -> SetProtection:
+        return SetProtection(
+            self.account,
+            self.group,
+            self.window_ms,
+            self.frozen_ms,
+            self.quantity_limit_lots,
+            int(self.delta_limit_e6),
+            int(self.vega_limit_micro),
+            int(self.salt),
+            int(self.expiry_seconds),
+        )
+
+
+class ResetProtectionFields(Params):
+    account: U32
+    group: U8
+    salt: Unsigned64
+    expiry_seconds: Unsigned64
+
+    def value(self) -> ResetProtection:
+        return ResetProtection(self.account, self.group, int(self.salt), int(self.expiry_seconds))
+
+
 class WithdrawFields(Params):
     account: U32
     asset: U8
@@ -310,6 +394,21 @@ class SignedCancelAll(Params):
 
 class SignedCancelWhere(Params):
     message: CancelWhereFields
+    signature: Signature
+
+
+class SignedMassQuote(Params):
+    message: MassQuoteFields
+    signature: Signature
+
+
+class SignedSetProtection(Params):
+    message: SetProtectionFields
+    signature: Signature
+
+
+class SignedResetProtection(Params):
+    message: ResetProtectionFields
     signature: Signature
 
 

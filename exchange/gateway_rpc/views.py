@@ -22,6 +22,7 @@ from exchange.venue import (
     MarginView,
     OrderView,
     PositionView,
+    ProtectionView,
     StatusView,
     Venue,
     WithdrawalView,
@@ -233,4 +234,20 @@ def acknowledgement_json(view: Acknowledgement) -> Json:
         "orderHash": hexadecimal(view.order_hash),
         "journalHash": hexadecimal(view.journal_hash),
         "signature": hexadecimal(view.signature),
+    }
+
+
+def protection_json(view: ProtectionView) -> Json:
+    return {
+        "group": view.group,
+        "windowMs": view.window_ms,
+        "frozenMs": view.frozen_ms,
+        "quantityLimitLots": view.quantity_limit_lots,
+        "deltaLimitE6": str(view.delta_limit_e6),
+        "vegaLimitMicro": str(view.vega_limit_micro),
+        "lots": view.lots,
+        "deltaE6": str(view.delta_e6),
+        "vegaMicro": str(view.vega_micro),
+        "isTripped": view.is_tripped,
+        "thawsNs": str(view.thaws_ns),
     }

@@ -23,6 +23,7 @@ from exchange.handlers.cancels import (
     reduce_unfilled,
 )
 from exchange.handlers.combos import use_combo
+from exchange.handlers.protection import end_tripped, is_tripped
 from exchange.handlers.states import may_trade, takes_nothing
 from exchange.limits import count_order
 from exchange.state import State
@@ -142,6 +143,8 @@ def execute(state: State, placement: Placement, emit: Emit) -> Reject | None:
     if plan.steps or plan.own:
         _commit(state, placement, plan, emit)
     _drop_makers(state, plan, emit)
+    if state.portfolio.protections.tripped:
+        end_tripped(state, emit)
     _finish(state, placement, plan, emit)
     if placement.combo is not None:
         use_combo(state, placement.combo.book, emit)
@@ -183,6 +186,7 @@ def take_place(state: State, placement: Placement, emit: Emit) -> Reject | None:
 def _plan(state: State, placement: Placement) -> Plan:
     """What the order would do, if it meets a price at all."""
     order, book, portfolio = placement.order, placement.book, state.portfolio
+    portfolio.protections.time_ns = state.time_ns
     portfolio.begin(order, placement.replaced)
     if placement.combo is None:
         assert placement.instrument is not None, "an order has a combo or an instrument"
@@ -603,6 +607,9 @@ def _finish(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
     """The rest of the order stands in its book, or is cancelled with the reason."""
     order = placement.order
     if not order.remaining_lots:
+        return
+    if order.protection and is_tripped(state, order.account, order.protection):
+        emit_cancelled(order, events.CANCELLED_PROTECTED, emit)
         return
     if not _will_rest(placement, plan):
         emit_cancelled(order, _end_reason(plan), emit)

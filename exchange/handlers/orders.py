@@ -4,7 +4,7 @@ Holds: an order that is refused leaves no trace; what passes here goes to `execu
 Never: verifies a signature (only whether the signer may act for the account).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from exchange import events
 from exchange.commands import PlaceOrder
@@ -12,6 +12,7 @@ from exchange.handlers.accounts import check_signer
 from exchange.handlers.cancels import cancel, find_live
 from exchange.handlers.combos import check_combos_of_account, check_new_combo
 from exchange.handlers.execution import Placement, execute
+from exchange.handlers.protection import check_protection
 from exchange.handlers.refusal import refuse
 from exchange.handlers.states import check_trading_state, takes_nothing
 from exchange.handlers.waiting import check_ties, lay_down
@@ -94,7 +95,8 @@ def renew(state: State, signed: SignedOrder, order_hash: bytes) -> Placement | R
         reject = _check_instrument(state, number, state.time_s)
         if reject is not None:
             return reject
-    return _find_book(state, signed, order_hash, None)
+    reject = check_protection(state, signed.account, signed.conditions.protection)
+    return reject or _find_book(state, signed, order_hash, None)
 
 
 # CHECK
@@ -150,7 +152,9 @@ def check_placement(
             return Reject(NOT_YOUR_ORDER, signed.account, replaced.account)
     reject = check_trading_state(state, signed, replaced)
     if reject is None and signed.conditions is not PLAIN:
-        reject = check_ties(state, signed, replaced)
+        reject = check_ties(state, signed, replaced) or check_protection(
+            state, signed.account, signed.conditions.protection
+        )
     if reject is not None:
         return reject
     if replaced is not None and replaced.level is None:  # it waits: no book and no margin knows it
@@ -209,9 +213,7 @@ def _find_book(
         else:
             price_micro = worked
     if reject is None:
-        instruments = [state.instruments[number] for number, _ in signed.legs]
-        ratios = [ratio for _, ratio in signed.legs]
-        within = _check_limits(state, signed, price_micro, book, instruments, ratios, is_asleep)
+        within = _check_limits(state, signed, price_micro, book, is_asleep)
         if isinstance(within, Reject):
             reject = within
         else:
@@ -243,6 +245,7 @@ def _find_book(
     order.oco_group = signed.conditions.oco_group
     order.volatility_e6 = signed.conditions.volatility_e6
     order.limit_ticks = signed.limit_price_micro // book.tick_micro
+    order.protection = signed.conditions.protection
     return Placement(
         order,
         book,
@@ -286,24 +289,18 @@ def _work_out(
 
 
 def _check_limits(
-    state: State,
-    signed: SignedOrder,
-    price: int,
-    book: Book,
-    instruments: Sequence[Instrument],
-    ratios: Sequence[int],
-    is_asleep: bool,
+    state: State, signed: SignedOrder, price: int, book: Book, is_asleep: bool
 ) -> int | Reject:
     """The limit price in force: `price`, or for a market order the band's where that is tighter, a
     whole number of ticks within it.
     """
-    most = most_units(instruments, ratios)
+    most = most_units(state.instruments, signed.legs)
     if signed.quantity_lots > most:
         return Reject(ORDER_TOO_LARGE, signed.quantity_lots, most)
     if is_asleep:  # the marks that its price is held against are those under which it wakes
         return price
     sign = 1 if signed.side == BUY else -1
-    furthest = furthest_price_micro(instruments, ratios, sign, state.marks)
+    furthest = furthest_price_micro(state.instruments, signed.legs, sign, state.marks)
     furthest = sign * (sign * furthest // book.tick_micro) * book.tick_micro
     if (price - furthest) * sign <= 0:
         return price

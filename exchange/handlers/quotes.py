@@ -14,12 +14,12 @@ from exchange.handlers.accounts import check_signer
 from exchange.handlers.cancels import cancel
 from exchange.handlers.execution import execute, take_place
 from exchange.handlers.orders import check_life, check_placement
+from exchange.handlers.protection import check_protection
 from exchange.handlers.refusal import refuse
 from exchange.state import State
 from matching.orders import Order
 from matching.rejects import (
     MESSAGE_ALREADY_USED,
-    PROTECTION_NOT_SET,
     QUOTE_CROSSED,
     QUOTE_TWICE,
     Reject,
@@ -82,9 +82,7 @@ def _check(state: State, command: QuoteMass, message: MassQuote) -> Reject | Non
         reject = check_life(state, command.account, command.counter, command.expiry_s)
     if reject is None and command.message_hash in state.used:
         return Reject(MESSAGE_ALREADY_USED)
-    if reject is None and command.protection:
-        return Reject(PROTECTION_NOT_SET, command.protection)
-    return reject
+    return reject or check_protection(state, command.account, command.protection)
 
 
 def _take_quote(

@@ -64,6 +64,10 @@ EVENTS: Final = {
     "TimeAdvanced": "0x32 time_ns u64",
     "QuoteRejected": "0x50 account u32, index u8, side u8, code u16, got i128, allowed i128",
     "QuotesTaken": "0x51 account u32, message_hash 32, label u64, taken u16, refused u16",
+    "ProtectionTripped": "0x52 account u32, group u8, what u8, got i128, limit i128",
+    "ProtectionSet": "0x53 account u32, group u8, window_ms u32, frozen_ms u32,"
+    " quantity_limit_lots u32, delta_limit_e6 u64, vega_limit_micro u64",
+    "ProtectionReset": "0x54 account u32, group u8",
 }
 
 CALLED_OTHERWISE: Final = {"CancelAll": "CancelAllOrders"}

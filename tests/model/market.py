@@ -95,6 +95,9 @@ class ScriptedGate(Gate):
     def drop(self) -> None:
         raise AssertionError("the engine drops a plan, matching does not")
 
+    def fillable_lots(self, order: Order) -> int:
+        raise AssertionError("no order of these plans is protected")
+
     def propose(self, fills: Sequence[Fill], units: int, maker_combo: Order | None) -> Ruling:
         lots: dict[int, int] = {}
         for fill in fills:

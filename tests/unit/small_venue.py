@@ -25,6 +25,7 @@ from exchange.venue import (
     MarkView,
     OrderView,
     PositionView,
+    ProtectionView,
     SignatureFault,
     StatusView,
     Verdict,
@@ -46,6 +47,7 @@ from matching.rejects import (
     WRONG_SIGNER,
     Reject,
 )
+from settlement.mass_quotes import MassQuote
 from settlement.signature import Signer, recover
 from settlement.signed_messages import (
     Acknowledgement as SignedAcknowledgement,
@@ -56,6 +58,8 @@ from settlement.signed_messages import (
     CancelWhere,
     Message,
     Order,
+    ResetProtection,
+    SetProtection,
     Withdraw,
     domain_separator,
     signing_digest,
@@ -156,6 +160,24 @@ class SmallVenue:
             return [*gone, done]
 
         return await self._take(cancel, account, signature, apply)
+
+    async def quote_mass(self, message: MassQuote, signature: bytes) -> Verdict:
+        raise AssertionError("the small venue takes no quotes")
+
+    async def set_protection(self, message: SetProtection, signature: bytes) -> Verdict:
+        def apply(_: bytes) -> list[Event] | Reject:
+            return [events.ProtectionSet(*message[:7])]
+
+        return await self._take(message, message.account, signature, apply)
+
+    async def reset_protection(self, message: ResetProtection, signature: bytes) -> Verdict:
+        def apply(_: bytes) -> list[Event] | Reject:
+            return [events.ProtectionReset(*message[:2])]
+
+        return await self._take(message, message.account, signature, apply)
+
+    def protections(self, account: int) -> Sequence[ProtectionView] | Reject:
+        return []
 
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict:
         account, amount = withdraw.account, withdraw.amount_micro

@@ -25,6 +25,7 @@ from settlement.node import Node, Reverted
 from settlement.signature import recover
 from settlement.signed_messages import (
     NO_ORDER,
+    ORDER_FIELDS,
     PLAIN,
     Conditions,
     Order,
@@ -156,7 +157,7 @@ def signed(settlement: Chain) -> Signed:
 
 def on_chain(number: int) -> tuple[Any, ...]:
     each = order(number)
-    return tuple(getattr(each, name) for name in Order.__init__.__code__.co_varnames[1:14])
+    return tuple(getattr(each, name) for name in ORDER_FIELDS)
 
 
 @pytest.mark.parametrize("number", [0, 1, 6, 10])

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from exchange.gateway_rpc import RpcGateway
 from exchange.venue import StatusView
 from exchange.wallet import Wallet, message_json
-from settlement.signed_messages import Cancel, CancelAll, CancelWhere, Message, Order, Withdraw
+from settlement.signed_messages import (
+    Cancel,
+    CancelAll,
+    CancelWhere,
+    Message,
+    Order,
+    ResetProtection,
+    SetProtection,
+    Withdraw,
+)
 from tests.unit.small_venue import DOMAIN, SYMBOLS, SmallVenue
 
 ALICE = Wallet(b"\x01" * 32)
@@ -35,6 +44,9 @@ REQUESTS: list[tuple[str, dict[str, Any]]] = [
     ("order/cancel", signed(Cancel(0, b"\xab" * 32))),
     ("order/cancel_all", signed(CancelAll(0, 1))),
     ("order/cancel_where", signed(CancelWhere(0, 0, 0, 1, 1_768_521_600))),
+    ("protection/set", signed(SetProtection(0, 1, 1, 0, 0, 0, 0, 1, 1_768_521_600))),
+    ("protection/reset", signed(ResetProtection(0, 1, 1, 1_768_521_600))),
+    ("protection/get", {"account": 0}),
     ("account/withdraw", signed(Withdraw(0, 0, 1, 1))),
     ("order/status", {"orderHash": "0x" + "ab" * 32}),
     ("subscribe", {"channels": ["trades", f"book.{SYMBOLS[0]}", "account.0.events"]}),

@@ -193,6 +193,48 @@ def a_mass_quote_under_a_protection_group_that_nobody_set(floor: Floor) -> Event
     return floor.quote(0, [(CALL_90, 10_000, 1, 20_000, 1)], protection=3)
 
 
+@told(r.PROTECTION_NOT_SET, 3)
+def an_order_under_a_protection_group_that_nobody_set(floor: Floor) -> Events:
+    return floor.buy(0, 10_000, 1, CALL_90, conditions=Conditions(protection=3))
+
+
+@told(r.PROTECTION_FROZEN, 1, 5_000)
+def an_order_of_a_frozen_group(floor: Floor) -> Events:
+    trip(floor, 5_000)
+    return floor.buy(0, 10_000, 1, CALL_90, conditions=Conditions(protection=1))
+
+
+@told(r.PROTECTION_TRIPPED, 1)
+def an_order_of_a_group_that_waits_for_its_reset(floor: Floor) -> Events:
+    trip(floor, 0)
+    return floor.buy(0, 10_000, 1, CALL_90, conditions=Conditions(protection=1))
+
+
+def trip(floor: Floor, frozen_ms: int) -> None:
+    floor.protect(0, lots=1, frozen_ms=frozen_ms)
+    floor.sell(0, 95_000_000, 1, PERP, conditions=Conditions(protection=1))
+    floor.buy(1, 95_000_000, 1, PERP)
+
+
+@told(r.CANNOT_FILL, 2, 1)
+def a_fill_or_kill_that_a_protected_group_would_not_fill(floor: Floor) -> Events:
+    floor.protect(0, lots=1)
+    floor.sell(0, 95_000_000, 2, PERP, conditions=Conditions(protection=1))
+    return floor.buy(1, 95_000_000, 2, PERP, time_in_force=FOK)
+
+
+@told(r.PROTECTION_OUT_OF_RANGE, 0, 255)
+def protection_of_no_group(floor: Floor) -> Events:
+    return floor.protect(0, 0)
+
+
+@told(r.MESSAGE_ALREADY_USED)
+def a_reset_sent_again(floor: Floor) -> Events:
+    trip(floor, 0)
+    floor.reset_protection(0, salt=5)
+    return floor.reset_protection(0, salt=5)
+
+
 # ITS FIELDS
 
 

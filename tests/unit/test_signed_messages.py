@@ -30,6 +30,8 @@ from settlement.signed_messages import (
     Conditions,
     Message,
     Order,
+    ResetProtection,
+    SetProtection,
     Withdraw,
     check_order_fields,
     decode_order,
@@ -49,6 +51,8 @@ KINDS: dict[str, type[Message]] = {
     "Cancel": Cancel,
     "CancelAll": CancelAll,
     "CancelWhere": CancelWhere,
+    "SetProtection": SetProtection,
+    "ResetProtection": ResetProtection,
     "Withdraw": Withdraw,
     "Acknowledgement": Acknowledgement,
 }
