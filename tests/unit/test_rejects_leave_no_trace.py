@@ -305,9 +305,9 @@ def a_flag_without_a_meaning(floor: Floor) -> Events:
     return floor.buy(0, 10_000, 1, CALL_90, flags=1 << 15)
 
 
-@told(r.UNKNOWN_CONDITION, 7)
+@told(r.UNKNOWN_CONDITION, 1)
 def a_condition_that_is_not_offered(floor: Floor) -> Events:
-    return floor.buy(0, 10_000, 1, CALL_90, conditions=Conditions(protection=7))
+    return floor.buy(0, 10_000, 1, CALL_90, conditions=Conditions(display_lots=1))
 
 
 @told(r.VOLATILITY_OUT_OF_RANGE, 7, MAX_VOLATILITY_E6)
