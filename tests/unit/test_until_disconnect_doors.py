@@ -13,7 +13,7 @@ from exchange.commands import UpdateMarks
 from exchange.gateway_rpc.server import RpcGateway
 from exchange.invariants import check
 from exchange.wallet import message_json
-from matching.orders import BUY, UNTIL_DISCONNECT
+from matching.orders import BUY, POST_ONLY, UNTIL_DISCONNECT
 from matching.rejects import SESSION_NEEDED
 from settlement.signed_messages import Order, order_hash
 from tests.floor import BTC_INDEX, SMILE, START_S
@@ -160,3 +160,11 @@ async def test_a_stop_and_a_price_in_volatility_go_through_the_door_and_away_wit
         top = street.exchange.market_data.top(0)
         assert top.bid_micro == resting.price_micro
     await until(lambda: not state.orders and not state.waiting.by_hash)
+
+
+async def test_fix_says_post_only_and_until_disconnect_at_once(street: Street) -> None:
+    async with Trader(street, 0) as session:
+        order = an_order(street, flags=POST_ONLY | UNTIL_DISCONNECT)
+        assert (await session.place(order, CALL_90)).get(39) == "0"
+        assert street.exchange.state.orders[order_hash(order)].flags == order.flags
+    await until(lambda: not street.exchange.state.orders)
