@@ -11,7 +11,7 @@ from exchange.events import Event
 from exchange.invariants import state_hash
 from exchange.wallet import SigningDomain, Wallet
 from matching import rejects as r
-from matching.orders import BUY, POST_ONLY, SELL
+from matching.orders import BUY, POST_ONLY, SELF_TRADE_MASK, SELL
 from matching.rejects import Reject
 from settlement.bulk_orders import bulk_hash
 from settlement.mass_quotes import (
@@ -256,7 +256,7 @@ def test_a_life_with_quotes_replays(floor: Floor) -> None:
 WHOLE: list[tuple[dict[str, Any], Reject]] = [
     ({"quotes": []}, Reject(r.QUOTE_COUNT, 0, 200)),
     ({"quotes": [(CALL_90, LOW, 1, HIGH, 1)] * 201}, Reject(r.QUOTE_COUNT, 201, 200)),
-    ({"flags": 1 << 15}, Reject(r.UNKNOWN_FLAG, 1 << 15, 1)),
+    ({"flags": 1 << 15}, Reject(r.UNKNOWN_FLAG, 1 << 15, POST_ONLY | SELF_TRADE_MASK)),
     ({"salt": 2**64 - 1}, Reject(r.QUOTE_SALT_OUT_OF_RANGE, 2**64 - 1, 2**64 - 2)),
     ({"counter": 5}, Reject(r.COUNTER_AHEAD, 5, 0)),
     ({"life_s": 0}, Reject(r.ORDER_EXPIRED, 1_768_521_040, 1_768_521_040)),
