@@ -7,6 +7,7 @@
 `twin_ratio`              `w1_batch` over the plain matcher of `plain_matcher.py`, same run
 `bytes_per_order`         what a process grows by for each of a million resting orders
 `engine_compiled`, `engine_interpreted`  the whole engine (`engine.py`)
+`mass_quote`  mass quotes with their signature (`quoting.py`)
 
 Holds: medians of ROUNDS rounds after one that is not counted; in every round the trades, in
 order, and what rests at the end are those of the flow's answer; garbage collection is frozen.
@@ -29,6 +30,7 @@ from typing import Any, Final
 from exchange.bench.engine import engine_rows
 from exchange.bench.matching_flow import ANSWERS, W1, W200, Answer, Flow, FlowSpec, Tally, folded
 from exchange.bench.plain_matcher import PlainMatcher
+from exchange.bench.quoting import quoting_rows
 from exchange.bench.report import Row, quiet_memory, row
 from exchange.compiled import INTERPRETED, is_compiled, told
 from matching.batch import FILLED, MESSAGE, MESSAGE_BYTES, Matcher
@@ -84,6 +86,7 @@ def bench() -> Iterator[Row]:
     )
     yield _memory()
     yield from engine_rows()
+    yield from quoting_rows()
 
 
 def _asked(name: str, rate: float, note: str) -> Row:

@@ -160,10 +160,14 @@ def take_place(state: State, placement: Placement, emit: Emit) -> Reject | None:
     """
     order, replaced = placement.order, placement.replaced
     assert replaced is not None, "it takes the place of another"
-    # MARGIN
-    reject = _check_rest(state, order, replaced)
-    if reject is not None:
-        return reject
+    # MARGIN: no more lots at the same price can lose no more, so only its fee is asked about
+    fee = state.portfolio.resting_fee_micro(order)
+    if fee > order.max_fee_micro:
+        return Reject(FEE_TOO_HIGH, fee, order.max_fee_micro)
+    if order.protection != replaced.protection:
+        reject = _check_rest(state, order, replaced)
+        if reject is not None:
+            return reject
     # EMIT
     placement.book.substitute(replaced, order)
     state.portfolio.unrest(replaced)
