@@ -9,7 +9,7 @@ Never: checks what it is sent, or knows more than adds, cancels and marketable o
 """
 
 from bisect import bisect_left
-from typing import Final
+from collections.abc import Iterator
 
 from matching.batch import ASKED, CANCEL, CANCELLED, FILLED, LIMIT, MESSAGE, NOT_FILLED, RESTED
 
@@ -54,9 +54,9 @@ class PlainMatcher:
     """Books 0 to `books` - 1; `apply` as `matching.batch.Matcher` has it."""
 
     def __init__(self, books: int) -> None:
-        self.sides: Final[list[_Side]] = [_Side() for _ in range(2 * books)]
-        self.orders: Final[dict[int, _Order]] = {}
-        self.events: Final[list[Event]] = []
+        self.sides: list[_Side] = [_Side() for _ in range(2 * books)]
+        self.orders: dict[int, _Order] = {}
+        self.events: list[Event] = []
 
     def drop(self) -> None:
         self.events.clear()
@@ -64,7 +64,8 @@ class PlainMatcher:
     def apply(self, messages: bytes) -> None:
         """Applies a batch, message by message."""
         sides, orders, tell = self.sides, self.orders, self.events.append
-        for kind, way, book, price, wanted, owner, order_id in MESSAGE.iter_unpack(messages):
+        fields: Iterator[tuple[int, ...]] = MESSAGE.iter_unpack(messages)
+        for kind, way, book, price, wanted, owner, order_id in fields:
             if kind == CANCEL:
                 order = orders.pop(order_id)
                 self._remove(order)
