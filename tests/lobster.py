@@ -35,6 +35,8 @@ class Replay:
         self.unknown = 0
         for column in range(0, len(opening), 2):
             price, size = int(opening[column]), int(opening[column + 1])
+            if size == 0:
+                continue  # fewer levels than columns
             side = 1 - column // 2 % 2
             self.old[side, price] = OLD_IDS + column
             self.send(LIMIT, side, price, size, OLD_IDS + column)
