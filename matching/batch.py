@@ -364,7 +364,7 @@ class Matcher:
                 if kind == CANCEL:
                     if slot:
                         found, holder, left, level, before, after = cells[slot : slot + 6]
-                        key, head, tail, total, orders, stands = cells[level : level + 6]
+                        key, _, _, total, orders, stands = cells[level : level + 6]
                         if found == order_id and stands == side and owner in (0, holder):
                             index[where] = NONE
                             live -= 1
@@ -374,20 +374,19 @@ class Matcher:
                                 if before:
                                     cells[before + AFTER] = after
                                 else:
-                                    head = after
+                                    cells[level + HEAD] = after
                                 if after:
                                     cells[after + BEFORE] = before
                                 else:
-                                    tail = before
-                                cells[level + 1 : level + 5] = head, tail, total - left, orders - 1
+                                    cells[level + TAIL] = before
+                                cells[level + LOTS] = total - left
+                                cells[level + ORDERS] = orders - 1
                             cells[slot] = cells[FREE]
                             cells[FREE] = slot
-                            events[made : made + 4] = (
-                                CANCELLED | place << 4 | book << 8 | left << 24,
-                                -key if place else key,
-                                order_id,
-                                ASKED,
-                            )
+                            events[made] = CANCELLED | place << 4 | book << 8 | left << 24
+                            events[made + 1] = -key if place else key
+                            events[made + 2] = order_id
+                            events[made + 3] = ASKED
                             made += 4
                             continue
                 elif kind == LIMIT and lots > 0 and owner and not slot:
@@ -427,12 +426,10 @@ class Matcher:
                         index[where] = slot
                         live += 1
                         highest = order_id
-                        events[made : made + 4] = (
-                            RESTED | place << 4 | book << 8 | lots << 24,
-                            price,
-                            order_id,
-                            owner,
-                        )
+                        events[made] = RESTED | place << 4 | book << 8 | lots << 24
+                        events[made + 1] = price
+                        events[made + 2] = order_id
+                        events[made + 3] = owner
                         made += 4
                         continue
             self._made, self._highest, self._live = made, highest, live
