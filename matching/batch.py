@@ -24,9 +24,8 @@ Never: looks at margin, time or a signature.
 from __future__ import annotations
 
 import struct
-from bisect import bisect_left
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from matching.packed import as_bytes, i64, read_i64_le, vec
 from matching.rejects import (
@@ -44,10 +43,8 @@ from matching.rejects import (
 )
 from matching.store import (
     AFTER,
-    BEFORE,
     BEST,
     CELL,
-    FREE,
     HEAD,
     HIDDEN,
     ID,
@@ -58,12 +55,8 @@ from matching.store import (
     LEVELS,
     LOTS,
     NONE,
-    ORDERS,
     OWNER,
     SIDE,
-    SLICED,
-    TAIL,
-    USED,
     Store,
     give_back,
     link,
@@ -214,10 +207,7 @@ class Matcher:
             if end > whole:
                 end = whole
             self._make_room((end - at) // MESSAGE_BYTES)
-            if TYPE_CHECKING:
-                self._run(messages, at, end)
-            else:
-                self._run_interpreted(messages, at, end)
+            self._run(messages, at, end)
             at = end
         if whole != size:
             self._tell(REFUSED, MALFORMED, 0, whole // MESSAGE_BYTES)
@@ -332,111 +322,6 @@ class Matcher:
                     REFUSED | (place & 15) << 4 | book << 8, code, order_id, at // MESSAGE_BYTES
                 )
             at += MESSAGE_BYTES
-
-    def _run_interpreted(self, messages: bytes, at: i64, end: i64) -> None:
-        """As `_run`, for an interpreter, to which reading a field costs more than copying a record.
-
-        Does what rests or is cancelled in the plainest way, and leaves all else to `_run`.
-        """
-        if TYPE_CHECKING:
-            return
-        store = self.store
-        books = store.books
-        cells = store.cells
-        sides = store.sides
-        ladders = store.ladders
-        index = self._index
-        mask = len(index) - 1
-        events = self._events
-        made = self._made
-        highest = self._highest
-        live = self._live
-        whole = messages
-        if at or end != len(messages):
-            messages = messages[at:end]
-        number = at // MESSAGE_BYTES - 1
-        for kind, place, book, price, lots, owner, order_id in MESSAGE.iter_unpack(messages):
-            number += 1
-            if place < 2 and book < books and made < PAGE_WORDS:
-                side = book + book + place
-                where = order_id & mask
-                slot = index[where]
-                if kind == CANCEL:
-                    if slot:
-                        found, holder, left, level, before, after = cells[slot : slot + 6]
-                        key, _, _, total, orders, stands = cells[level : level + 6]
-                        if found == order_id and stands == side and owner in (0, holder):
-                            index[where] = NONE
-                            live -= 1
-                            if orders == 1:
-                                store.drop_level(level)
-                            else:
-                                if before:
-                                    cells[before + AFTER] = after
-                                else:
-                                    cells[level + HEAD] = after
-                                if after:
-                                    cells[after + BEFORE] = before
-                                else:
-                                    cells[level + TAIL] = before
-                                cells[level + LOTS] = total - left
-                                cells[level + ORDERS] = orders - 1
-                            cells[slot] = cells[FREE]
-                            cells[FREE] = slot
-                            events[made] = CANCELLED | place << 4 | book << 8 | left << 24
-                            events[made + 1] = -key if place else key
-                            events[made + 2] = order_id
-                            events[made + 3] = ASKED
-                            made += 4
-                            continue
-                elif kind == LIMIT and lots > 0 and owner and not slot:
-                    key = -price if place else price
-                    other = sides[(side ^ 1) * CELL + BEST]
-                    if highest < order_id <= MAX_ID and other < -key:
-                        low, count, _, best = sides[side * CELL : side * CELL + 4]
-                        high = low + count + count
-                        level = NONE
-                        if key == best:
-                            level = ladders[high - 1]
-                        elif key < best:
-                            if count < SLICED:
-                                keys = ladders[low:high:2]
-                                near = bisect_left(keys, key)
-                                if keys[near] == key:
-                                    level = ladders[low + near + near + 1]
-                            else:
-                                level = store.find_level(side, key)
-                        if not level:
-                            level = store.new_level(side, key)
-                        slot = cells[FREE]
-                        if slot:
-                            cells[FREE] = cells[slot]
-                        else:
-                            slot = cells[USED]
-                            cells[USED] = slot + CELL
-                        tail = cells[level + TAIL]
-                        if tail:
-                            cells[tail + AFTER] = slot
-                        else:
-                            cells[level + HEAD] = slot
-                        cells[level + TAIL] = slot
-                        cells[level + LOTS] += lots
-                        cells[level + ORDERS] += 1
-                        cells[slot : slot + 7] = order_id, owner, lots, level, tail, NONE, 0
-                        index[where] = slot
-                        live += 1
-                        highest = order_id
-                        events[made] = RESTED | place << 4 | book << 8 | lots << 24
-                        events[made + 1] = price
-                        events[made + 2] = order_id
-                        events[made + 3] = owner
-                        made += 4
-                        continue
-            self._made, self._highest, self._live = made, highest, live
-            self._run(whole, number * MESSAGE_BYTES, (number + 1) * MESSAGE_BYTES)
-            events, made = self._events, self._made
-            highest, live = self._highest, self._live
-        self._made, self._highest, self._live = made, highest, live
 
     def _reduce(self, side: i64, order_id: i64, owner: i64, lots: i64) -> i64:
         """Takes lots off a resting order, all it has at most; a code, or 0."""

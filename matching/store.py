@@ -20,10 +20,9 @@ Interpreted, integers do not wrap and compiled they do: callers keep keys, lots 
 from __future__ import annotations
 
 import struct
-from bisect import bisect_right
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from matching.packed import extend, i64, vec
 
@@ -34,9 +33,6 @@ EMPTY: Final = -(1 << 62)
 """The best key of a side where nothing rests: below every key."""
 NEAR: Final = 24
 """Levels next to the best are looked at one by one (most orders come there), others by halving."""
-
-SLICED: Final = 512
-"""An interpreter looks through shorter runs of a ladder by a copy of their keys."""
 
 # FIELDS OF AN ORDER. A free cell keeps the next free one in ID.
 ID: Final = 0
@@ -85,8 +81,6 @@ def search(sides: vec[i64], ladders: vec[i64], side: i64, key: i64) -> i64:
     record = side * CELL
     low = sides[record + LADDER]
     at = low + 2 * sides[record + LEVELS] - 2
-    if not TYPE_CHECKING and at - low < SLICED:  # a compiler leaves this out
-        return low + 2 * bisect_right(ladders[low : at + 2 : 2], key) - 2
     stop = at - 2 * NEAR
     if stop < low:
         stop = low
@@ -276,10 +270,6 @@ class Store:
         cells[level + SIDE] = side
         low = sides[record + LADDER]
         at = low + 2 * count
-        if not TYPE_CHECKING:
-            found = search(sides, ladders, side, key) + 2
-            ladders[found + 2 : at + 2] = ladders[found:at]
-            at = found
         while at > low and ladders[at - 2] > key:
             ladders[at] = ladders[at - 2]
             ladders[at + 1] = ladders[at - 1]
@@ -304,9 +294,6 @@ class Store:
             sides[record + BEST] = ladders[last - 2] if count > 0 else EMPTY
         else:
             at = search(sides, ladders, cells[level + SIDE], cells[level + KEY])
-            if not TYPE_CHECKING:
-                ladders[at:last] = ladders[at + 2 : last + 2]
-                at = last
             while at < last:
                 ladders[at] = ladders[at + 2]
                 ladders[at + 1] = ladders[at + 3]
@@ -332,9 +319,6 @@ class Store:
                 self.ladders = extend(self.ladders, vec[i64]([0] * len(self.ladders)))
         ladders = self.ladders
         at: i64 = 0
-        if not TYPE_CHECKING:
-            at = 2 * room
-            ladders[new : new + at] = ladders[start : start + at]
         while at < 2 * room:
             ladders[new + at] = ladders[start + at]
             at += 1
