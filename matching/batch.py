@@ -318,7 +318,9 @@ class Matcher:
                             self._highest = order_id
                         self._tell(RESTED | head, price, order_id, owner)
             if code != 0:
-                self._tell(REFUSED | place << 4 | book << 8, code, order_id, at // MESSAGE_BYTES)
+                self._tell(
+                    REFUSED | (place & 15) << 4 | book << 8, code, order_id, at // MESSAGE_BYTES
+                )
             at += MESSAGE_BYTES
 
     def _reduce(self, side: i64, order_id: i64, owner: i64, lots: i64) -> i64:
