@@ -31,7 +31,8 @@ from matching.orders import (
     SELL,
     UNTIL_DISCONNECT,
 )
-from settlement.signed_messages import NO_ORDER, PLAIN, Conditions, Legs, Order, check_order_fields
+from settlement.order_fields import check_order_fields
+from settlement.signed_messages import NO_ORDER, PLAIN, Conditions, Legs, Order
 
 SIDES: Final = {"buy": BUY, "sell": SELL}
 TIMES_IN_FORCE: Final = {"GTC": GTC, "IOC": IOC, "FOK": FOK}

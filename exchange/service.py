@@ -55,6 +55,7 @@ from matching.rejects import (
     Reject,
 )
 from settlement.mass_quotes import MassQuote, check_mass_quote, mass_quote_hash
+from settlement.order_fields import check_order_fields
 from settlement.signature import Signer, recover
 from settlement.signed_messages import Acknowledgement as SignedAcknowledgement
 from settlement.signed_messages import (
@@ -65,7 +66,6 @@ from settlement.signed_messages import (
     ResetProtection,
     SetProtection,
     Withdraw,
-    check_order_fields,
     domain_separator,
     signing_digest,
     struct_hash,

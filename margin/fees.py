@@ -5,8 +5,10 @@ negative; it divides once and rounds up, in favour of the fee cash.
 Never: decides whether an order's maximum fee allows it.
 """
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from matching.gate import Fill
 from matching.packed import i64
 
 _RATE_UNIT: Final = 10**6  # rates are in 1e-6 of the index
@@ -47,3 +49,21 @@ def _lot_fee_up(rate: i64, cap: i64, is_linear: bool, index_micro: i64, price_mi
     if not is_linear:
         per_lot = min(per_lot, cap * price_micro * _CAP_TO_RATE)
     return (per_lot + (_RATE_UNIT - 1)) // _RATE_UNIT
+
+
+def fees_of(
+    schedule: FeeSchedule, index_micro: dict[int, int], fills: Sequence[Fill]
+) -> list[tuple[int, int]]:
+    """(taker, maker) fees of each fill, micro-USDC; `index_micro` by underlying."""
+    fees: list[tuple[int, int]] = []
+    for fill in fills:
+        instrument, lots = fill.instrument, fill.quantity_lots
+        index = index_micro.get(instrument.underlying.number, 0)
+        price, linear = fill.price_ticks * instrument.tick_value_micro, instrument.is_linear
+        fees.append(
+            (
+                fee_up(schedule.taker_rate, schedule.cap, linear, index, price, lots),
+                fee_up(schedule.maker_rate, schedule.cap, linear, index, price, lots),
+            )
+        )
+    return fees

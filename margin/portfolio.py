@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from margin.accounts import MAX_POSITIONS, Account, Position, Risk
-from margin.fees import FeeSchedule, fee_up
+from margin.fees import FeeSchedule, fees_of
 from margin.kernel import (
     Vector,
     add_lots,
@@ -234,7 +234,7 @@ class Portfolio(Gate):
     def propose(self, fills: Sequence[Fill], units: int, maker_combo: Order | None) -> Ruling:
         taker = self._taker
         assert taker is not None, "a plan is open"
-        fees = self._fees_of(fills)
+        fees = fees_of(self.open_orders.schedule, self.marks.index_micro, fills)
         ruling = self._check_fees(taker, fills, fees, units, maker_combo)
         if ruling is not None:
             return ruling
@@ -244,7 +244,7 @@ class Portfolio(Gate):
         taker, resting = self._taker, incoming.maker
         assert taker is not None, "a plan is open"
         fills = (incoming, *others)
-        fees = self._fees_of(fills)
+        fees = fees_of(self.open_orders.schedule, self.marks.index_micro, fills)
         lots = incoming.quantity_lots
         if fees[0][0] > taker.max_fee_micro * lots:
             return Ruling(TAKER_FEE, None, -(-fees[0][0] // lots), taker.max_fee_micro)
@@ -288,22 +288,6 @@ class Portfolio(Gate):
             self.fees += fees
             self.protections.count(shares)
         return ruling
-
-    def _fees_of(self, fills: Sequence[Fill]) -> list[tuple[int, int]]:
-        """(taker, maker) fees of each fill."""
-        schedule = self.open_orders.schedule
-        fees: list[tuple[int, int]] = []
-        for fill in fills:
-            instrument, lots = fill.instrument, fill.quantity_lots
-            index = self.marks.index_micro.get(instrument.underlying.number, 0)
-            price, linear = fill.price_ticks * instrument.tick_value_micro, instrument.is_linear
-            fees.append(
-                (
-                    fee_up(schedule.taker_rate, schedule.cap, linear, index, price, lots),
-                    fee_up(schedule.maker_rate, schedule.cap, linear, index, price, lots),
-                )
-            )
-        return fees
 
     def _check_fees(
         self,

@@ -20,9 +20,10 @@ from exchange.events import (
     OrderPlaced,
     OrderRested,
 )
-from exchange.invariants import check, excess_micro, margin_kept, state_hash
+from exchange.invariants import check, excess_micro, margin_kept
 from exchange.limits import BAND_INDEX_E4, MAX_ORDER_LOTS
 from exchange.state import State
+from exchange.state_digest import state_hash
 from margin.accounts import Account
 from matching.instruments import CALL, FUTURE, MAX_LOTS, NO_EXPIRY, PERPETUAL, PUT
 from matching.orders import BUY, GTC, SELL

@@ -28,9 +28,9 @@ from exchange.commands import Command
 from exchange.compiled import INTERPRETED, told
 from exchange.engine import apply, apply_batch
 from exchange.events import Event
-from exchange.invariants import state_hash
 from exchange.journal import Journal
 from exchange.state import State
+from exchange.state_digest import state_hash
 from matching.rejects import Reject
 
 ACCOUNTS: Final = 1_000

@@ -21,10 +21,10 @@ from exchange.engine import apply
 from exchange.gateway_rpc.requests import Request, SignedOrder, decoder, read_params, read_request
 from exchange.journal import Journal
 from exchange.state import State
+from settlement.order_fields import check_order_fields
 from settlement.signature import Signer, recover
 from settlement.signed_messages import (
     Order,
-    check_order_fields,
     domain_separator,
     order_hash,
     signing_digest,

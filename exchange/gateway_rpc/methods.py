@@ -64,7 +64,8 @@ from exchange.venue import Legs, Venue, Verdict
 from matching.combos import canonical_legs
 from matching.rejects import UNKNOWN_INSTRUMENT, UNKNOWN_ORDER, Reject
 from settlement.mass_quotes import check_mass_quote
-from settlement.signed_messages import NO_ORDER, check_order_fields
+from settlement.order_fields import check_order_fields
+from settlement.signed_messages import NO_ORDER
 
 Answer = Any
 """What stands in `result`, or a Failure."""

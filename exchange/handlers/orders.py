@@ -56,7 +56,8 @@ from matching.rejects import (
     WOULD_CROSS,
     Reject,
 )
-from settlement.signed_messages import NO_ORDER, PLAIN, check_order_fields
+from settlement.order_fields import check_order_fields
+from settlement.signed_messages import NO_ORDER, PLAIN
 from settlement.signed_messages import Order as SignedOrder
 
 Emit = Callable[[events.Event], None]

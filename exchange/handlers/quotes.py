@@ -25,7 +25,8 @@ from matching.rejects import (
     Reject,
 )
 from settlement.mass_quotes import MassQuote, check_mass_quote, quoted_orders
-from settlement.signed_messages import Legs, check_order_fields, order_hash
+from settlement.order_fields import check_order_fields
+from settlement.signed_messages import Legs, order_hash
 from settlement.signed_messages import Order as SignedOrder
 
 Emit = Callable[[events.Event], None]

@@ -16,10 +16,11 @@ import pytest
 from exchange import commands as c
 from exchange.codec import decode_command
 from exchange.engine import apply
-from exchange.invariants import check, state_hash
+from exchange.invariants import check
 from exchange.journal import Journal, JournalDamaged, read_journal
 from exchange.service import Exchange, JournalUnreadable
 from exchange.state import State
+from exchange.state_digest import state_hash
 from matching.rejects import ORDER_ALREADY_USED, Reject
 from settlement.signature import recover
 from settlement.signed_messages import (

@@ -13,9 +13,10 @@ from exchange.client import Refused
 from exchange.devnet import Devnet
 from exchange.home import Home
 from exchange.host import Host
-from exchange.invariants import check, state_hash
+from exchange.invariants import check
 from exchange.journal import read_journal
 from exchange.settler import SettlementPace
+from exchange.state_digest import state_hash
 from exchange.symbols import cash_text
 from exchange.venue import MarginView
 from exchange.wallet import Wallet

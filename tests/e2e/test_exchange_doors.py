@@ -17,8 +17,9 @@ from exchange.gateway_fix.message import Message
 from exchange.gateway_fix.server import FixDoorError
 from exchange.home import Home
 from exchange.host import Host, Ports
-from exchange.invariants import check, state_hash
+from exchange.invariants import check
 from exchange.journal import JournalInUse
+from exchange.state_digest import state_hash
 from exchange.wallet import SigningDomain, Wallet, message_json
 from matching.orders import BUY, GTC, SELL
 from matching.rejects import (

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from exchange import events as e
 from exchange.circuit_breaker import MAX_WINDOW_S
-from exchange.invariants import state_hash
+from exchange.state_digest import state_hash
 from matching.trading_states import CANCEL_ONLY, OPEN, POST_ONLY_STATE
 from tests.floor import BTC_INDEX, Floor, open_floor
 from tests.model.circuit_breaker import Level, PlainBreaker

@@ -17,7 +17,7 @@ from exchange.events import (
     OrderPlaced,
     OrderRested,
 )
-from exchange.invariants import state_hash
+from exchange.state_digest import state_hash
 from matching.combos import COMBO_BASE
 from matching.orders import GTC, IOC
 from tests.floor import (

@@ -8,7 +8,8 @@ are held against their slow twin, and the journal is replayed on a fresh engine.
 
 from hypothesis import settings
 
-from exchange.invariants import check, excess_micro, owed_micro, state_hash
+from exchange.invariants import check, excess_micro, owed_micro
+from exchange.state_digest import state_hash
 from tests.floor import Floor
 from tests.model.portfolio import PlainMarks
 from tests.property.trading import WholeExchange

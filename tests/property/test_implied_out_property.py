@@ -19,7 +19,8 @@ from exchange.events import (
     OrderPlaced,
     PositionSettled,
 )
-from exchange.invariants import owed_micro, state_hash
+from exchange.invariants import owed_micro
+from exchange.state_digest import state_hash
 from margin.fees import fee_up
 from matching.combos import combo_tick_micro
 from matching.orders import BUY, FOK, GTC, IOC, SELL

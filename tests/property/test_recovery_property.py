@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from exchange.codec import decode_command, encode_event
 from exchange.engine import apply
-from exchange.invariants import check, state_hash
+from exchange.invariants import check
 from exchange.journal import Journal
 from exchange.state import State
+from exchange.state_digest import state_hash
 from matching.rejects import Reject
 from tests.floor import Floor
 from tests.model.journal import frame_offsets, journal_bytes

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from exchange.wallet import SigningDomain, Wallet, typed_data
 from matching.combos import canonical_legs
 from matching.rejects import Reject
+from settlement.order_fields import check_order_fields
 from settlement.signature import Signer, recover
 from settlement.signed_messages import (
     PLAIN,
@@ -21,7 +22,6 @@ from settlement.signed_messages import (
     ResetProtection,
     SetProtection,
     Withdraw,
-    check_order_fields,
     decode_order,
     domain_separator,
     encode_order,

@@ -11,7 +11,8 @@ from hypothesis.stateful import rule
 
 from exchange.events import OrderPlaced
 from exchange.handlers import triggers
-from exchange.invariants import check, state_hash
+from exchange.invariants import check
+from exchange.state_digest import state_hash
 from settlement.signed_messages import NO_ORDER, OF_ALL, OF_LABEL, Conditions
 from tests.floor import Floor, of_type
 from tests.model.waiting import WaitingExchange

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exchange.invariants import state_hash
+from exchange.state_digest import state_hash
 from matching.orders import BUY, SELL
 from matching.rejects import PRICE_OUT_OF_RANGE
 from tests.floor import CALL_90, CALL_100, open_floor, refusal, was_accepted

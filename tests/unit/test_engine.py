@@ -9,8 +9,9 @@ from exchange import commands as c
 from exchange import events as e
 from exchange.engine import apply
 from exchange.handlers.accounts import MAX_AMOUNT_MICRO
-from exchange.invariants import check, excess_micro, state_hash
+from exchange.invariants import check, excess_micro
 from exchange.state import State
+from exchange.state_digest import state_hash
 from margin.parameters import MAX_FORWARD_MICRO
 from margin.scenarios import BASE_SCENARIO
 from matching import rejects as r

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from exchange.events import CANCELLED_BY_OWNER, CommandRejected, OrderCancelled, OrdersCancelled
-from exchange.invariants import state_hash
+from exchange.state_digest import state_hash
 from matching.combos import COMBO_BASE
 from settlement.signed_messages import (
     OF_ALL,

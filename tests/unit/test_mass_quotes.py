@@ -8,7 +8,7 @@ from exchange import commands as c
 from exchange import events as e
 from exchange.audit import Fault, OnChain, _Auditor
 from exchange.events import Event
-from exchange.invariants import state_hash
+from exchange.state_digest import state_hash
 from exchange.wallet import SigningDomain, Wallet
 from matching import rejects as r
 from matching.orders import BUY, POST_ONLY, SELL

@@ -13,8 +13,9 @@ import pytest
 
 from exchange import commands as c
 from exchange.events import CANCELLED_MARGIN_MAKER, CommandRejected, Event, QuoteRejected
-from exchange.invariants import excess_micro, state_hash
+from exchange.invariants import excess_micro
 from exchange.limits import BAND_INDEX_E4, BURST_ORDERS, MAX_ORDER_LOTS, ORDERS_A_SECOND
+from exchange.state_digest import state_hash
 from exchange.volatility_orders import MAX_VOLATILITY_ORDERS
 from matching import rejects as r
 from matching.combo_life import MAX_COMBOS

@@ -1,7 +1,8 @@
 """An order that takes another's place, in one command: all of it happens or nothing."""
 
 from exchange import events as e
-from exchange.invariants import excess_micro, state_hash
+from exchange.invariants import excess_micro
+from exchange.state_digest import state_hash
 from matching import rejects as r
 from matching.orders import FOK, IOC, POST_ONLY
 from matching.rejects import Reject

@@ -12,11 +12,11 @@ from exchange import commands as c
 from exchange.codec import decode_command
 from exchange.engine import apply
 from exchange.events import AccountOpened, CommandRejected, Event
-from exchange.invariants import state_hash
 from exchange.journal import Journal, read_journal
 from exchange.journal.disk import Disk, SegmentFile
 from exchange.sequencer import MAX_GROUP, Applied, Sequencer, SequencerStopped
 from exchange.state import State
+from exchange.state_digest import state_hash
 from matching.rejects import Reject
 from tests.floor import CHAIN_ID, OPERATOR, SETTLEMENT
 

@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 
 from exchange import service
-from exchange.invariants import state_hash
 from exchange.journal.writer import Group
 from exchange.service import Exchange
+from exchange.state_digest import state_hash
 from matching.rejects import MALFORMED, VENUE_BUSY, VENUE_STOPPING, Reject
 from settlement.signed_messages import Cancel
 from tests.trading_process import OPERATOR_KEY, clock, open_exchange, signed_orders

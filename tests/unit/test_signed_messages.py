@@ -11,6 +11,7 @@ from matching import rejects
 from matching.orders import KNOWN_FLAGS
 from matching.rejects import Reject
 from settlement.keccak import keccak256
+from settlement.order_fields import check_order_fields
 from settlement.signature import recover
 from settlement.signed_messages import (
     ACKNOWLEDGEMENT_TYPE,
@@ -33,7 +34,6 @@ from settlement.signed_messages import (
     ResetProtection,
     SetProtection,
     Withdraw,
-    check_order_fields,
     decode_order,
     domain_separator,
     encode_order,

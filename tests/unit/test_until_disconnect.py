@@ -2,7 +2,7 @@
 
 from exchange.commands import EndSession
 from exchange.events import CANCELLED_DISCONNECTED, Event, OrderCancelled, OrderTriggered
-from exchange.invariants import state_hash
+from exchange.state_digest import state_hash
 from matching.orders import GTC, INDEX_AT_LEAST, IOC, UNTIL_DISCONNECT
 from matching.rejects import SESSION_NEEDED, Reject
 from settlement.signed_messages import PLAIN, Conditions

@@ -12,8 +12,8 @@ from exchange.events import (
     OrderRested,
     OrderTriggered,
 )
-from exchange.invariants import state_hash
 from exchange.market_data import PublicMarket
+from exchange.state_digest import state_hash
 from margin.analytics.black76_float import option_price
 from margin.black76 import YEAR_S, price_at_volatility_micro
 from margin.parameters import MAX_DEVIATION_Q30

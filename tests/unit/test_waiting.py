@@ -22,7 +22,8 @@ from exchange.events import (
     OrderTriggered,
 )
 from exchange.handlers.triggers import MAX_WAKES
-from exchange.invariants import excess_micro, state_hash
+from exchange.invariants import excess_micro
+from exchange.state_digest import state_hash
 from exchange.views import order, orders
 from matching.orders import (
     INDEX_AT_LEAST,
