@@ -14,9 +14,9 @@ from matching.combos import Legs
 from matching.instruments import CALL, FUTURE, MAX_LOTS, PERPETUAL, PUT, Instrument
 
 BAND_INDEX_E4: Final = {PERPETUAL: 1_000, FUTURE: 1_000, CALL: 1_000, PUT: 1_000}
-"""Width of the price band by kind, in 1e-4 of the index: an order beyond it is a slip of the
-keyboard, or would carry its owner further in one command than margin scans in an hour. Futures
-stand further from the index, options gap."""
+"""Width of the price band by kind, in 1e-4 of the index: 10%, a little more than half of the widest
+ordinary move that margin scans. An aggressive price beyond it is a slip of the keyboard: even after
+a gap the marks follow within seconds. One number for all kinds until flow tells more."""
 BAND_MARK_E4: Final = {PERPETUAL: 0, FUTURE: 0, CALL: 5_000, PUT: 5_000}
 """At least this share of the mark, in 1e-4: half of a dear option's, whose price moves with the
 index and with volatility."""

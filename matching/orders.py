@@ -32,7 +32,7 @@ UNTIL_DISCONNECT: Final = 1 << 6
 """Goes when the session that placed it ends."""
 IN_VOLATILITY: Final = 1 << 7
 """Priced by `Conditions.volatility_e6`, never beyond the signed limit."""
-KNOWN_FLAGS: Final = POST_ONLY | MARKET | SELF_TRADE_MASK | UNTIL_DISCONNECT | IN_VOLATILITY
+KNOWN_FLAGS: Final = POST_ONLY | SLIDE | MARKET | SELF_TRADE_MASK | UNTIL_DISCONNECT | IN_VOLATILITY
 
 # What happens where an order would meet another of its owner's (`(flags & MASK) >> SHIFT`)
 CANCEL_TAKER: Final = 0

@@ -19,6 +19,7 @@ from matching.orders import (
     NO_TRIGGER,
     POST_ONLY,
     SELL,
+    SLIDE,
 )
 from matching.rejects import (
     FIRST_RATIO_NEGATIVE,
@@ -34,6 +35,7 @@ from matching.rejects import (
     QUANTITY_OUT_OF_RANGE,
     RATIOS_NOT_REDUCED,
     SINGLE_LEG_RATIO,
+    SLIDE_NEEDS_POST_ONLY,
     TRIGGER_PRICE_OUT_OF_RANGE,
     UNKNOWN_CONDITION,
     UNKNOWN_FLAG,
@@ -86,6 +88,8 @@ def check_order_fields(order: Order) -> Reject | None:
             return Reject(UNKNOWN_FLAG, order.flags, KNOWN_FLAGS)
         if order.flags & POST_ONLY and order.time_in_force != GTC:
             return Reject(POST_ONLY_NEEDS_GTC, order.time_in_force)
+        if order.flags & SLIDE and not order.flags & POST_ONLY:
+            return Reject(SLIDE_NEEDS_POST_ONLY, order.flags)
         if order.flags & MARKET and order.time_in_force == GTC:
             return Reject(MARKET_NEEDS_IMMEDIATE, order.time_in_force)
         if order.flags & IN_VOLATILITY:

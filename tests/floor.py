@@ -76,6 +76,8 @@ SMILE: Final = (_ONE // 100, _ONE // 20, -_ONE // 5, 0, _ONE // 5)
 E = TypeVar("E", bound=Event)
 
 # Stories here go to prices and sizes that no market sees; tests of the limits set them themselves.
+REAL_BANDS: Final = dict(BAND_INDEX_E4)
+REAL_SIZES: Final = dict(MAX_ORDER_LOTS)
 for _kind in MAX_ORDER_LOTS:
     MAX_ORDER_LOTS[_kind] = MAX_LOTS
     BAND_INDEX_E4[_kind] = 1 << 48

@@ -30,6 +30,7 @@ from matching.orders import (
     MARKET,
     POST_ONLY,
     SELL,
+    SLIDE,
     UNTIL_DISCONNECT,
     Order,
 )
@@ -221,7 +222,11 @@ def _find_book(
             price_micro = within
     ticks = price_micro // book.tick_micro
     if reject is None and not is_asleep and takes_nothing(state, signed.flags, signed.legs):
-        reject = _check_post_only(book, signed, ticks, replaced)
+        resting = _resting_ticks(book, signed, ticks, replaced)
+        if isinstance(resting, Reject):
+            reject = resting
+        else:
+            ticks, price_micro = resting, resting * book.tick_micro
     if reject is None and combo is not None and signed.time_in_force == GTC:
         reject = check_combos_of_account(state, signed.account, combo.book, replaced)
     if reject is not None:
@@ -308,17 +313,21 @@ def _check_limits(
     return furthest if signed.flags & MARKET else Reject(BEYOND_PRICE_BAND, price, furthest)
 
 
-def _check_post_only(
+def _resting_ticks(
     book: Book, signed: SignedOrder, ticks: int, replaced: Order | None
-) -> Reject | None:
-    """An order that may only rest must not meet a price in its own book; what it replaces does not
-    count.
+) -> int | Reject:
+    """The price of an order that may only rest: its own, unless it met one in its own book (what it
+    replaces does not count); then a tick short of that, if it slides and there is such a price.
     """
+    sign = 1 if signed.side == BUY else -1
     for met in book.orders(SELL if signed.side == BUY else BUY):
         if met is replaced:
             continue
-        if (ticks >= met.price_ticks) if signed.side == BUY else (ticks <= met.price_ticks):
-            code = WOULD_CROSS if signed.flags & POST_ONLY else NOTHING_TRADES_NOW
-            return Reject(code, signed.limit_price_micro, met.price_micro)
-        return None
-    return None
+        if (ticks - met.price_ticks) * sign < 0:
+            return ticks
+        short = met.price_ticks - sign
+        if signed.flags & SLIDE and (short > 0 or len(signed.legs) > 1):
+            return short
+        code = WOULD_CROSS if signed.flags & POST_ONLY else NOTHING_TRADES_NOW
+        return Reject(code, signed.limit_price_micro, met.price_micro)
+    return ticks

@@ -14,6 +14,9 @@ from typing import Any, Final
 
 import pytest
 
+from exchange.limits import BAND_INDEX_E4, MAX_ORDER_LOTS
+from tests.floor import REAL_BANDS, REAL_SIZES
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGES: Final = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 
@@ -86,6 +89,9 @@ def test_the_python_of_a_page_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    for kind, band in REAL_BANDS.items():  # stories of other tests open them
+        monkeypatch.setitem(BAND_INDEX_E4, kind, band)
+        monkeypatch.setitem(MAX_ORDER_LOTS, kind, REAL_SIZES[kind])
     namespace: dict[str, Any] = {"__name__": "page"}
     for line, source in blocks(page.read_text("utf8"), "python"):
         # Blank lines before it, so that a traceback names the line of the page.

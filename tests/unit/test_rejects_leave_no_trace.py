@@ -29,6 +29,7 @@ from matching.orders import (
     KNOWN_FLAGS,
     MARKET,
     POST_ONLY,
+    SLIDE,
     UNTIL_DISCONNECT,
     Order,
 )
@@ -368,6 +369,11 @@ def an_order_until_disconnect_that_came_on_no_connection(floor: Floor) -> Events
 @told(r.MIN_QUANTITY_OUT_OF_RANGE, 6, 5)
 def a_minimum_of_more_than_the_whole(floor: Floor) -> Events:
     return floor.buy(0, 10_000, 5, CALL_90, conditions=Conditions(min_quantity_lots=6))
+
+
+@told(r.SLIDE_NEEDS_POST_ONLY, SLIDE)
+def an_order_that_slides_and_may_take(floor: Floor) -> Events:
+    return floor.buy(0, 10_000, 5, CALL_90, flags=SLIDE)
 
 
 @told(r.POST_ONLY_TAKES_NOTHING, 1)
