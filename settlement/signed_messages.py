@@ -144,6 +144,9 @@ class Order:
     def __hash__(self) -> int:
         return hash((self.account, self.salt, self.legs))
 
+    def __reduce__(self) -> tuple[type["Order"], tuple[object, ...]]:
+        return Order, tuple([getattr(self, name) for name in ORDER_FIELDS])
+
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in ORDER_FIELDS)
         return f"Order({fields})"

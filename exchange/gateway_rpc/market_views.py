@@ -7,14 +7,14 @@ Never: names an account.
 
 from exchange.gateway_rpc.views import SIDES, Catalogue, Json
 from exchange.market_data.market import PublicMarket
-from exchange.market_data.shown_book import ADDED, REMOVED, RESIZED, BookChange
+from exchange.market_data.shown_book import ADDED, PLACED, REMOVED, RESIZED, BookChange
 from exchange.market_data.tape import NO_BOOK, Trade
 from exchange.symbols import cash_text, price_text, quantity_text
 from exchange.venue import Legs, MarkView, Venue
 from matching.orders import BUY, SELL
 from matching.trading_states import SCOPE_NAMES, STATE_NAMES
 
-ACTIONS = {ADDED: "add", RESIZED: "change", REMOVED: "remove"}
+ACTIONS = {ADDED: "add", RESIZED: "change", REMOVED: "remove", PLACED: "place"}
 
 
 class MarketViews:

@@ -171,8 +171,8 @@ def take_place(state: State, placement: Placement, emit: Emit) -> Reject | None:
         state.combo_life.removed(replaced, state.time_s)
     state.orders[order.hash] = order
     _remember(state, placement, emit)
+    _emit_rested(order, emit, replaced.order_id)
     emit_cancelled(replaced, events.CANCELLED_REPLACED, emit)
-    _emit_rested(order, emit)
     return None
 
 
@@ -386,7 +386,7 @@ def _finish(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
     _emit_rested(order, emit)
 
 
-def _emit_rested(order: Order, emit: Emit) -> None:
+def _emit_rested(order: Order, emit: Emit, takes_place_of: int = 0) -> None:
     emit(
         events.OrderRested(
             order.order_id,
@@ -397,7 +397,7 @@ def _emit_rested(order: Order, emit: Emit) -> None:
             order.price_micro,
             order.remaining_lots,
             order.remaining_lots - order.hidden_lots,
-            0,
+            takes_place_of,
         )
     )
 

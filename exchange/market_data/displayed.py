@@ -9,5 +9,5 @@ from exchange.events import OrderRested
 
 
 def displayed_lots(event: OrderRested) -> int:
-    """Lots (or units) that a resting order shows when it comes to its place: all that is left."""
-    return event.remaining_lots
+    """Lots (or units) that a resting order shows when it comes to its place."""
+    return event.displayed_lots

@@ -5,7 +5,7 @@ reader asks for a snapshot again; a change that the snapshot holds already is pa
 Never: guesses what is missing.
 """
 
-from exchange.market_data.shown_book import ADDED, REMOVED, BookChange, ShownBook
+from exchange.market_data.shown_book import ADDED, PLACED, REMOVED, BookChange, ShownBook
 from matching.orders import BUY, SELL
 
 Level = tuple[int, int, int]
@@ -71,9 +71,15 @@ class FollowedOrders:
         if change.previous_change_id != self.change_id:
             return False
         self.change_id = change.change_id
+        placed: tuple[int, int] | None = None
         for action, order_id, side, price_micro, lots in change.orders:
             if action == ADDED:
                 self._book.add(order_id, side, price_micro, lots)
+            elif action == PLACED:
+                placed = order_id, lots
+            elif placed is not None:
+                self._book.take_place(placed[0], order_id, placed[1])
+                placed = None
             elif action == REMOVED:
                 self._book.remove(order_id)
             else:

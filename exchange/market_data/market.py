@@ -80,6 +80,8 @@ class PublicMarket:
         self._rows: dict[type[Event], Callable[[Any], None]] = {
             events.OrderRested: self._rested,
             events.OrderRepriced: self._repriced,
+            events.OrderReduced: self._reduced,
+            events.OrderReplenished: self._replenished,
             events.OrderFilled: self._filled,
             events.ComboFilled: self._combo_filled,
             events.OrderCancelled: self._cancelled,
@@ -123,7 +125,22 @@ class PublicMarket:
 
     def _rested(self, event: events.OrderRested) -> None:
         book = self._touch(event.book)
-        book.add(event.order_id, event.side, event.price_micro, displayed_lots(event))
+        lots, replaced = displayed_lots(event), event.takes_place_of
+        if replaced:
+            book.take_place(event.order_id, replaced, lots)
+        else:
+            book.add(event.order_id, event.side, event.price_micro, lots)
+
+    def _reduced(self, event: events.OrderReduced) -> None:
+        book = self.books.get(event.book)
+        if book is not None and event.order_id in book.orders:  # else it never came to rest
+            self._touch(event.book).resize(event.order_id, event.displayed_lots)
+
+    def _replenished(self, event: events.OrderReplenished) -> None:
+        book = self._touch(event.book)
+        if event.order_id in book.orders:
+            book.remove(event.order_id)
+        book.add(event.order_id, event.side, event.price_micro, event.displayed_lots)
 
     def _repriced(self, event: events.OrderRepriced) -> None:
         book = self._touch(event.book)

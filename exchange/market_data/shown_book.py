@@ -17,6 +17,7 @@ from matching.orders import BUY
 ADDED: Final = 0  # stands last at its price
 RESIZED: Final = 1  # keeps its place
 REMOVED: Final = 2
+PLACED: Final = 3  # stands where the order stood that the next change removes
 
 
 class LevelChange(NamedTuple):
@@ -131,6 +132,23 @@ class ShownBook:
         level.lots += lots - order.lots
         order.lots = lots
         self._note(RESIZED, order)
+
+    def take_place(self, order_id: int, replaced: int, lots: int) -> None:
+        """An order comes to stand where another stood, which leaves."""
+        old = self.orders.pop(replaced)
+        new = ShownOrder(order_id, old.side, old.price_micro, lots)
+        level = self._level(old)
+        self._touch(old.side, level)
+        queue = list(level.orders.values())
+        level.orders.clear()
+        for order in queue:
+            stands = new if order is old else order
+            level.orders[stands.order_id] = stands
+        level.lots += lots - old.lots
+        self.orders[order_id] = new
+        old.lots = 0
+        self._note(PLACED, new)
+        self._note(REMOVED, old)
 
     def remove(self, order_id: int) -> None:
         """An order leaves."""

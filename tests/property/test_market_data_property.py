@@ -187,11 +187,17 @@ def test_a_reader_who_misses_any_change_notices_at_the_next_and_only_then(
             gone = live.pop(rng.randrange(len(live)))
             happened.append(cancelled(gone))
         else:
-            rested = e.OrderRested(
-                sequence, bytes(32), 0, 0, BUY, rng.randrange(1, 5), rng.randrange(1, 9)
-            )
-            live.append(rested)
-            happened.append(rested)
+            at = rng.randrange(len(live)) if live and rng.random() < 0.3 else -1
+            price = live[at].price_micro if at >= 0 else rng.randrange(1, 5)
+            place = live[at].order_id if at >= 0 else 0
+            lots = rng.randrange(1, 9)
+            rested = e.OrderRested(sequence, bytes(32), 0, 0, BUY, price, lots, lots, place)
+            if at >= 0:
+                happened += [rested, cancelled(live[at])]
+                live[at] = rested
+            else:
+                live.append(rested)
+                happened.append(rested)
         (change,) = market.take(sequence, sequence, happened).books
         if sequence in lost:
             missed = True
