@@ -352,7 +352,7 @@ class Floor:
         )
         is_whole = check_mass_quote(message) is None
         message_hash = mass_quote_hash(message) if is_whole else bytes(32)
-        signer = owner_of(account) if signer is None else signer
+        signer = self.owner(account) if signer is None else signer
         return self.send(
             c.QuoteMass(self.time_ns, *message, message_hash, signer, NO_SIGNATURE)  # type: ignore
         )
@@ -407,7 +407,7 @@ class Floor:
                 self.time_ns,
                 *message,
                 struct_hash(message),
-                owner_of(account) if signer is None else signer,
+                self.owner(account) if signer is None else signer,
                 NO_SIGNATURE,
             )
         )
@@ -446,7 +446,7 @@ class Floor:
                 self.time_ns,
                 *message,
                 struct_hash(message),
-                owner_of(account) if signer is None else signer,
+                self.owner(account) if signer is None else signer,
                 NO_SIGNATURE,
             )
         )
@@ -469,7 +469,7 @@ class Floor:
                 self.time_ns,
                 *message,
                 struct_hash(message),
-                owner_of(account) if signer is None else signer,
+                self.owner(account) if signer is None else signer,
                 NO_SIGNATURE,
             )
         )

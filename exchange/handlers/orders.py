@@ -58,7 +58,7 @@ from matching.rejects import (
     Reject,
 )
 from settlement.order_fields import check_order_fields
-from settlement.signed_messages import NO_ORDER, PLAIN
+from settlement.signed_messages import MAX_NET_PRICE_MICRO, MAX_PRICE_MICRO, NO_ORDER, PLAIN
 from settlement.signed_messages import Order as SignedOrder
 
 Emit = Callable[[events.Event], None]
@@ -326,7 +326,12 @@ def _resting_ticks(
         if (ticks - met.price_ticks) * sign < 0:
             return ticks
         short = met.price_ticks - sign
-        if signed.flags & SLIDE and (short > 0 or len(signed.legs) > 1):
+        short_micro = short * book.tick_micro
+        if len(signed.legs) == 1:
+            is_a_price = 0 < short_micro <= MAX_PRICE_MICRO
+        else:
+            is_a_price = abs(short_micro) <= MAX_NET_PRICE_MICRO
+        if signed.flags & SLIDE and is_a_price:
             return short
         code = WOULD_CROSS if signed.flags & POST_ONLY else NOTHING_TRADES_NOW
         return Reject(code, signed.limit_price_micro, met.price_micro)

@@ -17,7 +17,7 @@ from exchange.commands import Command
 from exchange.events import Event
 from matching import rejects as r
 from matching.rejects import Reject
-from settlement.signed_messages import NO_ORDER
+from settlement.signed_messages import NO_ORDER, ORDER_FIELDS
 from settlement.signed_messages import Order as SignedOrder
 from tests.model.exchange import GTC, Exchange, Resting
 
@@ -97,6 +97,7 @@ class WaitingExchange(Exchange):
             signed.quantity_lots,
             signed.max_fee_micro,
             signed.expiry_s,
+            signed.flags >> 4 & 3,
         )
         if waits:
             self._lay_down(taker, signed)
@@ -399,7 +400,7 @@ def _is_reached(trigger: int, price_micro: int, signed: SignedOrder) -> bool:
 
 
 def _without_replaces(signed: SignedOrder) -> SignedOrder:
-    fields = {name: getattr(signed, name) for name in SignedOrder.__slots__}
+    fields = {name: getattr(signed, name) for name in ORDER_FIELDS}
     return SignedOrder(**{**fields, "replaces": NO_ORDER})
 
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from exchange.events import CommandRejected, OrderFilled, OrderRested
 from matching.orders import BUY, POST_ONLY, SELL, SLIDE
 from matching.rejects import WOULD_CROSS
+from settlement.signed_messages import MAX_PRICE_MICRO
 from tests.floor import CALL_90, open_floor
 
 TICK = 10_000
@@ -24,6 +25,15 @@ def test_it_rests_at_the_nearest_price_to_its_limit_that_does_not_trade(
     expected = min(limit, best - 1) if side == BUY else max(limit, best + 1)
     assert [event.price_micro for event in rested] == [expected * TICK]
     assert not any(isinstance(event, OrderFilled) for event in happened)
+
+
+def test_there_is_nothing_above_the_highest_price_to_slide_to() -> None:
+    floor = open_floor(2)
+    highest = MAX_PRICE_MICRO // TICK * TICK
+    floor.buy(0, highest, 1, CALL_90)
+    (refused,) = floor.sell(1, TICK, 1, CALL_90, flags=POST_ONLY | SLIDE)
+    assert isinstance(refused, CommandRejected)
+    assert refused.code == WOULD_CROSS
 
 
 def test_there_is_nothing_below_one_tick_to_slide_to() -> None:
