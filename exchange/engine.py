@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from exchange import commands
-from exchange.commands import Command
+from exchange.commands import CancelOrder, Command, Genesis, PlaceOrder
 from exchange.events import CommandRejected, Event
 from exchange.handlers import (
     accounts,
@@ -73,27 +73,30 @@ def apply(state: State, command: Command) -> tuple[Event, ...]:
     Commands come in the journal's order with times that never fall; anything else is a bug of
     the sequencer and raises.
     """
-    if command.time_ns < state.time_ns:
-        raise AssertionError(f"time fell from {state.time_ns} to {command.time_ns}")
-    events: list[Event] = []
+    time_ns = command.time_ns
+    if time_ns < state.time_ns:
+        raise AssertionError(f"time fell from {state.time_ns} to {time_ns}")
+    happened: list[Event] = []
+    emit = happened.append
     state.sequence += 1
-    state.time_ns = command.time_ns
-    if state.ledger is None and not isinstance(command, commands.Genesis):
+    state.time_ns = time_ns
+    if state.ledger is None and not isinstance(command, Genesis):
         return (CommandRejected(NO_ACCOUNT, NO_MESSAGE, GENESIS, 0, 0),)
-    if state.expiring.is_due(state.time_s):
-        cancels.expire_due(state, events.append)
-        settle_ties(state, events.append)
-    if state.combo_life.is_due(state.time_s):
-        combos.drop_idle_combos(state, events.append)
-    if type(command) is commands.PlaceOrder:  # what is hot goes straight
-        orders.place_order(state, command, events.append)
-    elif type(command) is commands.CancelOrder:
-        cancels.cancel_order(state, command, events.append)
+    time_s = state.time_s
+    if time_s >= state.expiring.next_s:
+        cancels.expire_due(state, emit)
+        settle_ties(state, emit)
+    if time_s >= state.combo_life.next_due_s and state.combo_life.is_due(time_s):
+        combos.drop_idle_combos(state, emit)
+    if type(command) is PlaceOrder:  # what is hot goes straight
+        orders.place_order(state, command, emit)
+    elif type(command) is CancelOrder:
+        cancels.cancel_order(state, command, emit)
     else:
-        _HANDLERS[type(command)](state, command, events.append)
-    if state.waiting.is_stirred and not (events and type(events[-1]) is CommandRejected):
-        triggers.wake_due(state, events.append)
-    return tuple(events)
+        _HANDLERS[type(command)](state, command, emit)
+    if state.waiting.is_stirred and not (happened and type(happened[-1]) is CommandRejected):
+        triggers.wake_due(state, emit)
+    return tuple(happened)
 
 
 def apply_batch(state: State, batch: list[Command]) -> list[tuple[Event, ...]]:

@@ -5,42 +5,43 @@ first, and within a second in the order of their coming.
 Never: knows what became of an order meanwhile.
 """
 
-from typing import Any
+from heapq import heappop, heappush
+from typing import Final
 
-from sortedcontainers import SortedDict
+NEVER_S: Final = 1 << 62
 
 
 class ExpirySchedule:
-    """Hashes by the second at which they expire."""
+    """Hashes by the second at which they expire. Nothing expires before `next_s`, NEVER_S where
+    nothing is scheduled.
+    """
 
-    __slots__ = ("_by_second", "_next_s")
+    __slots__ = ("_by_second", "_seconds", "next_s")
 
     def __init__(self) -> None:
-        self._by_second: Any = SortedDict()
-        self._next_s: int | None = None
+        self._by_second: dict[int, list[bytes]] = {}
+        self._seconds: list[int] = []  # a heap of the keys
+        self.next_s = NEVER_S
 
     def add(self, expiry_s: int, order_hash: bytes) -> None:
         """Schedules a hash."""
-        hashes: list[bytes] | None = self._by_second.get(expiry_s)
+        hashes = self._by_second.get(expiry_s)
         if hashes is None:
             self._by_second[expiry_s] = [order_hash]
-            if self._next_s is None or expiry_s < self._next_s:
-                self._next_s = expiry_s
+            heappush(self._seconds, expiry_s)
+            if expiry_s < self.next_s:
+                self.next_s = expiry_s
         else:
             hashes.append(order_hash)
-
-    def is_due(self, now_s: int) -> bool:
-        """Whether any hash expires at or before `now_s`."""
-        return self._next_s is not None and self._next_s <= now_s
 
     def due(self, now_s: int) -> list[bytes]:
         """Takes out all hashes that expire at or before `now_s`."""
         taken: list[bytes] = []
-        while self.is_due(now_s):
-            taken += self._by_second.popitem(0)[1]
-            self._next_s = self._by_second.peekitem(0)[0] if self._by_second else None
+        while self.next_s <= now_s:
+            taken += self._by_second.pop(heappop(self._seconds))
+            self.next_s = self._seconds[0] if self._seconds else NEVER_S
         return taken
 
     def items(self) -> list[tuple[int, list[bytes]]]:
         """All hashes by their second, earliest first."""
-        return list(self._by_second.items())
+        return sorted(self._by_second.items())

@@ -10,7 +10,7 @@ from typing import Final
 
 from margin.accounts import Account
 from margin.marks import Marks
-from matching.combos import Legs
+from matching.combos import Combo, Legs
 from matching.instruments import CALL, FUTURE, MAX_LOTS, PERPETUAL, PUT, Instrument
 
 BAND_INDEX_E4: Final = {PERPETUAL: 1_000, FUTURE: 1_000, CALL: 1_000, PUT: 1_000}
@@ -41,8 +41,20 @@ _COST_NS: Final = _NANOSECONDS // ORDERS_A_SECOND
 _FULL_NS: Final = BURST_ORDERS * _COST_NS
 
 
+_NO_COMBOS: Final[dict[int, Combo]] = {}
+
+
 def band_micro(instrument: Instrument, marks: Marks) -> int:
-    """How far beyond the mark of one lot an aggressive limit may be, micro-USDC, rounded down."""
+    """How far beyond the mark of one lot an aggressive limit may be, micro-USDC, rounded down; kept
+    until the marks move.
+    """
+    unit = marks.unit(instrument.number, _NO_COMBOS)
+    if unit.band_micro < 0:
+        unit.band_micro = _band_micro(instrument, marks)
+    return unit.band_micro
+
+
+def _band_micro(instrument: Instrument, marks: Marks) -> int:
     index = marks.index_micro.get(instrument.underlying.number, 0)
     kind = instrument.kind
     of_index = index * BAND_INDEX_E4[kind] // 10_000
@@ -54,6 +66,9 @@ def furthest_price_micro(instruments: list[Instrument], legs: Legs, sign: int, m
     unit: the mark and the band; for a combo, the sums of its legs' marks and bands. `instruments`
     are all that are listed, by number.
     """
+    if len(legs) == 1:
+        instrument = instruments[legs[0][0]]
+        return marks.mark_micro(instrument) + sign * band_micro(instrument, marks)
     mark = band = 0
     for number, ratio in legs:
         instrument = instruments[number]
@@ -64,6 +79,8 @@ def furthest_price_micro(instruments: list[Instrument], legs: Legs, sign: int, m
 
 def most_units(instruments: list[Instrument], legs: Legs) -> int:
     """The largest order, in lots or units."""
+    if len(legs) == 1:
+        return MAX_ORDER_LOTS[instruments[legs[0][0]].kind]
     most = MAX_LOTS
     for number, ratio in legs:
         units = MAX_ORDER_LOTS[instruments[number].kind] // abs(ratio)

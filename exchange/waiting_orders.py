@@ -61,8 +61,14 @@ def turned(trigger: int, price_micro: int) -> int:
     return price_micro if trigger & 1 else -price_micro
 
 
+MAX_WAKES: Final = 32
+"""Orders that wake in one command: each may make as many fills as a command may."""
+
+
 class WaitingOrders:
-    """All waiting orders of the exchange, and the ties between orders."""
+    """All waiting orders of the exchange, and the ties between orders. At most `most_wakes` of them
+    wake in one command.
+    """
 
     __slots__ = (
         "armed",
@@ -76,12 +82,14 @@ class WaitingOrders:
         "hits",
         "last_micro",
         "last_session",
+        "most_wakes",
         "ranges",
         "remarked",
         "sessions",
     )
 
     def __init__(self) -> None:
+        self.most_wakes = MAX_WAKES
         self.by_hash: dict[bytes, WaitingOrder] = {}
         self.by_account: dict[int, dict[int, WaitingOrder]] = {}
         self.by_book: dict[int, dict[int, WaitingOrder]] = {}

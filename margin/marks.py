@@ -24,6 +24,7 @@ from matching.combos import COMBO_BASE, Combo
 from matching.instruments import FUTURE, PERPETUAL, Expiry, Instrument
 
 _FIRST_CAPACITY: Final = 1_024
+_NO_COMBOS: Final[dict[int, Combo]] = {}
 
 
 class _Chain:
@@ -44,10 +45,12 @@ class Unit:
     `row` are its values per scenario, at least `low_micro` and at most `high_micro`. A combo of
     several underlyings is margined on that of its first leg: `row` values its legs there, and
     those elsewhere add between `beside_low_micro` and `beside_high_micro`. `fee_micro` is the
-    most that a unit of a resting combo order costs in fees, -1 until the portfolio sets it.
+    most that a unit of a resting combo order costs in fees, -1 until the portfolio sets it;
+    `band_micro` how far beyond its mark a price may be, -1 until the exchange sets it.
     """
 
     __slots__ = (
+        "band_micro",
         "beside_high_micro",
         "beside_low_micro",
         "fee_micro",
@@ -67,6 +70,7 @@ class Unit:
         self.beside_low_micro = beside_low_micro
         self.beside_high_micro = beside_high_micro
         self.fee_micro = -1
+        self.band_micro = -1
 
     def level_micro(self, sign: int, price_micro: int) -> int:
         """What the row is held against: a price in its terms, legs elsewhere at their worst."""
@@ -237,7 +241,7 @@ class Marks:
         """The mark of one lot, micro-USDC: an option's price, a linear instrument's reference."""
         if instrument.is_linear:
             return self.carry_micro[instrument.number]
-        return at_base(self.unit(instrument.number, {}).row)
+        return at_base(self.unit(instrument.number, _NO_COMBOS).row)
 
     def mark_ticks(self, instrument: Instrument) -> int:
         """The mark in whole ticks, to nearest, half up."""

@@ -143,11 +143,12 @@ class Portfolio(Gate):
 
     # RESTING ORDERS
 
-    def judge_rest(self, order: Order, replaced: Order | None) -> Ruling:
-        """May `order` rest with all that it has left, in place of `replaced`? Changes nothing."""
+    def judge_rest(self, account: Account, order: Order, replaced: Order | None) -> Ruling:
+        """May `order` of `account` rest with all that it has left, in place of `replaced`? Changes
+        nothing.
+        """
         if order.is_reduce_only:
             return IT_FITS
-        account = self.accounts[order.account]
         lots = account.gross_lots + account.open_lots
         lots += self.open_orders.open_lots(order, order.remaining_lots)
         if replaced is not None:
@@ -155,20 +156,23 @@ class Portfolio(Gate):
         if lots > MAX_LOTS:
             return Ruling(TAKER_LIMIT, None, lots, MAX_LOTS)
         underlying = self.open_orders.underlying_of(order.book)
-        version = self.open_orders.fresh_risk(account, underlying).version
+        risk = self.open_orders.fresh_risk(account, underlying)
         worth = account.cash_micro - account.basis_micro - half_up(lots)
-        bound = worth - self.open_orders.most_loss_micro(order, version) * order.remaining_lots
-        for number in account.risks:
-            risk = self.open_orders.fresh_risk(account, number)
-            bound += risk.least_micro - risk.loss_bound_micro
+        loss = self.open_orders.most_loss_micro(order, risk.version)
+        bound = worth - loss * order.remaining_lots + risk.least_micro - risk.loss_bound_micro
+        if len(account.risks) > 1:
+            for number in account.risks:
+                if number != underlying:
+                    risk = self.open_orders.fresh_risk(account, number)
+                    bound += risk.least_micro - risk.loss_bound_micro
         if bound >= 0:
             return IT_FITS
         excess = worth
         for number in account.risks:
             risk = self.open_orders.exact_risk(account, number)
             added = order if number == underlying else None
-            loss = self.open_orders.loss_with(account, number, replaced, added)
-            excess += int(worst(risk.value, loss))
+            losses = self.open_orders.loss_with(account, number, replaced, added)
+            excess += int(worst(risk.value, losses))
         if excess >= 0:
             return IT_FITS
         before = self.excess_micro(account)
@@ -176,9 +180,8 @@ class Portfolio(Gate):
             return IT_FITS
         return Ruling(TAKER_MARGIN, None, -excess, before)
 
-    def rest(self, order: Order) -> None:
+    def rest(self, account: Account, order: Order) -> None:
         """Counts an order among its account's open ones. The caller has judged it."""
-        account = self.accounts[order.account]
         risk = self.open_orders.fresh_risk(account, self.open_orders.underlying_of(order.book))
         account.orders[order.order_id] = order
         account.open_lots += self.open_orders.open_lots(order, order.remaining_lots)
@@ -186,15 +189,18 @@ class Portfolio(Gate):
 
     def unrest(self, order: Order) -> None:
         """Takes an order out of its account's open ones, with what it has left."""
-        self.shrink(order, order.remaining_lots)
+        account = self.accounts[order.account]
+        self._shrink(account, order, order.remaining_lots)
         order.loss_version = -1  # what is out of its book may be priced anew
-        del self.accounts[order.account].orders[order.order_id]
+        del account.orders[order.order_id]
 
     def shrink(self, order: Order, lots: int) -> None:
         """Takes lots (or units) out of what a resting order may still trade. The book's are the
         caller's to change.
         """
-        account = self.accounts[order.account]
+        self._shrink(self.accounts[order.account], order, lots)
+
+    def _shrink(self, account: Account, order: Order, lots: int) -> None:
         underlying = self.open_orders.underlying_of(order.book)
         risk = account.risk(underlying)
         if risk.version == self.marks.versions.get(underlying, 0):

@@ -72,7 +72,10 @@ class Book:
         if level is None:
             level = side.levels[key] = Level(key)
             keys = side.keys
-            keys.insert(bisect_left(keys, key), key)
+            if keys and key < keys[-1]:
+                keys.insert(bisect_left(keys, key), key)
+            else:
+                keys.append(key)
         tail = level.tail
         if tail is None:
             level.head = order
@@ -104,7 +107,10 @@ class Book:
             side = self.bids if order.side == BUY else self.asks
             del side.levels[level.key]
             keys = side.keys
-            del keys[bisect_left(keys, level.key)]
+            if keys[-1] == level.key:
+                keys.pop()
+            else:
+                del keys[bisect_left(keys, level.key)]
 
     def substitute(self, old: Order, new: Order) -> None:
         """Puts an order into the very place of another, at its price and with at most its lots."""

@@ -25,6 +25,8 @@ IDLE_S: Final = 60
 MAX_BOOK: Final = (1 << 32) - 1
 """The highest number of a book: events carry it as u32."""
 
+_NEVER_S: Final = 1 << 62
+
 _NOTHING: Final[dict[int, int]] = {}
 _NONE: Final[list[int]] = []
 
@@ -40,6 +42,7 @@ class ComboLife:
         "_instruments",
         "_orders_of",
         "idle",
+        "next_due_s",
         "next_number",
     )
 
@@ -57,6 +60,8 @@ class ComboLife:
         self.next_number = COMBO_BASE
         self.idle: dict[int, int] = {}
         """Combo to the second in which it was last used, longest ago first."""
+        self.next_due_s = _NEVER_S
+        """No combo is due before this second."""
         self._orders_of: dict[int, dict[int, int]] = {}
         """Account to combo to its resting orders there."""
         self._active: dict[tuple[int, int], list[int]] = {}
@@ -64,16 +69,15 @@ class ComboLife:
 
     # MADE AND DROPPED
 
-    def of(self, legs: Legs) -> Combo:
-        """The combo of canonical legs; made, with its book, if it is new."""
-        combo = self._by_legs.get(legs)
-        if combo is None:
-            number = self.next_number
-            assert number <= MAX_BOOK, "has_room was asked"
-            self.next_number += 1
-            combo = Combo(number, [self._instruments[leg] for leg, _ in legs], [r for _, r in legs])
-            self._combos[number] = self._by_legs[legs] = combo
-            self._books[number] = Book(number, combo.tick_micro)
+    def make(self, legs: Legs) -> Combo:
+        """The combo of canonical legs that nobody has named before, and its book."""
+        number = self.next_number
+        assert number <= MAX_BOOK, "has_room was asked"
+        assert legs not in self._by_legs, "a combo is made once"
+        self.next_number += 1
+        combo = Combo(number, [self._instruments[leg] for leg, _ in legs], [r for _, r in legs])
+        self._combos[number] = self._by_legs[legs] = combo
+        self._books[number] = Book(number, combo.tick_micro)
         return combo
 
     def forget_newest(self, combo: Combo) -> None:
@@ -94,7 +98,11 @@ class ComboLife:
 
     def is_due(self, time_s: int) -> bool:
         """Whether a combo has been idle for as long as it is kept."""
-        return bool(self.idle) and next(iter(self.idle.values())) + IDLE_S <= time_s
+        if time_s < self.next_due_s:
+            return False
+        longest_s = next(iter(self.idle.values()), _NEVER_S)
+        self.next_due_s = longest_s + IDLE_S
+        return self.next_due_s <= time_s
 
     def due(self, time_s: int) -> list[int]:
         """The combos that have been, longest idle first."""
@@ -118,7 +126,7 @@ class ComboLife:
         """An order for a combo was accepted, and has done what it does."""
         self.idle.pop(number, None)
         if self._books[number].is_empty():
-            self.idle[number] = time_s
+            self._rest(number, time_s)
 
     def added(self, order: Order) -> None:
         """An order came to rest in a combo's book."""
@@ -153,13 +161,22 @@ class ComboLife:
                 if not listed:
                     del self._active[instrument, side]
         if book.is_empty():
-            self.idle[number] = time_s
+            self._rest(number, time_s)
+
+    def _rest(self, number: int, time_s: int) -> None:
+        """A combo is idle from now on."""
+        self.idle[number] = time_s
+        self.next_due_s = min(self.next_due_s, time_s + IDLE_S)
 
     # READ
 
     def orders_of(self, account: int) -> dict[int, int]:
         """How many orders an account has in which combos. To be read only."""
         return self._orders_of.get(account, _NOTHING)
+
+    def has_active(self, instrument: int, side: int) -> bool:
+        """Whether there is any."""
+        return bool(self._active) and (instrument, side) in self._active
 
     def active(self, instrument: int, side: int) -> list[int]:
         """Numbers of the two-legged combos with orders that would trade an instrument on `side`,

@@ -58,13 +58,15 @@ SCOPE_NAMES: Final[tuple[str, ...]] = ("venue", "underlying", "instrument")
 class TradingStates:
     """The states in force, by scope. What was never set is open."""
 
-    __slots__ = ("by_breaker", "by_instrument", "by_underlying", "venue")
+    __slots__ = ("are_open", "by_breaker", "by_instrument", "by_underlying", "venue")
 
     def __init__(self) -> None:
         self.venue = OPEN
         self.by_underlying: dict[int, int] = {}
         self.by_instrument: dict[int, int] = {}
         self.by_breaker: dict[int, int] = {}
+        self.are_open = True
+        """Whether no scope has any state but open: nothing need be looked up."""
 
     def ordered(self, scope: int, number: int) -> int:
         """What the operator set for a scope itself, whatever stands above it."""
@@ -81,10 +83,12 @@ class TradingStates:
             _keep(self.by_underlying, number, state)
         else:
             _keep(self.by_instrument, number, state)
+        self._look()
 
     def trip(self, underlying: int, state: int) -> None:
         """Sets the state that an underlying's breaker asks for; OPEN releases it."""
         _keep(self.by_breaker, underlying, state)
+        self._look()
 
     def of_underlying(self, number: int) -> int:
         """The most restrictive of the venue's, the underlying's and its breaker's."""
@@ -103,9 +107,10 @@ class TradingStates:
             own = HALTED
         return max(own, self.of_underlying(instrument.underlying.number))
 
-    def are_open(self) -> bool:
-        """Whether no scope has any state but open: nothing need be looked up."""
-        return not (self.venue or self.by_underlying or self.by_instrument or self.by_breaker)
+    def _look(self) -> None:
+        self.are_open = not (
+            self.venue or self.by_underlying or self.by_instrument or self.by_breaker
+        )
 
     def items(self) -> Sequence[tuple[int, int, int]]:
         """(scope, number, state) of every scope that the operator has set to anything but open."""

@@ -165,7 +165,10 @@ class Floor:
 
     def replay(self) -> "Floor":
         """The journal on another engine, unwatched."""
-        twin = Floor(watched=False)
+        return self.replay_on(Floor(watched=False))
+
+    def replay_on(self, twin: "Floor") -> "Floor":
+        """The journal on an engine that is given."""
         for data in self.journal:
             command = decode_command(data)
             assert not isinstance(command, Reject)

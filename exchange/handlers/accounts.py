@@ -203,11 +203,16 @@ def check_signer(state: State, number: int, signer: bytes) -> Reject | None:
     account = state.accounts.get(number)
     if account is None:
         return Reject(UNKNOWN_ACCOUNT, number, len(state.accounts))
-    if account.may_sign(signer, state.time_s):
+    return check_signer_of(state, account, signer)
+
+
+def check_signer_of(state: State, account: Account, signer: bytes) -> Reject | None:
+    """The same for an account that is there."""
+    if signer == account.owner or account.may_sign(signer, state.time_s):
         return None
     if signer in account.keys:
         return Reject(SESSION_KEY_EXPIRED, account.keys[signer], state.time_s)
-    return Reject(WRONG_SIGNER, number)
+    return Reject(WRONG_SIGNER, account.number)
 
 
 def _check_inbox(state: State, index: int) -> Reject | None:

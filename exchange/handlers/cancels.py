@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from exchange import events
 from exchange.commands import CancelAllOrders, CancelOrder, EndSession
+from exchange.events import CANCELLED_BY_OWNER, OrderCancelled
 from exchange.handlers.accounts import check_signer
 from exchange.handlers.refusal import refuse
 from exchange.state import State
@@ -29,20 +30,20 @@ Emit = Callable[[events.Event], None]
 
 def cancel_order(state: State, command: CancelOrder, emit: Emit) -> None:
     # CHECK
-    reject = check_signer(state, command.account, command.signer)
-    order = find_live(state, command.order_hash)
+    number, order_hash = command.account, command.order_hash
+    reject = check_signer(state, number, command.signer)
+    order = find_live(state, order_hash)
     if reject is None:
         if order is None:
-            code = ORDER_NOT_LIVE if command.order_hash in state.used else UNKNOWN_ORDER
-            reject = Reject(code)
-        elif order.account != command.account:
-            reject = Reject(NOT_YOUR_ORDER, command.account, order.account)
+            reject = Reject(ORDER_NOT_LIVE if order_hash in state.used else UNKNOWN_ORDER)
+        elif order.account != number:
+            reject = Reject(NOT_YOUR_ORDER, number, order.account)
     if reject is not None or order is None:
         assert reject is not None, "an order that is not live is refused"
-        refuse(emit, reject, command.account, command.order_hash)
+        refuse(emit, reject, number, order_hash)
         return
     # EMIT
-    cancel(state, order, events.CANCELLED_BY_OWNER, emit)
+    cancel(state, order, CANCELLED_BY_OWNER, emit)
 
 
 def cancel_all_orders(state: State, command: CancelAllOrders, emit: Emit) -> None:
@@ -133,7 +134,7 @@ def forget_volatility(state: State, order: Order) -> None:
 
 def emit_cancelled(order: Order, reason: int, emit: Emit) -> None:
     emit(
-        events.OrderCancelled(
+        OrderCancelled(
             order.order_id,
             order.hash,
             order.account,

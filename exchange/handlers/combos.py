@@ -13,14 +13,13 @@ from matching.combo_life import MAX_COMBOS, MAX_COMBOS_OF_ACCOUNT
 from matching.combos import COMBO_BASE
 from matching.orders import Order
 from matching.rejects import TOO_MANY_COMBOS, TOO_MANY_COMBOS_OF_ACCOUNT, Reject
-from settlement.signed_messages import Legs
 
 Emit = Callable[[events.Event], None]
 
 
-def check_new_combo(state: State, legs: Legs) -> Reject | None:
-    """Whether a combo may be named that does not exist yet."""
-    if legs in state.combos_by_legs or state.combo_life.has_room():
+def check_new_combo(state: State) -> Reject | None:
+    """Whether one combo more may be made."""
+    if state.combo_life.has_room():
         return None
     return Reject(TOO_MANY_COMBOS, len(state.combos), MAX_COMBOS)
 

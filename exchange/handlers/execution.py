@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from exchange import events
+from exchange.events import OrderPlaced, OrderRested
 from exchange.handlers.accounts import settle_all, settle_position
 from exchange.handlers.cancels import (
     cancel,
@@ -26,7 +27,7 @@ from exchange.handlers.states import may_trade, takes_nothing
 from exchange.handlers.trades import close_combo, open_order, trade_one, trade_through
 from exchange.limits import count_order
 from exchange.state import State
-from margin.accounts import MAX_OPEN_ORDERS
+from margin.accounts import MAX_OPEN_ORDERS, Account
 from matching.book import Book
 from matching.combos import Combo
 from matching.gate import (
@@ -39,7 +40,7 @@ from matching.gate import (
 )
 from matching.implied_out import MAX_ACTIVE, ImpliedOut
 from matching.instruments import Instrument
-from matching.orders import FOK, GTC, Order
+from matching.orders import BUY, FOK, GTC, POST_ONLY, SELL, Order
 from matching.plan import (
     FILL_BOUND,
     REFUSED,
@@ -64,6 +65,9 @@ from settlement.signed_messages import MAX_NET_PRICE_MICRO
 
 Emit = Callable[[events.Event], None]
 
+_NOTHING_MET: Final = Plan()
+"""Read only."""
+
 _DROPPED_BECAUSE: Final = {
     MAKER_FAILS: events.CANCELLED_MARGIN_MAKER,
     MAKER_FEE: events.CANCELLED_FEE,
@@ -80,6 +84,7 @@ class Placement:
     """
 
     __slots__ = (
+        "account",
         "book",
         "combo",
         "instrument",
@@ -94,6 +99,7 @@ class Placement:
     def __init__(
         self,
         order: Order,
+        account: Account,
         book: Book,
         instrument: Instrument | None,
         combo: Combo | None,
@@ -104,6 +110,7 @@ class Placement:
         min_quantity_lots: int = 0,
     ) -> None:
         self.order = order
+        self.account = account
         self.book = book
         self.instrument = instrument
         self.combo = combo
@@ -120,9 +127,8 @@ def execute(state: State, placement: Placement, emit: Emit) -> Reject | None:
     An order that was accepted earlier is the caller's to end if it is refused now.
     """
     order = placement.order
-    # MARGIN and MATCH: plan; an order that may only rest takes from its legs' books neither
-    legs = ((order.book, 1),) if placement.combo is None else placement.combo.legs
-    plan = Plan() if takes_nothing(state, order.flags, legs) else _plan(state, placement)
+    # MARGIN and MATCH: plan
+    plan = _plan(state, placement) if _may_meet(state, placement) else _NOTHING_MET
     reject = _check_plan(state, placement, plan)
     if reject is not None:
         state.portfolio.drop()
@@ -134,7 +140,8 @@ def execute(state: State, placement: Placement, emit: Emit) -> Reject | None:
         accept(state, placement, emit)
     if plan.steps or plan.own:
         _commit(state, placement, plan, emit)
-    _drop_makers(state, plan, emit)
+    if plan.dropped:
+        _drop_makers(state, plan, emit)
     if state.portfolio.protections.tripped:
         end_tripped(state, emit)
     _finish(state, placement, plan, emit)
@@ -157,13 +164,13 @@ def take_place(state: State, placement: Placement, emit: Emit) -> Reject | None:
     if fee > order.max_fee_micro:
         return Reject(FEE_TOO_HIGH, fee, order.max_fee_micro)
     if order.protection != replaced.protection:
-        reject = _check_rest(state, order, replaced)
+        reject = _check_rest(state, placement.account, order, replaced)
         if reject is not None:
             return reject
     # EMIT
     placement.book.substitute(replaced, order)
     state.portfolio.unrest(replaced)
-    state.portfolio.rest(order)
+    state.portfolio.rest(placement.account, order)
     del state.orders[replaced.hash]
     forget_quote(state, replaced)
     if placement.combo is not None:
@@ -177,6 +184,24 @@ def take_place(state: State, placement: Placement, emit: Emit) -> Reject | None:
 
 
 # MARGIN and MATCH
+
+
+def _may_meet(state: State, placement: Placement) -> bool:
+    """Whether it needs a plan. Nearly every order that is to rest does not: no price of its book
+    is within its limit, and nothing is implied. One that may only rest takes from its legs' books
+    neither.
+    """
+    order, combo = placement.order, placement.combo
+    if combo is not None:
+        return not takes_nothing(state, order.flags, combo.legs)
+    if order.flags & POST_ONLY:
+        return False
+    if not state.trading.are_open and takes_nothing(state, order.flags, ((order.book, 1),)):
+        return False
+    best = placement.book.first(SELL if order.side == BUY else BUY)
+    if best is not None and (order.price_ticks - best.price_ticks) * order.sign >= 0:
+        return True
+    return state.combo_life.has_active(order.book, 1 - order.side)
 
 
 def _plan(state: State, placement: Placement) -> Plan:
@@ -239,18 +264,20 @@ def _check_plan(state: State, placement: Placement, plan: Plan) -> Reject | None
         return None
     if not _will_rest(placement, plan):
         return None
-    return _check_rest(state, order, placement.replaced)
+    return _check_rest(state, placement.account, order, placement.replaced)
 
 
-def _check_rest(state: State, order: Order, replaced: Order | None) -> Reject | None:
+def _check_rest(
+    state: State, account: Account, order: Order, replaced: Order | None
+) -> Reject | None:
     """Whether what is left of an order may stand in its book, in place of `replaced`."""
-    account = state.accounts[order.account]
     fee = state.portfolio.resting_fee_micro(order)
     if fee > order.max_fee_micro:  # it would look like an offer, and go as soon as it is met
         return Reject(FEE_TOO_HIGH, fee, order.max_fee_micro)
     if len(account.orders) >= MAX_OPEN_ORDERS and replaced is None:
         return Reject(TOO_MANY_OPEN_ORDERS, len(account.orders), MAX_OPEN_ORDERS)
-    return _refusal(state.portfolio.judge_rest(order, replaced), order)
+    ruling = state.portfolio.judge_rest(account, order, replaced)
+    return _refusal(ruling, order) if ruling.outcome else None
 
 
 def _will_rest(placement: Placement, plan: Plan) -> bool:
@@ -282,7 +309,7 @@ def _remember(state: State, placement: Placement, emit: Emit) -> None:
     """Takes the order's number and hash, and says that it was placed."""
     order = placement.order
     state.next_order_id += 1
-    count_order(state.accounts[order.account], state.time_ns)
+    count_order(placement.account, state.time_ns)
     state.used[order.hash] = order.expiry_s
     state.expiring.add(order.expiry_s, order.hash)
     if order.oco_group:
@@ -293,7 +320,7 @@ def _remember(state: State, placement: Placement, emit: Emit) -> None:
         combo = placement.combo
         emit(events.ComboCreated(combo.book, combo.legs, combo.tick_micro))
     emit(
-        events.OrderPlaced(
+        OrderPlaced(
             order.order_id,
             order.hash,
             order.account,
@@ -370,13 +397,13 @@ def _finish(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
     if not _will_rest(placement, plan):
         emit_cancelled(order, _end_reason(plan), emit)
         return
-    reject = _check_rest(state, order, None) if plan.steps else None
+    reject = _check_rest(state, placement.account, order, None) if plan.steps else None
     if reject is not None:
         fee = reject.code == FEE_TOO_HIGH
         reason = events.CANCELLED_FEE if fee else events.CANCELLED_MARGIN_TAKER
         emit_cancelled(order, reason, emit)
         return
-    state.portfolio.rest(order)
+    state.portfolio.rest(placement.account, order)
     state.orders[order.hash] = order
     placement.book.add(order)
     if placement.combo is not None:
@@ -388,7 +415,7 @@ def _finish(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
 
 def _emit_rested(order: Order, emit: Emit, takes_place_of: int = 0) -> None:
     emit(
-        events.OrderRested(
+        OrderRested(
             order.order_id,
             order.hash,
             order.account,

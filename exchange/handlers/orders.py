@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from exchange import events
 from exchange.commands import PlaceOrder
-from exchange.handlers.accounts import check_signer
+from exchange.handlers.accounts import check_signer_of
 from exchange.handlers.cancels import cancel, find_live
 from exchange.handlers.combos import check_combos_of_account, check_new_combo
 from exchange.handlers.execution import Placement, execute
@@ -20,6 +20,7 @@ from exchange.limits import furthest_price_micro, most_units, wait_ms
 from exchange.state import State
 from exchange.volatility_orders import MAX_VOLATILITY_ORDERS, is_option, working_ticks
 from exchange.waiting_orders import waits
+from margin.accounts import Account
 from matching.book import Book
 from matching.combos import Combo
 from matching.instruments import Instrument
@@ -52,6 +53,7 @@ from matching.rejects import (
     SESSION_NEEDED,
     TOO_MANY_ORDERS_A_SECOND,
     TOO_MANY_VOLATILITY_ORDERS,
+    UNKNOWN_ACCOUNT,
     UNKNOWN_INSTRUMENT,
     VOLATILITY_NEEDS_OPTION,
     WOULD_CROSS,
@@ -69,24 +71,25 @@ MAX_LIFE_S = 30 * 86_400
 
 def place_order(state: State, command: PlaceOrder, emit: Emit) -> None:
     # CHECK
-    signed = command.order
-    placement = _check(state, command)
+    signed, order_hash = command.order, command.order_hash
+    placement = _check(state, command, signed, order_hash)
     if isinstance(placement, Reject):
-        refuse(emit, placement, signed.account, command.order_hash)
+        refuse(emit, placement, signed.account, order_hash)
         return
     if signed.flags & UNTIL_DISCONNECT:
         placement.order.session = command.session
     # MARGIN, MATCH and EMIT
-    if waits(signed):
+    if signed.conditions is not PLAIN and waits(signed):
         lay_down(state, placement, signed, emit)
     else:
         reject = execute(state, placement, emit)
         if reject is not None:
-            refuse(emit, reject, signed.account, command.order_hash)
+            refuse(emit, reject, signed.account, order_hash)
             return
-    asleep = state.waiting.by_hash.get(signed.replaces)
-    if asleep is not None:
-        cancel(state, asleep.order, events.CANCELLED_REPLACED, emit)
+    if signed.replaces != NO_ORDER:
+        asleep = state.waiting.by_hash.get(signed.replaces)
+        if asleep is not None:
+            cancel(state, asleep.order, events.CANCELLED_REPLACED, emit)
 
 
 def renew(state: State, signed: SignedOrder, order_hash: bytes) -> Placement | Reject:
@@ -98,28 +101,34 @@ def renew(state: State, signed: SignedOrder, order_hash: bytes) -> Placement | R
         if reject is not None:
             return reject
     reject = check_protection(state, signed.account, signed.conditions.protection)
-    return reject or _find_book(state, signed, order_hash, None)
+    return reject or _find_book(
+        state, state.accounts[signed.account], signed, order_hash, None, False
+    )
 
 
 # CHECK
 
 
-def _check(state: State, command: PlaceOrder) -> Placement | Reject:
+def _check(
+    state: State, command: PlaceOrder, signed: SignedOrder, order_hash: bytes
+) -> Placement | Reject:
     """Everything that can be known before the books are read."""
-    signed = command.order
-    reject = check_signer(state, signed.account, command.signer) or check_order_fields(signed)
+    account = state.accounts.get(signed.account)
+    if account is None:
+        return Reject(UNKNOWN_ACCOUNT, signed.account, len(state.accounts))
+    reject = check_signer_of(state, account, command.signer) or check_order_fields(signed)
     if reject is None and signed.flags & UNTIL_DISCONNECT and not command.session:
         reject = Reject(SESSION_NEEDED, signed.flags)
     if reject is None:
-        reject = check_life(state, signed.account, signed.counter, signed.expiry_s)
-    return reject or check_placement(state, signed, command.order_hash)
+        reject = check_life(state, account, signed.counter, signed.expiry_s)
+    return reject or check_placement(state, account, signed, order_hash)
 
 
-def check_life(state: State, account: int, counter: int, expiry_s: int) -> Reject | None:
+def check_life(state: State, account: Account, counter: int, expiry_s: int) -> Reject | None:
     """Whether what an account signed is in force: neither voided, nor expired, nor too far
     ahead.
     """
-    now_s, current = state.time_s, state.accounts[account].counter
+    now_s, current = state.time_s, account.counter
     if counter != current:
         code = COUNTER_CANCELLED if counter < current else COUNTER_AHEAD
         return Reject(code, counter, current)
@@ -131,7 +140,11 @@ def check_life(state: State, account: int, counter: int, expiry_s: int) -> Rejec
 
 
 def check_placement(
-    state: State, signed: SignedOrder, order_hash: bytes, replaced: Order | None = None
+    state: State,
+    account: Account,
+    signed: SignedOrder,
+    order_hash: bytes,
+    replaced: Order | None = None,
 ) -> Placement | Reject:
     """The place of an order whose fields and life are in order. `replaced` is the live order that
     it takes the place of, where another rule than its signed `replaces` says so.
@@ -139,7 +152,7 @@ def check_placement(
     now_s = state.time_s
     if order_hash in state.used:
         return Reject(ORDER_ALREADY_USED)
-    wait = wait_ms(state.accounts[signed.account], state.time_ns)
+    wait = wait_ms(account, state.time_ns)
     if wait:
         return Reject(TOO_MANY_ORDERS_A_SECOND, signed.account, wait)
     for number, _ in signed.legs:
@@ -161,13 +174,15 @@ def check_placement(
         return reject
     if replaced is not None and replaced.level is None:  # it waits: no book and no margin knows it
         replaced = None
-    return _find_book(state, signed, order_hash, replaced, waits(signed))
+    is_asleep = signed.conditions is not PLAIN and waits(signed)
+    return _find_book(state, account, signed, order_hash, replaced, is_asleep)
 
 
 def _check_instrument(state: State, number: int, now_s: int) -> Reject | None:
-    if number >= len(state.instruments):
-        return Reject(UNKNOWN_INSTRUMENT, number, len(state.instruments))
-    expiry = state.instruments[number].expiry
+    instruments = state.instruments
+    if number >= len(instruments):
+        return Reject(UNKNOWN_INSTRUMENT, number, len(instruments))
+    expiry = instruments[number].expiry
     if expiry is not None and (
         expiry.expiry_time_s <= now_s or expiry.settlement_micro is not None
     ):
@@ -179,10 +194,11 @@ def _check_instrument(state: State, number: int, now_s: int) -> Reject | None:
 
 def _find_book(
     state: State,
+    account: Account,
     signed: SignedOrder,
     order_hash: bytes,
     replaced: Order | None,
-    is_asleep: bool = False,
+    is_asleep: bool,
 ) -> Placement | Reject:
     """The book of an order's legs, made if a combo is named for the first time, and the checks
     that need its tick. `is_asleep`: it does not meet its book yet.
@@ -194,44 +210,26 @@ def _find_book(
         instrument = state.instruments[signed.legs[0][0]]
         book = state.books[instrument.number]
     else:
-        first = state.instruments[signed.legs[0][0]].underlying
-        for number, _ in signed.legs:
-            if state.instruments[number].underlying is not first:
-                return Reject(LEGS_OF_SEVERAL_ASSETS, number, signed.legs[0][0])
-        reject = check_new_combo(state, signed.legs)
-        if reject is not None:
-            return reject
-        is_new = signed.legs not in state.combos_by_legs
-        combo = state.combo_life.of(signed.legs)
+        combo = state.combos_by_legs.get(signed.legs)
+        if combo is None:
+            first = state.instruments[signed.legs[0][0]].underlying
+            for number, _ in signed.legs:
+                if state.instruments[number].underlying is not first:
+                    return Reject(LEGS_OF_SEVERAL_ASSETS, number, signed.legs[0][0])
+            reject = check_new_combo(state)
+            if reject is not None:
+                return reject
+            combo = state.combo_life.make(signed.legs)
+            is_new = True
         book = state.books[combo.book]
-    price_micro = signed.limit_price_micro
-    reject = None
-    if price_micro % book.tick_micro:
-        reject = Reject(PRICE_OFF_TICK, price_micro, book.tick_micro)
-    elif signed.flags & IN_VOLATILITY:
-        worked = _work_out(state, signed, book, instrument, replaced, is_asleep)
-        if isinstance(worked, Reject):
-            reject = worked
-        else:
-            price_micro = worked
-    if reject is None:
-        within = _check_limits(state, signed, price_micro, book, is_asleep)
-        if isinstance(within, Reject):
-            reject = within
-        else:
-            price_micro = within
-    ticks = price_micro // book.tick_micro
-    if reject is None and not is_asleep and takes_nothing(state, signed.flags, signed.legs):
-        resting = _resting_ticks(book, signed, ticks, replaced)
-        if isinstance(resting, Reject):
-            reject = resting
-        else:
-            ticks, price_micro = resting, resting * book.tick_micro
+    ticks = _ticks_in_force(state, signed, book, instrument, replaced, is_asleep)
+    reject = ticks if isinstance(ticks, Reject) else None
     if reject is None and combo is not None and signed.time_in_force == GTC:
         reject = check_combos_of_account(state, signed.account, combo.book, replaced)
-    if reject is not None:
+    if isinstance(ticks, Reject) or reject is not None:
         if is_new and combo is not None:
             state.forget_newest_combo(combo)
+        assert reject is not None, "it is the ticks', if they are one"
         return reject
     order = Order(
         state.next_order_id,
@@ -240,20 +238,26 @@ def _find_book(
         book.number,
         signed.side,
         ticks,
-        price_micro,
+        ticks * book.tick_micro,
         signed.quantity_lots,
         signed.max_fee_micro,
         signed.expiry_s,
         signed.flags,
-        state.accounts[signed.account].owner_number,
+        account.owner_number,
     )
-    order.client_id, order.label = signed.salt, signed.conditions.label
-    order.oco_group = signed.conditions.oco_group
-    order.volatility_e6 = signed.conditions.volatility_e6
+    order.client_id = signed.salt
     order.limit_ticks = signed.limit_price_micro // book.tick_micro
-    order.protection = signed.conditions.protection
+    least_lots = 0
+    conditions = signed.conditions
+    if conditions is not PLAIN:
+        order.label = conditions.label
+        order.oco_group = conditions.oco_group
+        order.volatility_e6 = conditions.volatility_e6
+        order.protection = conditions.protection
+        least_lots = conditions.min_quantity_lots
     return Placement(
         order,
+        account,
         book,
         instrument,
         combo,
@@ -261,8 +265,34 @@ def _find_book(
         is_new,
         signed.time_in_force,
         False,
-        signed.conditions.min_quantity_lots,
+        least_lots,
     )
+
+
+def _ticks_in_force(
+    state: State,
+    signed: SignedOrder,
+    book: Book,
+    instrument: Instrument | None,
+    replaced: Order | None,
+    is_asleep: bool,
+) -> int | Reject:
+    """The limit price in ticks, as volatility, band and what it may not meet leave it."""
+    price_micro = signed.limit_price_micro
+    if price_micro % book.tick_micro:
+        return Reject(PRICE_OFF_TICK, price_micro, book.tick_micro)
+    if signed.flags & IN_VOLATILITY:
+        worked = _work_out(state, signed, book, instrument, replaced, is_asleep)
+        if isinstance(worked, Reject):
+            return worked
+        price_micro = worked
+    within = _check_limits(state, signed, price_micro, book, is_asleep)
+    if isinstance(within, Reject):
+        return within
+    ticks = within // book.tick_micro
+    if not is_asleep and takes_nothing(state, signed.flags, signed.legs):
+        return _resting_ticks(book, signed, ticks, replaced)
+    return ticks
 
 
 def _work_out(
@@ -305,11 +335,14 @@ def _check_limits(
         return Reject(ORDER_TOO_LARGE, signed.quantity_lots, most)
     if is_asleep:  # the marks that its price is held against are those under which it wakes
         return price
-    sign = 1 if signed.side == BUY else -1
-    furthest = furthest_price_micro(state.instruments, signed.legs, sign, state.marks)
-    furthest = sign * (sign * furthest // book.tick_micro) * book.tick_micro
-    if (price - furthest) * sign <= 0:
+    is_buy = signed.side == BUY
+    furthest = furthest_price_micro(
+        state.instruments, signed.legs, 1 if is_buy else -1, state.marks
+    )
+    if price <= furthest if is_buy else price >= furthest:
         return price
+    tick = book.tick_micro
+    furthest = furthest // tick * tick if is_buy else -(-furthest // tick) * tick
     return furthest if signed.flags & MARKET else Reject(BEYOND_PRICE_BAND, price, furthest)
 
 

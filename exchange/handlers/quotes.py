@@ -80,7 +80,9 @@ def _check(state: State, command: QuoteMass, message: MassQuote) -> Reject | Non
     """What refuses the whole message."""
     reject = check_signer(state, command.account, command.signer) or check_mass_quote(message)
     if reject is None:
-        reject = check_life(state, command.account, command.counter, command.expiry_s)
+        reject = check_life(
+            state, state.accounts[command.account], command.counter, command.expiry_s
+        )
     if reject is None and command.message_hash in state.used:
         return Reject(MESSAGE_ALREADY_USED)
     return reject or check_protection(state, command.account, command.protection)
@@ -143,7 +145,8 @@ def _take_side(state: State, signed: SignedOrder, emit: Emit) -> Reject | None:
     reject = check_order_fields(signed)
     if reject is not None:
         return reject
-    placement = check_placement(state, signed, order_hash(signed), old)
+    account = state.accounts[signed.account]
+    placement = check_placement(state, account, signed, order_hash(signed), old)
     if isinstance(placement, Reject):
         return placement
     order = placement.order

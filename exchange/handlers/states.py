@@ -69,7 +69,7 @@ def legs_state(state: State, legs: tuple[tuple[int, int], ...]) -> tuple[int, in
     """(state, instrument): the most restrictive state of the legs, and the first leg in it. Every
     leg is listed.
     """
-    if state.trading.are_open():  # nearly always; settled legs are refused before this is asked
+    if state.trading.are_open:  # nearly always; settled legs are refused before this is asked
         return OPEN, legs[0][0]
     worst, where = OPEN, legs[0][0]
     for number, _ in legs:
@@ -83,6 +83,8 @@ def check_trading_state(state: State, signed: SignedOrder, replaced: Order | Non
     """Whether the state in force lets such an order in at all; that one which may only rest does
     not trade is for `takes_nothing`.
     """
+    if state.trading.are_open:
+        return None
     found, where = legs_state(state, signed.legs)
     if found == OPEN:
         return None
@@ -107,6 +109,8 @@ def takes_nothing(state: State, flags: int, legs: Legs) -> bool:
     """
     if flags & POST_ONLY:
         return True
+    if state.trading.are_open:
+        return False
     return not PERMITTED[legs_state(state, legs)[0]] & TAKE
 
 

@@ -9,6 +9,7 @@ Never: decides what trades (`execution.py`), or touches an account's cash (the g
 from collections.abc import Callable, Iterator
 
 from exchange import events
+from exchange.events import OrderFilled
 from exchange.handlers.cancels import emit_replenished, forget_quote, forget_volatility
 from exchange.state import State
 from matching.book import Book
@@ -51,7 +52,7 @@ def trade_one(
         (1 if fill.taker_buys else 0) | (2 if maker_is_single else 0) | (0 if combo_trade else 4)
     )
     emit(
-        events.OrderFilled(
+        OrderFilled(
             trade,
             instrument.number,
             fill.price_ticks,
@@ -159,7 +160,7 @@ def trade_through(
         if maker.oco_group:
             state.waiting.hit(maker)
         emit(
-            events.OrderFilled(
+            OrderFilled(
                 state.next_trade,
                 fill.instrument.number,
                 fill.price_ticks,

@@ -1,7 +1,7 @@
 """Triggered orders: which are due after a command, and what they do when they wake.
 
 Holds: a command's own work comes first, then what it woke, nearest trigger first, each through the
-ordinary execution; trades of the woken may wake more. At most MAX_WAKES in a command: the others
+ordinary execution; trades of the woken may wake more. At most `most_wakes` in a command: the others
 are due and wake after the next commands, first come first, whatever the price does meanwhile; so
 does one whose instrument is halted, as soon as it is not.
 What margin or its book refuses when it wakes is cancelled with the reason.
@@ -35,9 +35,6 @@ from matching.rejects import (
 
 Emit = Callable[[events.Event], None]
 
-MAX_WAKES: Final = 32
-"""Orders that wake in one command: each may make as many fills as a command may."""
-
 _REASONS: Final = {
     CANNOT_FILL: events.CANCELLED_IMMEDIATE,
     FEE_TOO_HIGH: events.CANCELLED_FEE,
@@ -57,7 +54,7 @@ def wake_due(state: State, emit: Emit) -> None:
         _see_marks(state)
         _see_trades(state)
         settle_ties(state, emit)
-        order_hash = None if wakes == MAX_WAKES else _first_free(state)
+        order_hash = None if wakes == waiting.most_wakes else _first_free(state)
         if order_hash is None:
             return
         wakes += 1

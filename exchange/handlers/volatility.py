@@ -50,16 +50,17 @@ def _short_of_the_other_side(book: Book, side: int, ticks: int) -> int:
 def _move(state: State, book: Book, order: Order, ticks: int, emit: Emit) -> None:
     """Out of the book and of margin, and in again at the new price; or back, and cancelled."""
     portfolio, before = state.portfolio, order.price_ticks
+    account = state.accounts[order.account]
     _take_out(state, book, order)
     _set_price(book, order, ticks)
     reason = 0
     if portfolio.resting_fee_micro(order) > order.max_fee_micro:
         reason = events.CANCELLED_FEE
-    elif portfolio.judge_rest(order, None).outcome:
+    elif portfolio.judge_rest(account, order, None).outcome:
         reason = events.CANCELLED_MARGIN_MAKER
     if reason:
         _set_price(book, order, before)
-    portfolio.rest(order)
+    portfolio.rest(account, order)
     book.add(order)
     if reason:
         cancel(state, order, reason, emit)

@@ -99,7 +99,7 @@ class Desk:
 
     def rest(self, wanted: Asked) -> Order:
         order = self.order(wanted)
-        self.portfolio.rest(order)
+        self.portfolio.rest(self.account, order)
         fee = self.fee_of(wanted, order)
         self.orders.append(Open(wanted.legs, wanted.sign, order.price_micro, wanted.lots, fee))
         self.groups.append(wanted.group)
@@ -222,7 +222,7 @@ def test_what_may_rest_is_decided_by_the_excess_alone_however_it_was_found(
     cash = spare_micro - twin.excess()
     desk.account.cash_micro = twin.account.cash_micro = cash
     order = desk.order(last)
-    ruling = desk.portfolio.judge_rest(order, None)
+    ruling = desk.portfolio.judge_rest(desk.account, order, None)
     excess_before, excess_after = desk.excess(), twin.excess()
     assert (ruling.outcome == FITS) == (excess_after >= 0 or excess_after >= excess_before)
     if ruling.outcome != FITS:
@@ -253,8 +253,8 @@ def test_an_order_that_may_only_reduce_counts_nothing(
 ) -> None:
     desk, bare = Desk(positions, -(10**9)), Desk(positions, -(10**9))
     order = desk.order(wanted, REDUCE_ONLY)
-    assert desk.portfolio.judge_rest(order, None).outcome == FITS
-    desk.portfolio.rest(order)
+    assert desk.portfolio.judge_rest(desk.account, order, None).outcome == FITS
+    desk.portfolio.rest(desk.account, order)
     assert desk.excess() == bare.excess()
     desk.portfolio.unrest(order)
     assert desk.excess() == bare.excess()
@@ -270,6 +270,6 @@ def test_when_the_other_underlying_moves_a_combo_that_crosses_is_margined_anew()
     fresh.marks.update_index(1, fresh.marks.index_micro[1] * 2, 10**9)
     again = fresh.order(Asked(CROSSING[0], 1, 100, 3, 0))
     again.price_micro = next(iter(desk.account.orders.values())).price_micro
-    fresh.portfolio.rest(again)
+    fresh.portfolio.rest(fresh.account, again)
     assert desk.excess() == fresh.excess()
     assert desk.excess() != before

@@ -21,7 +21,7 @@ def test_at_the_bound_a_new_combo_takes_the_place_of_the_longest_idle() -> None:
     floor.buy(0, 0, 1, ((CALL_90, 1), (PUT_90, -1)), time_in_force=IOC)
     for number in range(MAX_COMBOS - 2):  # as if others had named them in the same second
         ratios = (1 + number % 127, -1 - number // 127 % 127, 2 + number // 16_129)
-        made = life.of(tuple(zip((CALL_90, CALL_100, PUT_90), ratios, strict=True)))
+        made = life.make(tuple(zip((CALL_90, CALL_100, PUT_90), ratios, strict=True)))
         life.used(made.book, floor.time_s)
     floor.watched = False
     events = floor.buy(0, 10_000, 1, ((CALL_90, 1), (CALL_100, 1)))
@@ -54,8 +54,8 @@ def order(number: int, combo: Combo, side: int, account: int = 0) -> Order:
 def test_active_combos_of_two_legs_stand_by_number_and_the_side_of_the_leg() -> None:
     combos, by_legs, books = {}, {}, {}
     life = ComboLife(combos, by_legs, books, PERPETUALS)
-    made = [life.of(legs) for legs in (((0, 1), (1, -1)), ((0, 2), (2, 1)), ((1, 1), (2, -1)))]
-    three = life.of(((0, 1), (1, 1), (2, 1)))
+    made = [life.make(legs) for legs in (((0, 1), (1, -1)), ((0, 2), (2, 1)), ((1, 1), (2, -1)))]
+    three = life.make(((0, 1), (1, 1), (2, 1)))
     orders = [
         order(1, made[1], SELL),
         order(2, made[0], SELL),

@@ -181,7 +181,7 @@ def an_order_that_names_one_combo_too_many(floor: Floor) -> Events:
     life = floor.state.combo_life
     for number in range(MAX_COMBOS):
         ratios = [1 + number % 127, -1 - number // 127 % 127, 2 + number // 16_129]
-        made = life.of(tuple(zip((CALL_90, CALL_100, PUT_90), ratios, strict=True)))
+        made = life.make(tuple(zip((CALL_90, CALL_100, PUT_90), ratios, strict=True)))
         order = Order(-number, bytes(32), 0, made.book, 0, 0, 0, 1, 0, 0)
         floor.state.books[made.book].add(order)
     before = state_hash(floor.state)

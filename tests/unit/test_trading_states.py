@@ -129,7 +129,7 @@ def test_the_most_restrictive_of_venue_underlying_and_instrument_is_in_force() -
     assert in_force(CALL_90) == CANCEL_ONLY
     floor.set_state(OPEN)
     floor.set_state(OPEN, UNDERLYING, 0)
-    assert floor.state.trading.are_open()
+    assert floor.state.trading.are_open
 
 
 def test_the_operator_does_not_lift_what_the_breaker_asks_nor_the_other_way_round() -> None:
@@ -152,7 +152,7 @@ def test_a_breaker_that_is_disarmed_lets_go() -> None:
     armed, released = floor.arm(())
     assert armed == e.BreakerArmed(0, 300, 60, 200, ())
     assert released == e.BreakerReleased(0, 0, 0, START_S)
-    assert floor.state.trading.are_open()
+    assert floor.state.trading.are_open
     assert not floor.state.breakers
 
 
@@ -185,7 +185,7 @@ def test_equal_states_are_equal_however_they_came_to_be() -> None:
     for scope in (VENUE, UNDERLYING, INSTRUMENT):
         states.order(scope, 0, OPEN)
     assert not states.items()
-    assert states.are_open()
+    assert states.are_open
 
 
 def test_a_halted_market_still_marks_settles_and_pays() -> None:
@@ -203,5 +203,5 @@ def test_a_halted_market_still_marks_settles_and_pays() -> None:
 
 def test_a_floor_without_states_is_as_it_was() -> None:
     floor: Floor = open_floor()
-    assert floor.state.trading.are_open()
+    assert floor.state.trading.are_open
     assert not floor.state.breakers

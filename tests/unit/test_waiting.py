@@ -21,10 +21,10 @@ from exchange.events import (
     OrderRested,
     OrderTriggered,
 )
-from exchange.handlers.triggers import MAX_WAKES
 from exchange.invariants import excess_micro
 from exchange.state_digest import state_hash
 from exchange.views import order, orders
+from exchange.waiting_orders import MAX_WAKES
 from matching.orders import (
     INDEX_AT_LEAST,
     INDEX_AT_MOST,
