@@ -246,12 +246,13 @@ def _find_book(
         signed.expiry_s,
         signed.flags,
         state.accounts[signed.account].owner_number,
+        signed.conditions.protection,
+        signed.conditions.display_lots,
     )
     order.client_id, order.label = signed.salt, signed.conditions.label
     order.oco_group = signed.conditions.oco_group
     order.volatility_e6 = signed.conditions.volatility_e6
     order.limit_ticks = signed.limit_price_micro // book.tick_micro
-    order.protection = signed.conditions.protection
     return Placement(
         order,
         book,
