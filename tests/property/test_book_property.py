@@ -26,7 +26,7 @@ class BookLife(RuleBasedStateMachine):
 
     @rule(
         side=st.sampled_from([BUY, SELL]),
-        price=st.integers(-4, 4) | st.integers(-(1 << 38), 1 << 38),
+        price=st.integers(-1, 1) | st.integers(-4, 4) | st.integers(-(1 << 38), 1 << 38),
         lots=st.integers(1, 5) | st.integers(1, (1 << 24) - 1),
         display=st.integers(0, 3) | st.integers(0, (1 << 24) - 1),
     )
@@ -81,6 +81,22 @@ class BookLife(RuleBasedStateMachine):
         self.fast.reduce(fast, lots)
         self.slow.reduce(slow, lots)
         assert (fast.filled_lots, fast.remaining_lots) == (filled + lots, slow.left)
+        if not slow.left:
+            self.gone.append(self.orders.pop(at)[0])
+
+    @precondition(lambda self: self.orders)
+    @rule(side=st.sampled_from([BUY, SELL]))
+    def trade_all_that_the_first_shows(self, side: int) -> None:
+        queue = self.slow.queue(side)
+        if queue:
+            (pick,) = (at for at, (_, slow) in enumerate(self.orders) if slow is queue[0])
+            self.all_shown(pick)
+
+    def all_shown(self, at: int) -> None:
+        fast, slow = self.orders[at]
+        lots = slow.shown
+        self.fast.reduce(fast, lots)
+        self.slow.reduce(slow, lots)
         if not slow.left:
             self.gone.append(self.orders.pop(at)[0])
 
