@@ -1,5 +1,7 @@
 """Orders that show a part of what they have: how they stand, trade, are replenished and end."""
 
+from typing import Any
+
 import pytest
 
 from exchange import events as e
@@ -45,7 +47,7 @@ def floor() -> Floor:
     return open_floor(4)
 
 
-def showing(lots: int, **more: int) -> Conditions:
+def showing(lots: int, **more: Any) -> Conditions:
     return Conditions(display_lots=lots, **more)
 
 
