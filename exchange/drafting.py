@@ -82,7 +82,7 @@ class Terms(NamedTuple):
     `trigger` is what a stop waits for, `mark`, `index` or `last`, `>=` or `<=`, and a price in USDC
     per unit of the underlying: `index<=85000`. `parent` is the order whose fill wakes this one,
     `oco_group` a number that orders which end each other share. `volatility` prices an option in
-    percent of a year, never beyond `price`.
+    percent of a year, never beyond `price`. `display` is the quantity that an iceberg shows.
     """
 
     symbol: str
@@ -97,6 +97,7 @@ class Terms(NamedTuple):
     oco_group: int = 0
     volatility: str | None = None
     until_disconnect: bool = False
+    display: str | None = None
 
 
 class QuoteTerms(NamedTuple):
@@ -153,10 +154,6 @@ class Markets:
         if strategy.sign < 0:
             side = SELL if side == BUY else BUY
         price_micro = self._limit_price(terms.price, strategy)
-        quantity = parse_quantity(terms.quantity, strategy.lot_e8)
-        if quantity is None:
-            lot = quantity_text(1, strategy.lot_e8)
-            raise BadTerms(f"quantity {terms.quantity!r} is not a number of lots of {lot}")
         order = Order(
             account,
             counter,
@@ -164,13 +161,13 @@ class Markets:
             _choice("time in force", terms.time_in_force.upper(), TIMES_IN_FORCE),
             _flags(terms),
             price_micro,
-            quantity * strategy.factor,
+            _quantity("quantity", terms.quantity, strategy),
             self._max_fee(terms.max_fee, strategy),
             expiry_s,
             salt,
             replaces,
             strategy.legs,
-            _conditions(terms, strategy.lot_e8),
+            _conditions(terms, strategy),
         )
         reject = check_order_fields(order)
         if reject is not None:
@@ -229,8 +226,17 @@ def _flags(terms: Terms) -> int:
     return flags | (IN_VOLATILITY if terms.volatility is not None else 0)
 
 
-def _conditions(terms: Terms, lot_e8: int) -> Conditions:
-    trigger, price_micro = 0, 0
+def _quantity(what: str, text: str, strategy: Strategy) -> int:
+    """Lots, or canonical units."""
+    lots = parse_quantity(text, strategy.lot_e8)
+    if lots is None:
+        lot = quantity_text(1, strategy.lot_e8)
+        raise BadTerms(f"{what} {text!r} is not a number of lots of {lot}")
+    return lots * strategy.factor
+
+
+def _conditions(terms: Terms, strategy: Strategy) -> Conditions:
+    trigger, price_micro, lot_e8 = 0, 0, strategy.lot_e8
     if terms.trigger is not None:
         parsed = _TRIGGER.fullmatch(terms.trigger.strip())
         found = None if parsed is None else parse_price(parsed[3], lot_e8)
@@ -243,7 +249,9 @@ def _conditions(terms: Terms, lot_e8: int) -> Conditions:
         if percent is None:
             raise BadTerms(f"volatility {terms.volatility[:40]!r} is no percentage like 52.5")
         volatility_e6 = int(percent[1]) * 10_000 + int((percent[2] or "").ljust(4, "0"))
+    shown = terms.display
     conditions = Conditions(
+        display_lots=0 if shown is None else _quantity("displayed quantity", shown, strategy),
         trigger=trigger,
         trigger_price_micro=price_micro,
         parent=terms.parent,

@@ -93,6 +93,7 @@ _ORDER_FIELDS = (
     "display_lots",
     "flags",
     "owner",
+    "protection",
     "filled_lots",
     "max_fee_micro",
     "expiry_s",

@@ -165,7 +165,8 @@ class MarginView(msgspec.Struct, frozen=True):
 
 class OrderView(msgspec.Struct, frozen=True):
     """A live order. One that `is_waiting` stands in no book: it waits for `parent` to be filled
-    (None: for none), then for its `trigger` (0 none) at `trigger_price_micro`.
+    (None: for none), then for its `trigger` (0 none) at `trigger_price_micro`. Of what remains,
+    `displayed_lots` are shown to everyone; of an order that waits none.
     """
 
     order_hash: bytes
@@ -181,6 +182,7 @@ class OrderView(msgspec.Struct, frozen=True):
     trigger: int = 0
     trigger_price_micro: int = 0
     parent: bytes | None = None
+    displayed_lots: int = 0
 
 
 class FillView(msgspec.Struct, frozen=True):

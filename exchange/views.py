@@ -214,6 +214,7 @@ def _order(state: State, live: Order) -> OrderView:
         live.remaining_lots,
         live.expiry_s,
         *_waits_for(state, live),
+        0 if live.level is None else live.remaining_lots - live.hidden_lots,
     )
 
 

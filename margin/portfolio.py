@@ -304,20 +304,16 @@ class Portfolio(Gate):
         maker_combo: Order | None,
     ) -> Ruling | None:
         """The maximum fee of every order of a group: makers' first, as they stand in it. An order
-        that several of its fills take pays for all of them.
+        of a leg is judged fill by fill (an iceberg may stand in several): its price is one, so
+        each costs as much a lot. A combo order pays for all legs together.
         """
         taker_fees = maker_fees = 0
-        paid: dict[int, int] = {}
         for at, fill in enumerate(fills):
             taker_fee, maker_fee = fees[at]
             taker_fees += taker_fee
             maker_fees += maker_fee
-            if maker_combo is None:
-                maker = fill.maker
-                total = paid.get(maker.order_id, 0) + maker_fee
-                paid[maker.order_id] = total
-                if total > maker.max_fee_micro * fill.quantity_lots:
-                    return Ruling(MAKER_FEE, maker)
+            if maker_combo is None and maker_fee > fill.maker.max_fee_micro * fill.quantity_lots:
+                return Ruling(MAKER_FEE, fill.maker)
         if taker_fees > taker.max_fee_micro * units:
             return Ruling(TAKER_FEE, None, -(-taker_fees // units), taker.max_fee_micro)
         if maker_combo is not None and maker_fees > maker_combo.max_fee_micro * units:

@@ -113,12 +113,20 @@ class Book:
                 del keys[bisect_left(keys, level.key)]
 
     def substitute(self, old: Order, new: Order) -> None:
-        """Puts an order into the very place of another, at its price and with at most its lots."""
+        """Puts an order into the very place of another, at its price and with at most its lots,
+        of which it shows at most as many.
+        """
         level = old.level
         assert level is not None, "a place is taken from an order that has one"
         assert old.side == new.side, "a place is on one side"
         assert old.price_ticks == new.price_ticks, "a place is at one price"
         assert 0 < new.remaining_lots <= old.remaining_lots, "a larger order would lose the place"
+        shown_lots = new.remaining_lots
+        if new.display_lots and shown_lots > new.display_lots:
+            shown_lots = new.display_lots
+        old_shown_lots = old.remaining_lots - old.hidden_lots
+        assert shown_lots <= old_shown_lots, "an order that shows more would lose the place"
+        new.hidden_lots = new.remaining_lots - shown_lots
         before, after = old.previous, old.next
         if before is None:
             level.head = new
@@ -129,7 +137,7 @@ class Book:
         else:
             after.previous = new
         new.previous, new.next, new.level = before, after, level
-        level.quantity_lots += new.remaining_lots - old.remaining_lots
+        level.quantity_lots += shown_lots - old_shown_lots
         old.level = old.previous = old.next = None
 
     def reduce(self, order: Order, quantity_lots: int) -> None:

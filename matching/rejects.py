@@ -257,7 +257,8 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     ),
     DISPLAY_OUT_OF_RANGE: (
         "displayed quantity out of range",
-        "{got} lots displayed; show at least {allowed} and less than all",
+        "{got} lots displayed: a hundredth of the quantity at least, all of it at most; the bound "
+        "is {allowed}",
     ),
     DISPLAY_NEEDS_GTC: (
         "displayed quantity needs GTC",

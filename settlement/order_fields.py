@@ -1,7 +1,7 @@
 """What can be wrong with an order in itself, whatever the state of the exchange.
 
 Holds: total: the first field that no state could make right is named with its value and what is
-allowed; a flag or condition that is not offered is refused, never ignored.
+allowed; a flag that is not offered is refused, never ignored.
 Never: reads a state, a clock or a signature.
 """
 
@@ -22,6 +22,8 @@ from matching.orders import (
     SLIDE,
 )
 from matching.rejects import (
+    DISPLAY_NEEDS_GTC,
+    DISPLAY_OUT_OF_RANGE,
     FIRST_RATIO_NEGATIVE,
     LEG_COUNT,
     LEG_RATIO_OUT_OF_RANGE,
@@ -37,7 +39,6 @@ from matching.rejects import (
     SINGLE_LEG_RATIO,
     SLIDE_NEEDS_POST_ONLY,
     TRIGGER_PRICE_OUT_OF_RANGE,
-    UNKNOWN_CONDITION,
     UNKNOWN_FLAG,
     UNKNOWN_SIDE,
     UNKNOWN_TIME_IN_FORCE,
@@ -49,10 +50,10 @@ from matching.rejects import (
     Reject,
 )
 from settlement.signed_messages import (
-    KNOWN_CONDITIONS,
     MAX_NET_PRICE_MICRO,
     MAX_PRICE_MICRO,
     MAX_VOLATILITY_E6,
+    MOST_DISPLAYS,
     NO_ORDER,
     PLAIN,
     Legs,
@@ -103,9 +104,6 @@ def check_order_fields(order: Order) -> Reject | None:
 
 
 def _check_conditions(order: Order) -> Reject | None:
-    for at, value in enumerate(order.conditions):
-        if at not in KNOWN_CONDITIONS and value != PLAIN[at]:
-            return Reject(UNKNOWN_CONDITION, at)
     trigger, price = order.conditions.trigger, order.conditions.trigger_price_micro
     if trigger > LAST_AT_MOST:
         return Reject(UNKNOWN_TRIGGER, trigger, LAST_AT_MOST)
@@ -122,6 +120,19 @@ def _check_conditions(order: Order) -> Reject | None:
         return Reject(MIN_QUANTITY_OUT_OF_RANGE, least, order.quantity_lots)
     if least and order.flags & POST_ONLY:
         return Reject(POST_ONLY_TAKES_NOTHING, least)
+    return _check_display(order) if order.conditions.display_lots else None
+
+
+def _check_display(order: Order) -> Reject | None:
+    """Whether an order may show `display_lots` alone: all of its quantity, or a part of it that is
+    not so small that it would be replenished without end.
+    """
+    shown, quantity = order.conditions.display_lots, order.quantity_lots
+    least = -(-quantity // MOST_DISPLAYS)
+    if not least <= shown <= quantity:
+        return Reject(DISPLAY_OUT_OF_RANGE, shown, least if shown < least else quantity)
+    if order.time_in_force != GTC:
+        return Reject(DISPLAY_NEEDS_GTC, order.time_in_force)
     return None
 
 

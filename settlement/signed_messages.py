@@ -61,8 +61,10 @@ class Conditions(NamedTuple):
 
 PLAIN: Final = Conditions()
 """The conditions of an order that has none."""
-KNOWN_CONDITIONS: Final[tuple[int, ...]] = (0, 2, 3, 4, 5, 6, 7, 8)
-"""Places in `Conditions` of those that are offered."""
+MOST_DISPLAYS: Final = 100
+"""An iceberg shows at least this part of its quantity, so that it is replenished at most so often:
+each time is an event for everyone.
+"""
 
 
 ORDER_FIELDS: Final = (

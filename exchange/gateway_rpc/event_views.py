@@ -20,6 +20,7 @@ from exchange.events import (
     OrderCancelled,
     OrderFilled,
     OrderPlaced,
+    OrderReplenished,
     OrderRepriced,
     OrderRested,
     OrdersCancelled,
@@ -187,18 +188,21 @@ def _rested(event: OrderRested, catalogue: Catalogue) -> Json:
         "side": SIDES[event.side],
         "price": price_text(event.price_micro, lot),
         "remaining": quantity_text(event.remaining_lots, lot),
+        "displayed": quantity_text(event.displayed_lots, lot),
     }
 
 
-def _repriced(event: OrderRepriced, catalogue: Catalogue) -> Json:
+def _repriced(event: OrderRepriced | OrderReplenished, catalogue: Catalogue) -> Json:
+    is_replenished = isinstance(event, OrderReplenished)
     lot = catalogue.lot_of_legs(catalogue.legs(event.book))
     return {
-        "event": "orderRepriced",
+        "event": "orderReplenished" if is_replenished else "orderRepriced",
         "orderHash": hexadecimal(event.order_hash),
         "symbol": catalogue.symbol(event.book),
         "side": SIDES[event.side],
         "price": price_text(event.price_micro, lot),
         "remaining": quantity_text(event.remaining_lots, lot),
+        "displayed": quantity_text(event.displayed_lots, lot),
     }
 
 
@@ -348,6 +352,7 @@ _VIEWS: Final[dict[type[Event], Callable[[Any, Catalogue], Json]]] = {
     OrderPlaced: _placed,
     OrderRested: _rested,
     OrderRepriced: _repriced,
+    OrderReplenished: _repriced,
     OrderCancelled: _cancelled,
     OrderAwaiting: _awaiting,
     OrderTriggered: _triggered,

@@ -178,6 +178,7 @@ def order_json(view: OrderView, lot_e8: int) -> Json:
         "price": price_text(view.limit_price_micro, lot_e8),
         "quantity": quantity_text(view.quantity_lots, lot_e8),
         "remaining": quantity_text(view.remaining_lots, lot_e8),
+        "displayed": quantity_text(view.displayed_lots, lot_e8),
         "expirySeconds": view.expiry_s,
         "isWaiting": view.is_waiting,
         "trigger": view.trigger,

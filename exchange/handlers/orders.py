@@ -254,6 +254,7 @@ def _find_book(
         order.oco_group = conditions.oco_group
         order.volatility_e6 = conditions.volatility_e6
         order.protection = conditions.protection
+        order.display_lots = conditions.display_lots
         least_lots = conditions.min_quantity_lots
     return Placement(
         order,

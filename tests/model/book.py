@@ -1,18 +1,21 @@
 """An order book written down as plainly as it is explained: slow twin of `matching/book.py`.
 
 Holds: one list of orders for each price and side, first come first. Nothing is remembered that
-could be added up.
+could be added up. An iceberg that shows nothing any more goes to the end of its list and
+shows again.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sortedcontainers import SortedDict
 
 from matching.book import Book, Level, orders_of
 from matching.orders import BUY, SELL, Order
 
-Contents = list[list[tuple[int, int, list[tuple[int, int]]]]]
-"""For bids and asks, best first: price, lots in all, and (order, lots left) of each order."""
+Contents = list[list[tuple[int, int, list[tuple[int, int, int]]]]]
+"""For bids and asks, best first: price, lots shown in all, and (order, lots shown, lots left) of
+each order.
+"""
 
 
 @dataclass
@@ -23,6 +26,9 @@ class SlowOrder:
     side: int
     price_ticks: int
     left: int
+    display: int = 0
+    """What an iceberg shows at most, 0 for all."""
+    shown: int = 0
 
 
 class SlowBook:
@@ -31,6 +37,8 @@ class SlowBook:
         self.sides: list[dict[int, list[SlowOrder]]] = [SortedDict(), SortedDict()]
 
     def add(self, order: SlowOrder) -> None:
+        """Last at its price, showing as much as it may."""
+        order.shown = order.left if order.display == 0 else min(order.display, order.left)
         self.sides[order.side].setdefault(order.price_ticks, []).append(order)
 
     def remove(self, order: SlowOrder) -> None:
@@ -40,9 +48,27 @@ class SlowBook:
             del self.sides[order.side][order.price_ticks]
 
     def reduce(self, order: SlowOrder, lots: int) -> None:
+        """Lots go from what an order shows."""
+        assert lots <= order.shown
         order.left -= lots
-        if order.left == 0:
+        order.shown -= lots
+        if order.shown == 0:
             self.remove(order)
+            if order.left:
+                self.add(order)
+
+    def substitute(self, old: SlowOrder, new: SlowOrder) -> None:
+        new.shown = new.left if new.display == 0 else min(new.display, new.left)
+        orders = self.sides[old.side][old.price_ticks]
+        orders[orders.index(old)] = new
+
+    def copy(self) -> "SlowBook":
+        """Another book with the same orders, to try things out."""
+        twin = SlowBook(self.tick_micro)
+        for side, mine in zip(twin.sides, self.sides, strict=True):
+            for price, orders in mine.items():
+                side[price] = [replace(order) for order in orders]
+        return twin
 
     def prices(self, side: int) -> list[int]:
         """Best first."""
@@ -58,8 +84,8 @@ class SlowBook:
             [
                 (
                     price,
-                    sum(order.left for order in self.sides[side][price]),
-                    [(order.order_id, order.left) for order in self.sides[side][price]],
+                    sum(order.shown for order in self.sides[side][price]),
+                    [(o.order_id, o.shown, o.left) for o in self.sides[side][price]],
                 )
                 for price in self.prices(side)
             ]
@@ -77,7 +103,10 @@ def contents(book: Book) -> Contents:
             (
                 level.key if side == BUY else -level.key,
                 level.quantity_lots,
-                [(order.order_id, order.remaining_lots) for order in orders_of(level)],
+                [
+                    (o.order_id, o.remaining_lots - o.hidden_lots, o.remaining_lots)
+                    for o in orders_of(level)
+                ],
             )
             for level in book.levels(side)
         ]
@@ -99,7 +128,7 @@ def _check_level(side: int, key: int, level: Level) -> None:
     assert forth, "a level is never empty"
     assert level.key == key
     assert level.orders == len(forth)
-    assert level.quantity_lots == sum(order.remaining_lots for order in forth)
+    assert level.quantity_lots == sum(o.remaining_lots - o.hidden_lots for o in forth)
     back: list[Order] = []
     order = level.tail
     while order is not None:
@@ -109,5 +138,5 @@ def _check_level(side: int, key: int, level: Level) -> None:
     for order in forth:
         assert order.level is level
         assert order.side == side
-        assert order.remaining_lots > 0
+        assert 0 <= order.hidden_lots < order.remaining_lots
         assert (order.price_ticks if side == BUY else -order.price_ticks) == key

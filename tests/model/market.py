@@ -65,10 +65,29 @@ class World:
         )
 
     def order(
-        self, order_id: int, account: int, book: int, side: int, price_ticks: int, lots: int
+        self,
+        order_id: int,
+        account: int,
+        book: int,
+        side: int,
+        price_ticks: int,
+        lots: int,
+        display: int = 0,
     ) -> Order:
         price_micro = price_ticks * self.ticks_micro[book]
-        return Order(order_id, b"", account, book, side, price_ticks, price_micro, lots, 0, 0)
+        return Order(
+            order_id,
+            b"",
+            account,
+            book,
+            side,
+            price_ticks,
+            price_micro,
+            lots,
+            0,
+            0,
+            display_lots=display,
+        )
 
     def slow(self) -> SlowMarket:
         combos = [
@@ -277,11 +296,12 @@ class BothMarkets:
         time_in_force: int = GTC,
         replaced: int | None = None,
         script: Script = ALL_PASS,
+        display: int = 0,
     ) -> Outcome:
         """Places an order in both, which must do the same."""
         number = self.next_order_id
         self.next_order_id += 1
-        order = self.world.order(number, account, book, side, price_ticks, lots)
+        order = self.world.order(number, account, book, side, price_ticks, lots, display)
         before = self.fast.contents()
         as_it_would_be = as_outcome(
             self.fast.plan(order, None if replaced is None else self.fast.live[replaced], script)
@@ -289,7 +309,7 @@ class BothMarkets:
         assert self.fast.contents() == before, "a plan only reads the books"
         outcome = self.fast.place(order, time_in_force, replaced, script)
         assert outcome == as_it_would_be, "a plan can be made again"
-        twin = SlowOrder(number, account, book, side, price_ticks, lots)
+        twin = SlowOrder(number, account, book, side, price_ticks, lots, display)
         assert outcome == self.slow.place(twin, time_in_force, replaced, script)
         return outcome
 

@@ -2,12 +2,13 @@
 `matching/plan.py`, with the exchange around it that places, cancels and replaces.
 
 Holds: before each step it lists all that the taker could meet (the best resting order of its book
-and, for a combo, what the legs' books make together), takes the best, and asks the judge. It keeps
-what the plan has used up as a table by order, and whom it passes over as a list.
+and, for a combo, what the legs' books make together), takes the best, and asks the judge. It trades
+on copies of the books, so that an iceberg stands there where it will stand, and keeps whom it
+passes over as a list.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil, floor
 
@@ -22,6 +23,9 @@ from matching.plan import (
     SELF_TRADE,
 )
 from tests.model.book import SlowBook, SlowOrder
+
+Queue = Callable[[int, int], list[SlowOrder]]
+"""Orders of a book and a side, as they would trade, without those passed over."""
 
 LegPrices = Callable[[int], Sequence[int] | None]
 """Leg prices in ticks of a net price."""
@@ -139,28 +143,29 @@ def match(
     order also meets what resting `combos` and their other legs' books offer.
     """
     outcome = Outcome()
-    used: dict[int, int] = {}
     gone = [replaced]
+    before, books = books, {number: book.copy() for number, book in books.items()}
+    active = {
+        (number, side) for number in before for side in (BUY, SELL) if before[number].queue(side)
+    }
     sign = 1 if taker.side == BUY else -1
     limit = taker.price_ticks * books[taker.book].tick_micro
     while outcome.filled < taker.left:
         wanted = taker.left - outcome.filled
 
-        def queue(number: int, side: int) -> list[tuple[SlowOrder, int]]:
-            """Orders of a side that are still there, with what they have left."""
-            orders = books[number].queue(side)
-            left = [(order, order.left - used.get(order.order_id, 0)) for order in orders]
-            return [(order, lots) for order, lots in left if lots and order.order_id not in gone]
+        def queue(number: int, side: int) -> list[SlowOrder]:
+            """Orders of a side that are still there."""
+            return [o for o in books[number].queue(side) if o.order_id not in gone]
 
         offers: list[SlowStep] = []
         own = queue(taker.book, 1 - taker.side)
         if combo is None:
             if own:
                 offers.append(_single_step(taker, books, own[0], wanted))
-            offers += _offers_of_combos(taker, books, queue, wanted, combos)
+            offers += _offers_of_combos(taker, books, active, queue, wanted, combos)
         else:
             real = _real_step(taker, combo, books, own, wanted)
-            implied = _implied_step(taker, combo, books, queue, wanted)
+            implied = _implied_step(taker, combo, books, gone, queue, wanted)
             offers += [step for step in (real, implied) if step]
         if not offers:
             return outcome
@@ -183,16 +188,8 @@ def match(
         answer, blamed = judge.ask(step.fills)
         if answer == FITS:
             outcome.steps.append(step)
-            if step.through is not None:
-                order, units = step.through
-                used[order] = used.get(order, 0) + units
-                for trade in step.fills[1:]:
-                    used[trade.maker] = used.get(trade.maker, 0) + trade.lots
-                continue
-            for trade in step.fills:
-                lots = step.units if step.maker_combo is not None else trade.lots
-                if step.maker_combo is None or trade is step.fills[0]:
-                    used[trade.maker] = used.get(trade.maker, 0) + lots
+            for order_id, lots in used_up(step):
+                reduce(books, order_id, lots)
         elif blamed is not None:
             outcome.dropped.append((blamed, answer))
             gone.append(blamed)
@@ -202,10 +199,47 @@ def match(
     return outcome
 
 
+def used_up(step: SlowStep) -> list[tuple[int, int]]:
+    """(resting order, lots or units) that a step takes, in turn."""
+    if step.maker_combo is not None:
+        return [(step.maker_combo, step.units)]
+    if step.through is not None:
+        return [*((trade.maker, trade.lots) for trade in step.fills[1:]), step.through]
+    return [(trade.maker, trade.lots) for trade in step.fills]
+
+
+def reduce(books: dict[int, SlowBook], order_id: int, lots: int) -> None:
+    for book in books.values():
+        for order in (*book.queue(BUY), *book.queue(SELL)):
+            if order.order_id == order_id:
+                book.reduce(order, lots)
+                return
+    raise AssertionError("what trades stands in a book")
+
+
+def _parts(
+    book: SlowBook, side: int, lots: int, passes_over: Callable[[SlowOrder], bool]
+) -> list[tuple[SlowOrder, int]]:
+    """The next orders of a side and how much of each makes `lots`, or as much as there is: traded
+    one after the other on a copy. The orders are as they were before.
+    """
+    book, found = book.copy(), list[tuple[SlowOrder, int]]()
+    while lots:
+        orders = [order for order in book.queue(side) if not passes_over(order)]
+        if not orders:
+            break
+        part = min(lots, orders[0].shown)
+        found.append((replace(orders[0]), part))
+        book.reduce(orders[0], part)
+        lots -= part
+    return found
+
+
 def _offers_of_combos(
     taker: SlowOrder,
     books: dict[int, SlowBook],
-    queue: Callable[[int, int], list[tuple[SlowOrder, int]]],
+    active: set[tuple[int, int]],
+    queue: Queue,
     wanted: int,
     combos: Sequence[SlowCombo],
 ) -> list[SlowStep]:
@@ -221,33 +255,35 @@ def _offers_of_combos(
         ratio = ratios.pop(taker.book)
         ((other, other_ratio),) = ratios.items()
         side = (1 - taker.side) if ratio > 0 else taker.side
-        if not books[combo.number].queue(side):
+        if (combo.number, side) not in active:
             continue
         looked_at += 1
         if looked_at > 32:
             break
-        others = [o for o, _ in queue(combo.number, side) if o.account != taker.account]
+        others = [o for o in queue(combo.number, side) if o.account != taker.account]
         buys_other = (side == BUY) == (other_ratio > 0)
-        makers = [
-            (o, left)
-            for o, left in queue(other, SELL if buys_other else BUY)
-            if o.account != taker.account
-        ]
+        other_side = SELL if buys_other else BUY
+        makers = [o for o in queue(other, other_side) if o.account != taker.account]
         if not others or not makers:
             continue
         order = others[0]
-        left = {o.order_id: lots for o, lots in queue(combo.number, side)}[order.order_id]
-        price = makers[0][0].price_ticks
-        units = min(left, wanted // abs(ratio))
+        price = makers[0].price_ticks
+        units = min(order.shown, wanted // abs(ratio))
         if units == 0:
             continue
-        units = max(1, min(units, makers[0][1] // abs(other_ratio)))
-        missing, fills = units * abs(other_ratio), []
-        for maker, lots in makers:
-            if missing and maker.price_ticks == price:
-                part = min(missing, lots)
-                missing -= part
-                fills.append(Trade(maker.order_id, maker.account, other, price, part, buys_other))
+        units = max(1, min(units, makers[0].shown // abs(other_ratio)))
+        there = [o.order_id for o in makers if o.price_ticks == price]
+        parts = _parts(
+            books[other],
+            other_side,
+            units * abs(other_ratio),
+            lambda o, there=there: o.order_id not in there,
+        )
+        fills = [
+            Trade(maker.order_id, maker.account, other, price, part, buys_other)
+            for maker, part in parts
+        ]
+        missing = units * abs(other_ratio) - sum(part for _, part in parts)
         if missing or len(fills) > 14 or any(t.account == order.account for t in fills):
             continue
         sign = 1 if side == BUY else -1
@@ -275,10 +311,9 @@ def _offers_of_combos(
 
 
 def _single_step(
-    taker: SlowOrder, books: dict[int, SlowBook], first: tuple[SlowOrder, int], wanted: int
+    taker: SlowOrder, books: dict[int, SlowBook], maker: SlowOrder, wanted: int
 ) -> SlowStep:
-    maker, left = first
-    lots = min(wanted, left)
+    lots = min(wanted, maker.shown)
     trade = Trade(
         maker.order_id, maker.account, taker.book, maker.price_ticks, lots, taker.side == BUY
     )
@@ -289,15 +324,15 @@ def _real_step(
     taker: SlowOrder,
     combo: SlowCombo,
     books: dict[int, SlowBook],
-    own: list[tuple[SlowOrder, int]],
+    own: list[SlowOrder],
     wanted: int,
 ) -> SlowStep | None:
     """Against the best resting combo order whose net price leg prices can make."""
-    for maker, left in own:
+    for maker in own:
         net = maker.price_ticks * books[combo.number].tick_micro
         prices = combo.leg_prices(net)
         if prices is not None:
-            units = min(wanted, left)
+            units = min(wanted, maker.shown)
             trades = tuple(
                 Trade(
                     maker.order_id,
@@ -317,33 +352,35 @@ def _implied_step(
     taker: SlowOrder,
     combo: SlowCombo,
     books: dict[int, SlowBook],
-    queue: Callable[[int, int], list[tuple[SlowOrder, int]]],
+    gone: list[int | None],
+    queue: Queue,
     wanted: int,
 ) -> SlowStep | None:
-    """Against the books of all legs: as many units as the first order of every leg holds, or one
-    unit by several orders of a leg.
+    """Against the books of all legs: as many units as the first order of every leg shows, or one
+    unit by several orders of a leg, of which an iceberg may be several.
     """
-    lines: list[tuple[int, int, bool, list[tuple[SlowOrder, int]]]] = []
+    lines: list[tuple[int, int, bool, list[SlowOrder]]] = []
     for instrument, ratio in combo.legs:
         buys = (taker.side == BUY) == (ratio > 0)
         lines.append((instrument, ratio, buys, queue(instrument, SELL if buys else BUY)))
     if not all(orders for _, _, _, orders in lines):
         return None
-    firsts = [orders[0][1] // abs(ratio) for _, ratio, _, orders in lines]
+    firsts = [orders[0].shown // abs(ratio) for _, ratio, _, orders in lines]
     units = max(min(wanted, *firsts), 1)
     trades: list[Trade] = []
     paid = 0
-    for instrument, ratio, buys, orders in lines:
+    for instrument, ratio, buys, _ in lines:
         missing = units * abs(ratio)
-        for maker, left in orders:
-            lots = min(missing, left)
-            if lots:
-                trades.append(
-                    Trade(maker.order_id, maker.account, instrument, maker.price_ticks, lots, buys)
-                )
-                cost = lots * maker.price_ticks * books[instrument].tick_micro
-                paid += cost if ratio > 0 else -cost
-                missing -= lots
+        side = SELL if buys else BUY
+        for maker, lots in _parts(
+            books[instrument], side, missing, lambda order: order.order_id in gone
+        ):
+            trades.append(
+                Trade(maker.order_id, maker.account, instrument, maker.price_ticks, lots, buys)
+            )
+            cost = lots * maker.price_ticks * books[instrument].tick_micro
+            paid += cost if ratio > 0 else -cost
+            missing -= lots
         if missing:
             return None
     if len(trades) > MAX_FILLS_OF_A_STEP:
@@ -376,15 +413,8 @@ class SlowMarket:
             self.cancel(replaced)
         for step in outcome.steps:
             order.left -= step.units
-            if step.maker_combo is not None:
-                self._reduce(step.maker_combo, step.units)
-            elif step.through is not None:
-                for trade in step.fills[1:]:
-                    self._reduce(trade.maker, trade.lots)
-                self._reduce(*step.through)
-            else:
-                for trade in step.fills:
-                    self._reduce(trade.maker, trade.lots)
+            for order_id, lots in used_up(step):
+                self._reduce(order_id, lots)
         for order_id, _ in outcome.dropped:
             self.cancel(order_id)
         if order.left and time_in_force == GTC and outcome.stop == EXHAUSTED:

@@ -98,6 +98,7 @@ class WaitingExchange(Exchange):
             signed.max_fee_micro,
             signed.expiry_s,
             signed.flags >> 4 & 3,
+            conditions.display_lots,
         )
         if waits:
             self._lay_down(taker, signed)

@@ -62,7 +62,7 @@ class MarketFloor(Floor):
             ]
             assert [(x.price_micro, x.lots, len(x.orders)) for x in shown.levels(side)] == levels
             queue = [
-                (order.order_id, order.price_micro, order.remaining_lots)
+                (order.order_id, order.price_micro, order.remaining_lots - order.hidden_lots)
                 for level in book.levels(side)
                 for order in orders_of(level)
             ]

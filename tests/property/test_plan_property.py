@@ -50,6 +50,7 @@ class Place(NamedTuple):
     replaces: int | None = None
     """Which of the account's live orders, counted around."""
     script: Script = ALL_PASS
+    display: int = 0
 
 
 class Cancel(NamedTuple):
@@ -64,7 +65,8 @@ def quote(dice: Random) -> Place:
     side = dice.choice((BUY, SELL))
     book = dice.choice((0, 0, 0, 1, 1, 1, 2, 3))
     price = dice.randint(1, 5) + (4 if side == SELL else 0)
-    return Place(book, dice.randint(0, 6), side, price, some_lots(dice), GTC, replacement(dice))
+    place = Place(book, dice.randint(0, 6), side, price, some_lots(dice), GTC, replacement(dice))
+    return place._replace(display=some_display(dice))
 
 
 def aggressive_single(dice: Random) -> Place:
@@ -89,7 +91,7 @@ def any_combo(dice: Random) -> Place:
     combo, side = dice.choice(WORLD.combos), dice.choice((BUY, SELL))
     middle = sum(5 * step for step in combo.steps_micro) // combo.tick_micro
     width = sum(3 * abs(step) for step in combo.steps_micro) // combo.tick_micro
-    return Place(
+    place = Place(
         combo.book,
         dice.randint(0, 6),
         side,
@@ -99,10 +101,15 @@ def any_combo(dice: Random) -> Place:
         replacement(dice),
         some_script(dice),
     )
+    return place._replace(display=some_display(dice))
 
 
 def some_lots(dice: Random) -> int:
     return dice.choice((1, 1, 1, 2, 2, 3, 4, 7, 20))
+
+
+def some_display(dice: Random) -> int:
+    return dice.choice((0, 0, 0, 1, 1, 2, 3))
 
 
 def some_time_in_force(dice: Random) -> int:
@@ -169,6 +176,7 @@ def run_both(program: Sequence[Place | Cancel]) -> list[Outcome]:
                 if act.replaces is None or not mine
                 else mine[act.replaces % len(mine)],
                 script=act.script,
+                display=act.display,
             )
             outcomes.append(outcome)
         markets.check()

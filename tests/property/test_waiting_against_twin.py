@@ -70,7 +70,7 @@ class WaitingLife(Trading):
                 max_fee_micro=terms.max_fee_micro,
                 life_s=terms.life_s,
                 replaces=self.named(terms.replaces),
-                conditions=conditions,
+                conditions=conditions._replace(display_lots=terms.conditions(lots).display_lots),
             )
         )
         self.hashes += [event.order_hash for event in of_type(events, OrderPlaced)]

@@ -24,7 +24,7 @@ from matching.orders import (
     SELF_TRADE_SHIFT,
     SELL,
 )
-from settlement.signed_messages import NO_ORDER
+from settlement.signed_messages import NO_ORDER, PLAIN, Conditions
 from tests.floor import (
     BTC_INDEX,
     DAY_S,
@@ -59,10 +59,16 @@ class Terms(NamedTuple):
     life_s: int = 3_600
     replaces: int | None = None
     self_trade: int = CANCEL_TAKER
+    shown_percent: int = 0
+    """Of the quantity, what an iceberg shows; 0 for an order that shows all."""
 
     def flags(self) -> int:
         post_only = POST_ONLY if self.is_post_only and self.time_in_force == GTC else 0
         return post_only | self.self_trade << SELF_TRADE_SHIFT
+
+    def conditions(self, lots: int) -> Conditions:
+        shown = -(-lots * self.shown_percent // 100) if self.time_in_force == GTC else 0
+        return Conditions(display_lots=shown) if shown else PLAIN
 
 
 accounts = st.integers(0, len(CASH) - 1)
@@ -71,6 +77,7 @@ lots = st.one_of(st.integers(1, 12), st.integers(1, 12), st.integers(1, 600))
 lives = st.sampled_from((1, 60, 3_600, 3_600, 86_400, 30 * DAY_S))
 max_fees = st.sampled_from((HUGE_FEE, HUGE_FEE, HUGE_FEE, HUGE_FEE, 300_000, 0))
 recent = st.integers(0, 11)
+shown_percents = st.sampled_from((0, 0, 0, 1, 10, 30, 60))
 terms = st.builds(
     Terms,
     st.sampled_from((GTC, GTC, GTC, IOC, FOK)),
@@ -79,6 +86,7 @@ terms = st.builds(
     lives,
     st.one_of(st.none(), st.none(), st.none(), recent),
     st.integers(CANCEL_TAKER, DECREMENT),
+    shown_percents,
 )
 permilles = st.sampled_from((-300, -30, -10, -3, 0, 3, 10, 30, 300))
 
@@ -99,11 +107,12 @@ class Trading(RuleBasedStateMachine):
         self.floor.mark(0, BTC_INDEX * 101 // 100)
         self.floor.fund(PERP, 777)
         for number, legs in enumerate(SINGLES):
-            for account, permille, quantity, life_s in (
-                (MAKER, 5 + number, 6 + number, 30 * DAY_S),
-                (MAKER - 1, 4 + 2 * number, 2, 3_600),
+            for account, permille, quantity, life_s, shown in (
+                (MAKER, 5 + number, 6 + number, 30 * DAY_S, 20 * (number % 3)),
+                (MAKER - 1, 4 + 2 * number, 2, 3_600, 0),
             ):
-                self.place_both(account, legs, permille, quantity, Terms(life_s=life_s))
+                terms = Terms(life_s=life_s, shown_percent=shown)
+                self.place_both(account, legs, permille, quantity, terms)
 
     def new_floor(self) -> Floor:
         return Floor()
@@ -131,6 +140,7 @@ class Trading(RuleBasedStateMachine):
                 max_fee_micro=terms.max_fee_micro,
                 life_s=terms.life_s,
                 replaces=self.named(terms.replaces),
+                conditions=terms.conditions(lots),
             )
         )
         self.hashes += [event.order_hash for event in of_type(events, OrderPlaced)]
@@ -155,18 +165,32 @@ class Trading(RuleBasedStateMachine):
         lots=lots,
         life_s=lives,
         max_fee=max_fees,
+        shown=shown_percents,
     )
     def quote(
-        self, account: int, legs: Legs, permille: int, lots: int, life_s: int, max_fee: int
+        self,
+        account: int,
+        legs: Legs,
+        permille: int,
+        lots: int,
+        life_s: int,
+        max_fee: int,
+        shown: int,
     ) -> None:
-        terms = Terms(life_s=life_s, max_fee_micro=max_fee)
+        terms = Terms(life_s=life_s, max_fee_micro=max_fee, shown_percent=shown)
         self.place_both(account, legs, permille, lots, terms)
 
     @rule(
-        account=accounts, side=sides, book=st.integers(0, 30), part=st.integers(1, 150), terms=terms
+        account=accounts,
+        side=sides,
+        book=st.integers(0, 30),
+        part=st.one_of(st.integers(1, 150), st.sampled_from((100, 200, 300, 500))),
+        terms=terms,
     )
     def take(self, account: int, side: int, book: int, part: int, terms: Terms) -> None:
-        """Meets the best price of one of the books that have one."""
+        """Meets the best price of one of the books that have one, now and then beyond what is
+        shown there.
+        """
         state = self.floor.state
         books = [b for b in state.books.values() if (b.asks if side == BUY else b.bids).keys]
         if not books:
@@ -276,11 +300,13 @@ class WholeExchange(Trading):
         permille=st.integers(1, 30),
         units=st.integers(1, 12),
         max_fee=max_fees,
+        shown=shown_percents,
     )
     def quote_a_combo(
-        self, account: int, legs: Legs, permille: int, units: int, max_fee: int
+        self, account: int, legs: Legs, permille: int, units: int, max_fee: int, shown: int
     ) -> None:
-        self.place_both(account, legs, permille, units, Terms(max_fee_micro=max_fee))
+        terms = Terms(max_fee_micro=max_fee, shown_percent=shown)
+        self.place_both(account, legs, permille, units, terms)
 
     @rule(
         account=accounts,

@@ -204,3 +204,13 @@ def test_a_volatility_is_a_percentage_of_a_year(text: str, volatility_e6: int) -
 def test_a_volatility_that_cannot_be_is_refused(text: str) -> None:
     with pytest.raises(BadTerms, match="volatility"):
         draft(volatility=text)
+
+
+def test_an_iceberg_says_what_it_shows_in_the_same_units_as_its_quantity() -> None:
+    plain, iceberg = draft(), draft(display="0.02")
+    assert plain.conditions is PLAIN
+    assert iceberg.conditions == PLAIN._replace(display_lots=2)
+    with pytest.raises(BadTerms, match="displayed quantity"):
+        draft(display="0.021")
+    with pytest.raises(BadTerms, match="all of it at most"):
+        draft(display="5000")

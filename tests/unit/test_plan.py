@@ -43,8 +43,15 @@ def fills(outcome: Outcome) -> list[tuple[int, int, int, int]]:
 
 
 def resting(markets: BothMarkets, book: int) -> list[list[tuple[int, int, list[tuple[int, int]]]]]:
+    """Price, lots in all, (order, lots left) of each order, where all show all."""
     markets.check()
-    return markets.fast.contents()[book]
+    return [
+        [
+            (price, lots, [(number, left) for number, _, left in orders])
+            for price, lots, orders in of
+        ]
+        for of in markets.fast.contents()[book]
+    ]
 
 
 # ONE INSTRUMENT

@@ -307,9 +307,26 @@ def a_flag_without_a_meaning(floor: Floor) -> Events:
     return floor.buy(0, 10_000, 1, CALL_90, flags=1 << 15)
 
 
-@told(r.UNKNOWN_CONDITION, 1)
-def a_condition_that_is_not_offered(floor: Floor) -> Events:
-    return floor.buy(0, 10_000, 1, CALL_90, conditions=Conditions(display_lots=1))
+@told(r.DISPLAY_OUT_OF_RANGE, 2, 3)
+def an_iceberg_that_shows_less_than_a_hundredth(floor: Floor) -> Events:
+    return floor.buy(0, 10_000, 201, CALL_90, conditions=Conditions(display_lots=2))
+
+
+@told(r.DISPLAY_OUT_OF_RANGE, 8, 7)
+def an_order_that_would_show_more_than_it_has(floor: Floor) -> Events:
+    return floor.buy(0, 10_000, 7, CALL_90, conditions=Conditions(display_lots=8))
+
+
+@told(r.DISPLAY_NEEDS_GTC, IOC)
+def an_iceberg_that_would_not_rest(floor: Floor) -> Events:
+    iceberg = Conditions(display_lots=2)
+    return floor.buy(0, 10_000, 7, CALL_90, time_in_force=IOC, conditions=iceberg)
+
+
+@told(r.DISPLAY_NEEDS_GTC, FOK)
+def a_combo_that_would_fill_or_go_and_hide(floor: Floor) -> Events:
+    iceberg = Conditions(display_lots=2)
+    return floor.buy(0, 10_000, 7, VERTICAL, time_in_force=FOK, conditions=iceberg)
 
 
 @told(r.VOLATILITY_OUT_OF_RANGE, 7, MAX_VOLATILITY_E6)
