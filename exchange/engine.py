@@ -27,6 +27,7 @@ from exchange.handlers import (
     orders,
     protection,
     quotes,
+    reduce_only,
     states,
     triggers,
 )
@@ -93,6 +94,8 @@ def apply(state: State, command: Command) -> tuple[Event, ...]:
         _HANDLERS[type(command)](state, command, events.append)
     if state.waiting.is_stirred and not (events and type(events[-1]) is CommandRejected):
         triggers.wake_due(state, events.append)
+    if state.portfolio.moved:
+        reduce_only.end_needless(state, events.append)
     return tuple(events)
 
 
