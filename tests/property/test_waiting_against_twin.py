@@ -65,7 +65,7 @@ class WaitingLife(Trading):
                 lots,
                 legs,
                 time_in_force=terms.time_in_force,
-                flags=int(terms.is_post_only and terms.time_in_force == 0),
+                flags=terms._replace(self_trade=0).flags(),
                 max_fee_micro=terms.max_fee_micro,
                 life_s=terms.life_s,
                 replaces=self.named(terms.replaces),
