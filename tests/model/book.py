@@ -23,6 +23,8 @@ class SlowOrder:
     side: int
     price_ticks: int
     left: int
+    reduces: bool = False
+    """May only take away from its account's position."""
 
 
 class SlowBook:

@@ -6,7 +6,7 @@ and, for a combo, what the legs' books make together), takes the best, and asks 
 what the plan has used up as a table by order, and whom it passes over as a list.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor
@@ -23,6 +23,8 @@ from matching.plan import (
 )
 from tests.model.book import SlowBook, SlowOrder
 
+Held = Mapping[tuple[int, int], int]
+"""Signed lots by account and instrument."""
 LegPrices = Callable[[int], Sequence[int] | None]
 """Leg prices in ticks of a net price."""
 
@@ -134,9 +136,11 @@ def match(
     judge: Judge,
     replaced: int | None,
     combos: Sequence[SlowCombo] = (),
+    held: Held | None = None,
 ) -> Outcome:
     """What an order would do in its book and, if it is a combo, in those of its legs; a single
-    order also meets what resting `combos` and their other legs' books offer.
+    order also meets what resting `combos` and their other legs' books offer. `held` are the
+    positions before, of which orders that may only reduce take no more than there is.
     """
     outcome = Outcome()
     used: dict[int, int] = {}
@@ -144,13 +148,15 @@ def match(
     sign = 1 if taker.side == BUY else -1
     limit = taker.price_ticks * books[taker.book].tick_micro
     while outcome.filled < taker.left:
-        wanted = taker.left - outcome.filled
+        wanted = min(taker.left - outcome.filled, _room(taker, taker, outcome, held))
+        if not wanted:
+            return outcome
 
         def queue(number: int, side: int) -> list[tuple[SlowOrder, int]]:
             """Orders of a side that are still there, with what they have left."""
-            orders = books[number].queue(side)
+            orders = [o for o in books[number].queue(side) if o.order_id not in gone]
             left = [(order, order.left - used.get(order.order_id, 0)) for order in orders]
-            return [(order, lots) for order, lots in left if lots and order.order_id not in gone]
+            return _within_room(left, taker, outcome, held)
 
         offers: list[SlowStep] = []
         own = queue(taker.book, 1 - taker.side)
@@ -200,6 +206,44 @@ def match(
             outcome.stop, outcome.refusal = REFUSED, answer
             return outcome
     return outcome
+
+
+def _within_room(
+    left: list[tuple[SlowOrder, int]], taker: SlowOrder, outcome: Outcome, held: Held | None
+) -> list[tuple[SlowOrder, int]]:
+    """Those orders of a queue that may trade something, and how much, if all before do."""
+    found: list[tuple[SlowOrder, int]] = []
+    for order, lots in left:
+        before = sum(part for other, part in found if other.account == order.account)
+        may_trade = min(lots, max(_room(order, taker, outcome, held) - before, 0))
+        if may_trade:
+            found.append((order, may_trade))
+    return found
+
+
+def _room(order: SlowOrder, taker: SlowOrder, outcome: Outcome, held: Held | None) -> int:
+    """Lots that an order may trade, of which there may be fewer, after what the taker did."""
+    if not order.reduces:
+        return 1 << 30
+    assert held is not None, "an order that may only reduce asks for positions"
+    lots = held.get((order.account, order.book), 0)
+    for who, number, change in changes(outcome, taker.account):
+        if (who, number) == (order.account, order.book):
+            lots += change
+    return max(0, -lots) if order.side == BUY else max(0, lots)
+
+
+def changes(outcome: Outcome, taker: int) -> list[tuple[int, int, int]]:
+    """How positions move, fill by fill: account, instrument, signed lots."""
+    found: list[tuple[int, int, int]] = []
+    for step in outcome.steps:
+        by = taker
+        for trade in step.fills:
+            lots = trade.lots if trade.taker_buys else -trade.lots
+            found += [(by, trade.instrument, lots), (trade.account, trade.instrument, -lots)]
+            if step.through is not None:  # from here on, the resting combo order takes
+                by = step.fills[0].account
+    return found
 
 
 def _offers_of_combos(
@@ -365,11 +409,16 @@ class SlowMarket:
         self.books[order.book].remove(order)
 
     def place(
-        self, order: SlowOrder, time_in_force: int, replaced: int | None, script: Script
+        self,
+        order: SlowOrder,
+        time_in_force: int,
+        replaced: int | None,
+        script: Script,
+        held: Held | None = None,
     ) -> Outcome:
         combo = self.combos.get(order.book)
         combos = list(self.combos.values())
-        outcome = match(order, self.books, combo, Judge(script), replaced, combos)
+        outcome = match(order, self.books, combo, Judge(script), replaced, combos, held)
         if time_in_force == FOK and outcome.filled < order.left:
             return outcome
         if replaced is not None:
