@@ -17,9 +17,10 @@ from matching.combos import COMBO_BASE
 from matching.orders import BUY, FOK, GTC, IOC, SELL
 from tests.model.market import BothMarkets
 from tests.model.matching import Outcome
-from tests.property.test_plan_property import WORLD, any_combo, quote, some_lots
+from tests.property.test_plan_property import WORLD, any_combo, quote
 
 LONG, SHORT = 5, 6
+RATIOS = tuple(combo.book for combo in WORLD.combos if max(combo.ratios) > 1)
 
 
 def reducing(dice: Random, markets: BothMarkets) -> Outcome:
@@ -28,10 +29,10 @@ def reducing(dice: Random, markets: BothMarkets) -> Outcome:
     side = SELL if account == LONG else BUY
     return markets.place(
         account,
-        dice.choice((0, 0, 1, 1, 2, 3)),
+        dice.choice((0, 0, 0, 1, 1, 1, 2, 3)),
         side,
-        dice.randint(2, 8),
-        some_lots(dice),
+        (5 + dice.randint(-2, 3)) if account == LONG else (5 - dice.randint(-2, 3)),
+        dice.choice((1, 1, 1, 2, 3, 7, 20)),
         time_in_force=dice.choice((GTC, GTC, GTC, IOC, FOK)),
         reduces=dice.random() < 0.7,
     )
@@ -48,10 +49,12 @@ def other(dice: Random, markets: BothMarkets) -> Outcome:
 
 
 def sweep(dice: Random, markets: BothMarkets) -> Outcome:
-    """A large order that meets whatever there is."""
-    book, side = dice.choice((0, 0, 1, 1, 2, 3)), dice.choice((BUY, SELL))
-    lots = dice.randint(5, 40)
-    return markets.place(dice.randint(0, 4), book, side, 9 if side == BUY else 1, lots)
+    """A large order, or one of a combo of large ratios, that meets whatever there is."""
+    book, side = dice.choice((0, 0, 1, 1, 2, 3, *RATIOS)), dice.choice((BUY, SELL))
+    price = 9 if side == BUY else 1
+    if book >= COMBO_BASE:
+        return markets.place(dice.randint(0, 4), book, side, 200 if side == BUY else -200, 2)
+    return markets.place(dice.randint(0, 4), book, side, price, dice.randint(5, 40))
 
 
 class Counted(BothMarkets):
@@ -78,10 +81,10 @@ def run(seed: int, acts: int) -> Counted:
     dice = Random(seed)
     markets = Counted()
     for number in range(len(WORLD.instruments)):
-        markets.fast.held[LONG, number] = dice.randint(0, 12)
-        markets.fast.held[SHORT, number] = -dice.randint(0, 12)
+        markets.fast.held[LONG, number] = dice.randint(0, 30)
+        markets.fast.held[SHORT, number] = -dice.randint(0, 30)
     for at in range(acts):
-        kinds = (reducing, reducing, other) if at < 15 else (reducing, other, other, sweep)
+        kinds = (reducing, reducing, other) if at % 30 < 20 else (reducing, other, sweep, sweep)
         dice.choice(kinds)(dice, markets)
         markets.check()
     return markets
