@@ -183,6 +183,7 @@ class Client:
         oco_group: int = 0,
         volatility: str | None = None,
         until_disconnect: bool = False,
+        reduce_only: bool = False,
         life_seconds: int = DAY_S,
         replaces: bytes = NO_ORDER,
     ) -> Placed:
@@ -200,6 +201,7 @@ class Client:
             oco_group,
             volatility,
             until_disconnect,
+            reduce_only,
         )
         return await self.place_order(await self.draft(terms, life_seconds, replaces))
 
