@@ -58,6 +58,17 @@ class BookLife(RuleBasedStateMachine):
         if not slow.left:
             self.gone.append(self.orders.pop(at)[0])
 
+    @precondition(lambda self: self.orders)
+    @rule(pick=st.integers(0, 1_000), lots=st.integers(1, 5))
+    def cut(self, pick: int, lots: int) -> None:
+        """An order loses lots without a trade and keeps its place."""
+        fast, slow = self.orders[pick % len(self.orders)]
+        if lots < slow.left:
+            filled = fast.filled_lots
+            self.fast.cut(fast, lots)
+            self.slow.reduce(slow, lots)
+            assert (fast.filled_lots, fast.remaining_lots) == (filled, slow.left)
+
     @precondition(lambda self: self.gone)
     @rule(pick=st.integers(0, 1_000))
     def an_order_that_left_has_nothing_to_lose(self, pick: int) -> None:
