@@ -71,7 +71,7 @@ class ReduceOnlyLife(WholeExchange):
 
 
 ReduceOnlyLife.TestCase.settings = settings(
-    max_examples=max(settings().max_examples // 2, 1), stateful_step_count=40
+    max_examples=max(settings().max_examples // 4, 1), stateful_step_count=40
 )
 TestNoReduceOnlyFillGrowsAPosition = ReduceOnlyLife.TestCase
 
