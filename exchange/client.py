@@ -184,6 +184,7 @@ class Client:
         volatility: str | None = None,
         until_disconnect: bool = False,
         display: str | None = None,
+        reduce_only: bool = False,
         life_seconds: int = DAY_S,
         replaces: bytes = NO_ORDER,
     ) -> Placed:
@@ -202,6 +203,7 @@ class Client:
             volatility,
             until_disconnect,
             display,
+            reduce_only,
         )
         return await self.place_order(await self.draft(terms, life_seconds, replaces))
 

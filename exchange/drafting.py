@@ -28,6 +28,7 @@ from matching.orders import (
     MARK_AT_LEAST,
     MARK_AT_MOST,
     POST_ONLY,
+    REDUCE_ONLY,
     SELL,
     UNTIL_DISCONNECT,
 )
@@ -98,6 +99,7 @@ class Terms(NamedTuple):
     volatility: str | None = None
     until_disconnect: bool = False
     display: str | None = None
+    reduce_only: bool = False
 
 
 class QuoteTerms(NamedTuple):
@@ -222,6 +224,7 @@ class Markets:
 
 def _flags(terms: Terms) -> int:
     flags = POST_ONLY if terms.post_only else 0
+    flags |= REDUCE_ONLY if terms.reduce_only else 0
     flags |= UNTIL_DISCONNECT if terms.until_disconnect else 0
     return flags | (IN_VOLATILITY if terms.volatility is not None else 0)
 

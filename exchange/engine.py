@@ -27,6 +27,7 @@ from exchange.handlers import (
     orders,
     protection,
     quotes,
+    reduce_only,
     states,
     triggers,
 )
@@ -96,6 +97,8 @@ def apply(state: State, command: Command) -> tuple[Event, ...]:
         _HANDLERS[type(command)](state, command, emit)
     if state.waiting.is_stirred and not (happened and type(happened[-1]) is CommandRejected):
         triggers.wake_due(state, emit)
+    if state.portfolio.moved:
+        reduce_only.end_needless(state, emit)
     return tuple(happened)
 
 

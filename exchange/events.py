@@ -24,6 +24,7 @@ CANCELLED_FEE: Final = (
     10  # the rest of an order whose next fill would cost more than its maximum fee
 )
 CANCELLED_LIMIT: Final = 11  # the rest of an order that reached the bound of fills in one command
+CANCELLED_REDUCE_ONLY: Final = 12  # a reduce-only order, and no position is left that it reduces
 
 CANCELLED_LINKED: Final = 20  # another of its group traded or was triggered
 CANCELLED_PARENT: Final = 21  # the order that it waited for ended before it was filled
@@ -50,6 +51,7 @@ CANCEL_REASONS: Final[dict[int, str]] = {
     CANCELLED_DISCONNECTED: "the connection that it was placed on ended",
     CANCELLED_PROTECTED: "its protection group reached a limit",
     CANCELLED_LIMIT: "it met the most orders that one command may",
+    CANCELLED_REDUCE_ONLY: "reduce-only, and no position is left for it to reduce",
 }
 
 

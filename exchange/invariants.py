@@ -365,10 +365,30 @@ def _orders(state: State) -> Iterator[str]:
             yield f"{here}: the next is {state.next_order_id}"
         if order_hash not in state.used:
             yield f"{here}: its hash is not remembered"
+        yield from _reduces(here, order, account)
         opened = (order.account, order.slot) if order.slot >= 0 else None
         yield from _differs(f"{here}: its slot", state.opened.get(order_hash), opened)
+    for number, account in state.accounts.items():
+        kept = [key for of_one in account.reduce_only.values() for key in of_one]
+        found = [key for key, order in account.orders.items() if order.is_reduce_only]
+        here = f"account {number}: orders that may only reduce"
+        yield from _differs(here, sorted(kept), sorted(found))
+    if state.portfolio.moved:
+        yield f"left over: positions that moved, {state.portfolio.moved}"
     yield from _quotes(state)
     yield from _used(state)
+
+
+def _reduces(here: str, order: Order, account: Account) -> Iterator[str]:
+    """An order that may only reduce has a position to reduce, at least as large as itself."""
+    if not order.is_reduce_only:
+        return
+    position = account.positions.get(order.book)
+    held = 0 if position is None else position.quantity_lots
+    if (held > 0) != (order.side == SELL) or abs(held) < order.remaining_lots:
+        yield f"{here}: may only reduce, {order.remaining_lots} on side {order.side} of {held}"
+    if order.order_id not in account.reduce_only.get(order.book, {}):
+        yield f"{here}: may only reduce, and is not listed so"
 
 
 def _quotes(state: State) -> Iterator[str]:

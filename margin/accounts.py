@@ -85,7 +85,8 @@ class Account:
     `counter` voids orders signed with a lower one; `keys` are session keys with the second until
     which each is valid; `slots` are the places in the account's order tree that are taken, with
     the order's hash, and `next_slot` is where to look for the next; `settlements_seen` is how many
-    expiries had settled when it last took what its positions accrued. `protection_limits` says of
+    expiries had settled when it last took what its positions accrued; `reduce_only` has those of
+    its open orders that may only reduce, by instrument and number. `protection_limits` says of
     a group of quotes how many lots (or units) of it can fill before the rest of it goes;
     `protections` has the groups that are set.
     `rate_full_ns` is when it may again send as many orders at once as any (`exchange/limits.py`).
@@ -107,6 +108,7 @@ class Account:
         "protection_limits",
         "protections",
         "rate_full_ns",
+        "reduce_only",
         "risks",
         "settlements_seen",
         "slots",
@@ -122,6 +124,7 @@ class Account:
         self.basis_micro = 0
         self.positions: dict[int, Position] = {}
         self.orders: dict[int, Order] = {}
+        self.reduce_only: dict[int, dict[int, Order]] = {}
         self.protection_limits: dict[int, int] = {}
         self.protections: dict[int, Protection] = {}
         self.gross_lots = 0
@@ -138,6 +141,30 @@ class Account:
         if risk is None:
             risk = self.risks[underlying] = Risk()
         return risk
+
+    def lots_of(self, instrument: int) -> int:
+        """Its position in an instrument, in signed lots."""
+        position = self.positions.get(instrument)
+        return 0 if position is None else position.quantity_lots
+
+    def reducible_lots(self, order: Order) -> int:
+        """How much of its position in an order's instrument the order could take away."""
+        return order.reducible_lots(self.lots_of(order.book))
+
+    def add_order(self, order: Order) -> None:
+        """An order comes to rest."""
+        self.orders[order.order_id] = order
+        if order.is_reduce_only:
+            self.reduce_only.setdefault(order.book, {})[order.order_id] = order
+
+    def remove_order(self, order: Order) -> None:
+        """An order rests no more."""
+        del self.orders[order.order_id]
+        if order.is_reduce_only:
+            of_instrument = self.reduce_only[order.book]
+            del of_instrument[order.order_id]
+            if not of_instrument:
+                del self.reduce_only[order.book]
 
     def may_sign(self, signer: bytes, time_s: int) -> bool:
         """True if `signer` is the owner or a session key that is valid at `time_s`."""

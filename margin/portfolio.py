@@ -72,7 +72,8 @@ class Portfolio(Gate):
     """The gate over all accounts, and the reading of any one of them.
 
     `settlements` counts the expiries that settled; `fees[i]` after a plan are the (taker, maker)
-    fees of its i-th fill, micro-USDC.
+    fees of its i-th fill, micro-USDC; `moved` what the command's plans moved and orders that may
+    only reduce stand against, as (account, instrument).
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Portfolio(Gate):
         self.protections = Protections(accounts, marks)
         self.settlements = 0
         self.fees: list[tuple[int, int]] = []
+        self.moved: list[tuple[int, int]] = []
         self._taker: Order | None = None
         self._replaced: Order | None = None
         self._underlyings: list[int] = []
@@ -183,7 +185,7 @@ class Portfolio(Gate):
     def rest(self, account: Account, order: Order) -> None:
         """Counts an order among its account's open ones. The caller has judged it."""
         risk = self.open_orders.fresh_risk(account, self.open_orders.underlying_of(order.book))
-        account.orders[order.order_id] = order
+        account.add_order(order)
         account.open_lots += self.open_orders.open_lots(order, order.remaining_lots)
         self.open_orders.count(account, risk, order, order.remaining_lots)
 
@@ -192,7 +194,7 @@ class Portfolio(Gate):
         account = self.accounts[order.account]
         self._shrink(account, order, order.remaining_lots)
         order.loss_version = -1  # what is out of its book may be priced anew
-        del account.orders[order.order_id]
+        account.remove_order(order)
 
     def shrink(self, order: Order, lots: int) -> None:
         """Takes lots (or units) out of what a resting order may still trade. The book's are the
@@ -234,8 +236,16 @@ class Portfolio(Gate):
         self.fees.clear()
         self.protections.begin()
 
-    def fillable_lots(self, order: Order) -> int:
-        return self.protections.fillable_lots(order)
+    def fillable_lots(self, order: Order, group_lots: int = 0, account_lots: int = 0) -> int:
+        lots = MAX_LOTS
+        if order.protection:
+            lots = self.protections.fillable_lots(order, group_lots)
+        if not order.is_reduce_only:
+            return lots
+        side = self._open.get(order.account)
+        account = self.accounts[order.account]
+        held = account.lots_of(order.book) if side is None else side.lots_of(order.book)
+        return min(lots, max(order.reducible_lots(held) - account_lots, 0))
 
     def propose(self, fills: Sequence[Fill], units: int, maker_combo: Order | None) -> Ruling:
         taker = self._taker
@@ -541,6 +551,8 @@ class Portfolio(Gate):
                 risk = account.risks[self.open_orders.underlying_of(order.book)]
                 self.open_orders.count(account, risk, order, -lots)
             for number, lots in side.changed.items():
+                if number in account.reduce_only:
+                    self.moved.append((account.number, number))
                 position = account.positions.get(number)
                 if lots == 0:
                     account.positions.pop(number, None)

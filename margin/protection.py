@@ -191,13 +191,13 @@ class Protections:
     def begin(self) -> None:
         self._planned.clear()
 
-    def fillable_lots(self, order: Order) -> int:
-        """As `Gate.fillable_lots`."""
+    def fillable_lots(self, order: Order, group_lots: int = 0) -> int:
+        """As `Gate.fillable_lots`, of the order's group."""
         protection = self._accounts[order.account].protections.get(order.protection)
         assert protection is not None, "an order names a group that is set"
         protection.pass_time(self.time_ns)
         lots, delta, vega = self._planned.get((order.account, order.protection), (0, 0, 0))
-        return protection.fillable_lots(lots, delta, vega)
+        return protection.fillable_lots(lots + group_lots, delta, vega)
 
     def shares(
         self,

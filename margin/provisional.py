@@ -100,12 +100,14 @@ class Side:
             equity += int(at_base(part.value))
         return equity
 
+    def lots_of(self, instrument: int) -> int:
+        """The position after the plan so far, in signed lots."""
+        lots = self.changed.get(instrument)
+        return self.account.lots_of(instrument) if lots is None else lots
+
     def trade(self, instrument: int, lots: int) -> None:
         """Moves a position by signed lots."""
-        before = self.changed.get(instrument)
-        if before is None:
-            position = self.account.positions.get(instrument)
-            before = position.quantity_lots if position is not None else 0
+        before = self.lots_of(instrument)
         after = before + lots
         self.changed[instrument] = after
         self.gross_lots += abs(after) - abs(before)

@@ -166,6 +166,18 @@ class Book:
             order.remaining_lots -= quantity_lots
             level.quantity_lots -= quantity_lots
 
+    def cut(self, order: Order, quantity_lots: int) -> None:
+        """Takes `quantity_lots` away from an order without a trade, what it hides first; it has
+        more than that, and keeps its place.
+        """
+        level = order.level
+        assert level is not None, "an order is cut in the book that it stands in"
+        assert 0 < quantity_lots < order.remaining_lots, "a cut order has something left"
+        hidden_lots = min(quantity_lots, order.hidden_lots)
+        order.hidden_lots -= hidden_lots
+        order.remaining_lots -= quantity_lots
+        level.quantity_lots -= quantity_lots - hidden_lots
+
     def levels(self, side: int) -> Iterator[Level]:
         """Levels of one side, best first."""
         of_side = self.bids if side == BUY else self.asks

@@ -99,9 +99,10 @@ class Gate(ABC):
         """
 
     @abstractmethod
-    def fillable_lots(self, order: Order) -> int:
-        """Lots (or units) that the protection group of an order, which has one, may still trade
-        after the plan so far.
+    def fillable_lots(self, order: Order, group_lots: int = 0, account_lots: int = 0) -> int:
+        """Lots (or units) that a capped order may still trade after the plan so far, and so many
+        more of its protection group, and of its account on its side of its instrument: what the
+        group has left and, of an order that may only reduce, what is left of the position.
         """
 
     @abstractmethod

@@ -24,6 +24,7 @@ POST_ONLY: Final = 1 << 0
 SLIDE: Final = 1 << 1
 """With POST_ONLY: where it would cross, it rests a tick short of the best price instead."""
 REDUCE_ONLY: Final = 1 << 2
+"""Trades no more than brings its account's position in the instrument to zero."""
 MARKET: Final = 1 << 3
 """The limit is the worst price; the price band shortens it instead of refusing it."""
 SELF_TRADE_SHIFT: Final = 4
@@ -32,7 +33,9 @@ UNTIL_DISCONNECT: Final = 1 << 6
 """Goes when the session that placed it ends."""
 IN_VOLATILITY: Final = 1 << 7
 """Priced by `Conditions.volatility_e6`, never beyond the signed limit."""
-KNOWN_FLAGS: Final = POST_ONLY | SLIDE | MARKET | SELF_TRADE_MASK | UNTIL_DISCONNECT | IN_VOLATILITY
+KNOWN_FLAGS: Final = (
+    POST_ONLY | SLIDE | REDUCE_ONLY | MARKET | SELF_TRADE_MASK | UNTIL_DISCONNECT | IN_VOLATILITY
+)
 
 # What happens where an order would meet another of its owner's (`(flags & MASK) >> SHIFT`)
 CANCEL_TAKER: Final = 0
@@ -150,3 +153,14 @@ class Order:
         self.level: Level | None = None
         self.previous: Order | None = None
         self.next: Order | None = None
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether something may let it trade less than it shows (`Gate.fillable_lots`)."""
+        return self.is_reduce_only or self.protection != 0
+
+    def reducible_lots(self, held_lots: int) -> int:
+        """How much of a position of signed lots it would take away, if it traded enough: all of
+        one on the other side, else nothing.
+        """
+        return max(-self.sign * held_lots, 0)

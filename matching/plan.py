@@ -6,7 +6,8 @@ single order meets the best price first and, at one price, the oldest order; a c
 by price, its own book before the books of its legs, whose fills are all legs or none, in quanta
 of the smallest remaining / ratio; a maker that its margin or maximum fee does not let trade is
 passed over and listed in `dropped`, to be cancelled when the plan is committed; orders of a
-protection group trade no more than it may, and are then passed over.
+protection group trade no more than it may, orders that may only reduce no more than the position
+that they reduce, and are then passed over.
 Never: changes a book, asks a clock, or meets more than MAX_FILLS makers.
 """
 
@@ -146,8 +147,8 @@ class Cursor:
     """Walks one side of a book from the best, past what the plan has used up, and meets orders as
     the commit of the plan will: first what a price's orders show, in their order, then icebergs
     again as they are replenished behind. Orders whose ids are in `gone` are passed over wherever
-    they stand; all cursors of a plan share it. Of a protected order it shows what the order's
-    group may still trade, and passes it over where that is nothing.
+    they stand; all cursors of a plan share it. Of a capped order it shows what the gate says that
+    it may still trade, and passes it over where that is nothing.
     """
 
     __slots__ = (
@@ -210,7 +211,7 @@ class Cursor:
         while self._order is not None:
             order = self._order
             if order.order_id not in self._gone:
-                if not order.protection:
+                if not order.is_capped:
                     return order, self._shown_lots
                 lots = self._gate.fillable_lots(order)
                 if lots:
@@ -243,20 +244,21 @@ class Cursor:
             return [(top[0], lots)]
         found: list[tuple[Order, int]] = []
         probe = self._copy()
-        taken: dict[tuple[int, int], int] = {}  # by protection groups
+        taken: dict[tuple[int, int], int] = {}  # by protection groups, 0 with what has none
+        moved: dict[int, int] = {}  # by accounts
         while lots:
             top = probe.top()
             if top is None:
                 return None
             order, part = top[0], min(lots, top[1])
-            if order.protection:
-                group = (order.account, order.protection)
-                before = taken.get(group, 0)
-                part = min(part, self._gate.fillable_lots(order) - before)
+            group = (order.account, order.protection)
+            of_group, of_account = taken.get(group, 0), moved.get(order.account, 0)
+            if order.is_capped:
+                part = min(part, self._gate.fillable_lots(order, of_group, of_account))
                 if not part:
                     probe._move_on()
                     continue
-                taken[group] = before + part
+            taken[group], moved[order.account] = of_group + part, of_account + part
             found.append((order, part))
             probe.spend(order, part)
             lots -= part
@@ -284,7 +286,7 @@ def plan_single(
     taker_buys = taker.side == BUY
     while True:
         wanted = taker.remaining_lots - plan.filled_lots - plan.cancelled_lots
-        if taker.protection:
+        if taker.is_capped:
             wanted = min(wanted, gate.fillable_lots(taker))
         if not wanted or plan.stop != EXHAUSTED:
             return plan
@@ -388,7 +390,7 @@ class ComboPlanner:
     def _wanted(self) -> int:
         plan, taker = self._plan, self._taker
         wanted = taker.remaining_lots - plan.filled_lots - plan.cancelled_lots
-        return min(wanted, self._gate.fillable_lots(taker)) if taker.protection else wanted
+        return min(wanted, self._gate.fillable_lots(taker)) if taker.is_capped else wanted
 
     def _is_within_limit(self, net_price_micro: int) -> bool:
         return (self._taker.price_micro - net_price_micro) * self._taker.sign >= 0

@@ -18,6 +18,7 @@ from matching.orders import (
     MARKET,
     NO_TRIGGER,
     POST_ONLY,
+    REDUCE_ONLY,
     SELL,
     SLIDE,
 )
@@ -36,6 +37,7 @@ from matching.rejects import (
     PRICE_OUT_OF_RANGE,
     QUANTITY_OUT_OF_RANGE,
     RATIOS_NOT_REDUCED,
+    REDUCE_ONLY_IS_SINGLE,
     SINGLE_LEG_RATIO,
     SLIDE_NEEDS_POST_ONLY,
     TRIGGER_PRICE_OUT_OF_RANGE,
@@ -93,6 +95,8 @@ def check_order_fields(order: Order) -> Reject | None:
             return Reject(SLIDE_NEEDS_POST_ONLY, order.flags)
         if order.flags & MARKET and order.time_in_force == GTC:
             return Reject(MARKET_NEEDS_IMMEDIATE, order.time_in_force)
+        if order.flags & REDUCE_ONLY and len(legs) > 1:
+            return Reject(REDUCE_ONLY_IS_SINGLE, len(legs))
         if order.flags & IN_VOLATILITY:
             if order.time_in_force != GTC:
                 return Reject(VOLATILITY_NEEDS_GTC, order.time_in_force, GTC)

@@ -20,6 +20,7 @@ from exchange.events import (
     OrderCancelled,
     OrderFilled,
     OrderPlaced,
+    OrderReduced,
     OrderReplenished,
     OrderRepriced,
     OrderRested,
@@ -206,6 +207,20 @@ def _repriced(event: OrderRepriced | OrderReplenished, catalogue: Catalogue) -> 
     }
 
 
+def _reduced(event: OrderReduced, catalogue: Catalogue) -> Json:
+    lot = catalogue.lot_of_legs(catalogue.legs(event.book))
+    return {
+        "event": "orderReduced",
+        "orderHash": hexadecimal(event.order_hash),
+        "symbol": catalogue.symbol(event.book),
+        "side": SIDES[event.side],
+        "quantity": quantity_text(event.lots, lot),
+        "remaining": quantity_text(event.remaining_lots, lot),
+        "reason": event.reason,
+        "reasonText": CANCEL_REASONS[event.reason],
+    }
+
+
 def _cancelled(event: OrderCancelled, catalogue: Catalogue) -> Json:
     lot = catalogue.lot_of_legs(catalogue.legs(event.book))
     return {
@@ -352,6 +367,7 @@ _VIEWS: Final[dict[type[Event], Callable[[Any, Catalogue], Json]]] = {
     OrderPlaced: _placed,
     OrderRested: _rested,
     OrderRepriced: _repriced,
+    OrderReduced: _reduced,
     OrderReplenished: _repriced,
     OrderCancelled: _cancelled,
     OrderAwaiting: _awaiting,

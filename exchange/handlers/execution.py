@@ -394,6 +394,9 @@ def _finish(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
     if order.protection and is_tripped(state, order.account, order.protection):
         emit_cancelled(order, events.CANCELLED_PROTECTED, emit)
         return
+    if order.is_reduce_only and not state.accounts[order.account].reducible_lots(order):
+        emit_cancelled(order, events.CANCELLED_REDUCE_ONLY, emit)
+        return
     if not _will_rest(placement, plan):
         emit_cancelled(order, _end_reason(plan), emit)
         return
@@ -403,6 +406,8 @@ def _finish(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
         reason = events.CANCELLED_FEE if fee else events.CANCELLED_MARGIN_TAKER
         emit_cancelled(order, reason, emit)
         return
+    if order.is_reduce_only:
+        _cut(order, placement.account.reducible_lots(order), emit)
     state.portfolio.rest(placement.account, order)
     state.orders[order.hash] = order
     placement.book.add(order)
@@ -411,6 +416,14 @@ def _finish(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
     if order.volatility_e6:
         state.volatility.add(state.instruments[order.book].underlying.number, order)
     _emit_rested(order, emit)
+
+
+def _cut(order: Order, most_lots: int, emit: Emit) -> None:
+    """An order comes to rest with no more lots than the position that it reduces."""
+    lots = order.remaining_lots - most_lots
+    if lots > 0:
+        order.remaining_lots = most_lots
+        emit_reduced(order, lots, 0, events.CANCELLED_REDUCE_ONLY, emit)
 
 
 def _emit_rested(order: Order, emit: Emit, takes_place_of: int = 0) -> None:

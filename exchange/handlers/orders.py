@@ -30,6 +30,7 @@ from matching.orders import (
     IN_VOLATILITY,
     MARKET,
     POST_ONLY,
+    REDUCE_ONLY,
     SELL,
     SLIDE,
     UNTIL_DISCONNECT,
@@ -44,6 +45,7 @@ from matching.rejects import (
     LEGS_OF_SEVERAL_ASSETS,
     NO_MARKS,
     NOT_YOUR_ORDER,
+    NOTHING_TO_REDUCE,
     NOTHING_TRADES_NOW,
     ORDER_ALREADY_USED,
     ORDER_EXPIRED,
@@ -101,6 +103,7 @@ def renew(state: State, signed: SignedOrder, order_hash: bytes) -> Placement | R
         if reject is not None:
             return reject
     reject = check_protection(state, signed.account, signed.conditions.protection)
+    reject = reject or _check_position(state, signed)
     return reject or _find_book(
         state, state.accounts[signed.account], signed, order_hash, None, False
     )
@@ -170,6 +173,8 @@ def check_placement(
         reject = check_ties(state, signed, replaced) or check_protection(
             state, signed.account, signed.conditions.protection
         )
+    if reject is None and not waits(signed):
+        reject = _check_position(state, signed)
     if reject is not None:
         return reject
     if replaced is not None and replaced.level is None:  # it waits: no book and no margin knows it
@@ -190,6 +195,16 @@ def _check_instrument(state: State, number: int, now_s: int) -> Reject | None:
     if not state.marks.is_marked[number]:
         return Reject(NO_MARKS, number)
     return None
+
+
+def _check_position(state: State, signed: SignedOrder) -> Reject | None:
+    """Whether an order that may only reduce has a position to reduce."""
+    if not signed.flags & REDUCE_ONLY:
+        return None
+    held = state.accounts[signed.account].lots_of(signed.legs[0][0])
+    if held < 0 if signed.side == BUY else held > 0:
+        return None
+    return Reject(NOTHING_TO_REDUCE, held)
 
 
 def _find_book(

@@ -244,7 +244,7 @@ def _reduce(state: State, maker: Order, lots: int) -> bool:
     forget_quote(state, maker)
     forget_volatility(state, maker)
     del state.orders[maker.hash]
-    del state.accounts[maker.account].orders[maker.order_id]
+    state.accounts[maker.account].remove_order(maker)
     if maker.book >= COMBO_BASE:
         state.combo_life.removed(maker, state.time_s)
     state.waiting.end(maker, is_filled=True)

@@ -26,6 +26,8 @@ class SlowOrder:
     side: int
     price_ticks: int
     left: int
+    reduces: bool = False
+    """May only take away from its account's position."""
     display: int = 0
     """What an iceberg shows at most, 0 for all."""
     shown: int = 0
@@ -56,6 +58,11 @@ class SlowBook:
             self.remove(order)
             if order.left:
                 self.add(order)
+
+    def cut(self, order: SlowOrder, lots: int) -> None:
+        """Lots go without a trade, those that are not shown first; it keeps its place."""
+        order.left -= lots
+        order.shown = min(order.shown, order.left)
 
     def substitute(self, old: SlowOrder, new: SlowOrder) -> None:
         new.shown = new.left if new.display == 0 else min(new.display, new.left)

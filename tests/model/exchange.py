@@ -44,6 +44,8 @@ class Resting:
     max_fee_micro: int
     expiry_s: int
     self_trade: int = 0
+    reduces: bool = False
+    """May only take away from its account's position."""
     display: int = 0
     """What an iceberg shows at most, 0 for all."""
     shown: int = 0
@@ -121,7 +123,34 @@ class Exchange:
             if isinstance(command, c.PlaceOrder):
                 account = command.order.account
             self.events.append(e.CommandRejected(account, message, *reject))
+        self.finish(command)
         return self.events
+
+    def finish(self, command: Command) -> None:
+        """What comes after the command's own work."""
+        self.fit_to_positions()
+
+    def fit_to_positions(self) -> None:
+        """Orders that may only reduce lose what their positions no longer have."""
+        for order in sorted(self.resting, key=lambda order: order.number):
+            most = self.most_of(order)
+            if not most:
+                self.cancel(order, e.CANCELLED_REDUCE_ONLY)
+            elif most < order.left:
+                lots, hidden = order.left - most, order.left - order.shown
+                order.left = most
+                order.shown -= max(0, lots - hidden)
+                self.events.append(_reduced(order, lots, order.shown, e.CANCELLED_REDUCE_ONLY))
+
+    def most_of(self, order: Resting) -> int:
+        """How much of what it has left an order may trade now."""
+        if not order.reduces:
+            return order.left
+        held = self.members[order.account].held.get(order.instrument)
+        lots = 0 if held is None else held.lots
+        if (lots > 0) == (order.side == BUY):
+            return 0
+        return min(order.left, abs(lots))
 
     @property
     def time_s(self) -> int:
@@ -204,7 +233,7 @@ class Exchange:
                 self.fee(MAKER_FEE, order.instrument, order.price_micro, 1),
             )
             for order in (*self.resting, *self.yielded)
-            if order.account == account
+            if order.account == account and not order.reduces
         ]
         return excess_micro(self.marks, member.cash_micro, member.held, orders)
 
@@ -212,7 +241,9 @@ class Exchange:
         """Gross lots, orders included."""
         held = sum(abs(position.lots) for position in self.members[account].held.values())
         orders = (*self.resting, *self.yielded)
-        return held + sum(order.left for order in orders if order.account == account)
+        return held + sum(
+            order.left for order in orders if order.account == account and not order.reduces
+        )
 
     def fee(self, rate: int, number: int, price_micro: int, lots: int) -> int:
         listed = self.marks.instruments[number]
@@ -239,6 +270,7 @@ class Exchange:
             signed.max_fee_micro,
             signed.expiry_s,
             signed.flags >> 4 & 3,
+            signed.flags & 4 != 0,
             signed.conditions.display_lots,
         )
         trial = deepcopy(self)
@@ -247,7 +279,7 @@ class Exchange:
             self.__dict__ = trial.__dict__
         return reject
 
-    def _check(self, command: c.PlaceOrder) -> Reject | None:
+    def _check(self, command: c.PlaceOrder, is_asleep: bool = False) -> Reject | None:
         """What is wrong with the order whatever stands in the book, and what a post-only order
         would meet there. The fields alone are another test's.
         """
@@ -279,6 +311,11 @@ class Exchange:
                 return Reject(r.ORDER_NOT_LIVE)
             if replaced.account != signed.account:
                 return Reject(r.NOT_YOUR_ORDER, signed.account, replaced.account)
+        if signed.flags & 4 and not is_asleep:
+            held = member.held.get(number)
+            lots = 0 if held is None else held.lots
+            if lots == 0 or (lots > 0) == (signed.side == BUY):
+                return Reject(r.NOTHING_TO_REDUCE, lots)
         if signed.limit_price_micro % listed.tick_value_micro:
             return Reject(r.PRICE_OFF_TICK, signed.limit_price_micro, listed.tick_value_micro)
         if signed.flags & 1:
@@ -335,6 +372,8 @@ class Exchange:
                 if self.members[number].settlements_seen != self.settlements:
                     self.take_accrued(number)
         self.events += fills
+        if taker.left and not self.most_of(taker):
+            stop = e.CANCELLED_REDUCE_ONLY
         may_rest = stop == e.CANCELLED_IMMEDIATE and signed.time_in_force == GTC
         if taker.left and may_rest:
             refused = self.rest(taker, before if not done else self.excess(taker.account))
@@ -346,6 +385,11 @@ class Exchange:
                 reason = e.CANCELLED_FEE if is_fee else e.CANCELLED_MARGIN_TAKER
                 self.events.append(_cancelled(taker, reason))
             else:
+                lots = taker.left - self.most_of(taker)
+                if lots:
+                    taker.left -= lots
+                    taker.shown = min(taker.left, taker.display or taker.left)
+                    self.events.append(_reduced(taker, lots, 0, e.CANCELLED_REDUCE_ONLY))
                 self.events.append(
                     e.OrderRested(
                         taker.number,
@@ -376,8 +420,16 @@ class Exchange:
         met_count = 0
         while taker.left:
             gone = [order.number for order, _ in dropped]
-            met = [o for o in self.opposite(taker.instrument, taker.side) if o.number not in gone]
-            if not met or not _crosses(taker.side, taker.price_micro, met[0].price_micro):
+            met = [
+                o
+                for o in self.opposite(taker.instrument, taker.side)
+                if o.number not in gone and self.most_of(o)
+            ]
+            if (
+                not self.most_of(taker)
+                or not met
+                or not _crosses(taker.side, taker.price_micro, met[0].price_micro)
+            ):
                 break
             maker = met[0]
             is_own = self.members[maker.account].owner == self.members[taker.account].owner
@@ -386,7 +438,7 @@ class Exchange:
             if met_count == MOST_FILLS:
                 return e.CANCELLED_LIMIT, None
             met_count += 1
-            lots = min(taker.left, maker.shown)
+            lots = min(self.most_of(taker), self.most_of(maker), maker.shown)
             if is_own:
                 self.give_way(taker, maker, lots, fills)
                 if taker.self_trade == CANCEL_BOTH:
@@ -424,19 +476,8 @@ class Exchange:
                     self.resting.remove(order)
                 continue
             shown = order.shown - lots if resting else 0
-            happened.append(
-                e.OrderReduced(
-                    order.number,
-                    order.hash,
-                    order.account,
-                    order.instrument,
-                    order.side,
-                    lots,
-                    order.left - lots,
-                    shown,
-                    e.CANCELLED_SELF_TRADE,
-                )
-            )
+            left = replace(order, left=order.left - lots)
+            happened.append(_reduced(left, lots, shown, e.CANCELLED_SELF_TRADE))
             if resting:
                 happened += self.take(order, lots)
             else:
@@ -655,6 +696,21 @@ class Exchange:
 
 def _crosses(side: int, limit_micro: int, price_micro: int) -> bool:
     return price_micro <= limit_micro if side == BUY else price_micro >= limit_micro
+
+
+def _reduced(order: Resting, lots: int, shown: int, reason: int) -> Event:
+    """An order lost lots, which it has no more."""
+    return e.OrderReduced(
+        order.number,
+        order.hash,
+        order.account,
+        order.instrument,
+        order.side,
+        lots,
+        order.left,
+        shown,
+        reason,
+    )
 
 
 def _cancelled(order: Resting, reason: int) -> Event:

@@ -5,15 +5,15 @@ Holds: what the engine does with a plan, as far as books go: it commits fills, c
 refused, and rests what may rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from matching.book import Book
 from matching.combos import COMBO_BASE, Combo
-from matching.gate import Fill, Gate, Ruling
+from matching.gate import FITS, Fill, Gate, Ruling
 from matching.implied_out import ImpliedOut
 from matching.instruments import Instrument
 from matching.leg_prices import split_net_price
-from matching.orders import BUY, FOK, GTC, Order
+from matching.orders import BUY, FOK, GTC, REDUCE_ONLY, Order
 from matching.plan import EXHAUSTED, ComboPlanner, Plan, plan_single
 from tests.model.book import Contents, SlowOrder, contents
 from tests.model.matching import (
@@ -24,6 +24,7 @@ from tests.model.matching import (
     SlowMarket,
     SlowStep,
     Trade,
+    changes,
 )
 
 ALL_PASS = Script()
@@ -72,22 +73,12 @@ class World:
         side: int,
         price_ticks: int,
         lots: int,
+        flags: int = 0,
         display: int = 0,
     ) -> Order:
         price_micro = price_ticks * self.ticks_micro[book]
-        return Order(
-            order_id,
-            b"",
-            account,
-            book,
-            side,
-            price_ticks,
-            price_micro,
-            lots,
-            0,
-            0,
-            display_lots=display,
-        )
+        place = account, book, side, price_ticks, price_micro
+        return Order(order_id, b"", *place, lots, 0, 0, flags, display_lots=display)
 
     def slow(self) -> SlowMarket:
         combos = [
@@ -100,10 +91,13 @@ class World:
 class ScriptedGate(Gate):
     """Asks the twin's judge, and checks that it is asked as the gate's contract says."""
 
-    def __init__(self, world: World, taker: Order, script: Script) -> None:
+    def __init__(
+        self, world: World, taker: Order, script: Script, held: Mapping[tuple[int, int], int]
+    ) -> None:
         self.world = world
         self.taker = taker
         self.judge = Judge(script)
+        self.held = dict(held)
 
     def begin(self, taker: Order, replaced: Order | None) -> None:
         raise AssertionError("the engine begins a plan, matching does not")
@@ -114,8 +108,20 @@ class ScriptedGate(Gate):
     def drop(self) -> None:
         raise AssertionError("the engine drops a plan, matching does not")
 
-    def fillable_lots(self, order: Order) -> int:
-        raise AssertionError("no order of these plans is protected")
+    def fillable_lots(self, order: Order, group_lots: int = 0, account_lots: int = 0) -> int:
+        assert not order.protection, "no order of these plans is protected"
+        assert order.is_reduce_only, "the others are not asked about"
+        lots = -self.held.get((order.account, order.book), 0) * order.sign - account_lots
+        return max(lots, 0)
+
+    def move(self, by: Order, fill: Fill) -> None:
+        """Both sides of a fill that was let into the plan."""
+        lots = fill.quantity_lots if fill.taker_buys else -fill.quantity_lots
+        for order, signed in ((by, lots), (fill.maker, -lots)):
+            key = order.account, fill.instrument.number
+            self.held[key] = self.held.get(key, 0) + signed
+            if order.is_reduce_only:
+                assert abs(self.held[key]) == abs(self.held[key] - signed) - abs(signed)
 
     def propose(self, fills: Sequence[Fill], units: int, maker_combo: Order | None) -> Ruling:
         lots: dict[int, int] = {}
@@ -132,7 +138,11 @@ class ScriptedGate(Gate):
         legs = self.world.legs(self.taker.book)
         assert lots == {number: units * ratio * self.taker.sign for number, ratio in legs}
         assert maker_combo is None or 0 < units <= maker_combo.remaining_lots
-        return self.ask(fills)
+        ruling = self.ask(fills)
+        if ruling.outcome == FITS:
+            for fill in fills:
+                self.move(self.taker, fill)
+        return ruling
 
     def ask(self, fills: Sequence[Fill]) -> Ruling:
         outcome, blamed = self.judge.ask([as_trade(fill) for fill in fills])
@@ -160,7 +170,12 @@ class ScriptedGate(Gate):
         accounts = [taker.account, resting.account]
         assert all(fill.maker.account not in accounts for fill in others)
         assert taker.account != resting.account
-        return self.ask((incoming, *others))
+        ruling = self.ask((incoming, *others))
+        if ruling.outcome == FITS:
+            self.move(taker, incoming)
+            for fill in others:
+                self.move(resting, fill)
+        return ruling
 
 
 def as_trade(fill: Fill) -> Trade:
@@ -204,6 +219,7 @@ class FastMarket:
         self.world = world
         self.books = {number: Book(number, tick) for number, tick in world.ticks_micro.items()}
         self.live: dict[int, Order] = {}
+        self.held: dict[tuple[int, int], int] = {}
 
     def contents(self) -> dict[int, Contents]:
         return {number: contents(book) for number, book in self.books.items()}
@@ -213,7 +229,7 @@ class FastMarket:
         self.books[order.book].remove(order)
 
     def plan(self, order: Order, replaced: Order | None, script: Script) -> Plan:
-        gate = ScriptedGate(self.world, order, script)
+        gate = ScriptedGate(self.world, order, script, self.held)
         book = self.books[order.book]
         if order.book < COMBO_BASE:
             instrument = self.world.instruments[order.book]
@@ -252,6 +268,8 @@ class FastMarket:
             return outcome
         if replaced is not None:
             self.cancel(replaced)
+        for account, number, lots in changes(outcome, order.account):
+            self.held[account, number] = self.held.get((account, number), 0) + lots
         for step in plan.steps:
             order.remaining_lots -= step.units
             if step.maker_combo is not None:
@@ -296,21 +314,25 @@ class BothMarkets:
         time_in_force: int = GTC,
         replaced: int | None = None,
         script: Script = ALL_PASS,
+        reduces: bool = False,
         display: int = 0,
     ) -> Outcome:
         """Places an order in both, which must do the same."""
         number = self.next_order_id
         self.next_order_id += 1
-        order = self.world.order(number, account, book, side, price_ticks, lots, display)
+        flags = REDUCE_ONLY if reduces else 0
+        place = account, book, side, price_ticks, lots
+        order = self.world.order(number, *place, flags, display)
         before = self.fast.contents()
         as_it_would_be = as_outcome(
             self.fast.plan(order, None if replaced is None else self.fast.live[replaced], script)
         )
         assert self.fast.contents() == before, "a plan only reads the books"
+        held = dict(self.fast.held)
         outcome = self.fast.place(order, time_in_force, replaced, script)
         assert outcome == as_it_would_be, "a plan can be made again"
-        twin = SlowOrder(number, account, book, side, price_ticks, lots, display)
-        assert outcome == self.slow.place(twin, time_in_force, replaced, script)
+        twin = SlowOrder(number, *place, reduces, display)
+        assert outcome == self.slow.place(twin, time_in_force, replaced, script, held)
         return outcome
 
     def cancel(self, order_id: int) -> None:

@@ -7,7 +7,7 @@ on copies of the books, so that an iceberg stands there where it will stand, and
 passes over as a list.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil, floor
@@ -27,6 +27,10 @@ from tests.model.book import SlowBook, SlowOrder
 Queue = Callable[[int, int], list[SlowOrder]]
 """Orders of a book and a side, as they would trade, without those passed over."""
 
+Held = Mapping[tuple[int, int], int]
+"""Signed lots by account and instrument."""
+Room = Callable[[SlowOrder], int]
+"""Lots that an order may trade, of which it may have fewer."""
 LegPrices = Callable[[int], Sequence[int] | None]
 """Leg prices in ticks of a net price."""
 
@@ -138,9 +142,11 @@ def match(
     judge: Judge,
     replaced: int | None,
     combos: Sequence[SlowCombo] = (),
+    held: Held | None = None,
 ) -> Outcome:
     """What an order would do in its book and, if it is a combo, in those of its legs; a single
-    order also meets what resting `combos` and their other legs' books offer.
+    order also meets what resting `combos` and their other legs' books offer. `held` are the
+    positions before, of which orders that may only reduce take no more than there is.
     """
     outcome = Outcome()
     gone = [replaced]
@@ -151,21 +157,27 @@ def match(
     sign = 1 if taker.side == BUY else -1
     limit = taker.price_ticks * books[taker.book].tick_micro
     while outcome.filled < taker.left:
-        wanted = taker.left - outcome.filled
+        wanted = min(taker.left - outcome.filled, _room(taker, taker, outcome, held))
+        if not wanted:
+            return outcome
+
+        def room(order: SlowOrder) -> int:
+            return _room(order, taker, outcome, held)
 
         def queue(number: int, side: int) -> list[SlowOrder]:
-            """Orders of a side that are still there."""
-            return [o for o in books[number].queue(side) if o.order_id not in gone]
+            """Orders of a side that are still there and may trade, showing what they may."""
+            orders = [o for o in books[number].queue(side) if o.order_id not in gone and room(o)]
+            return [replace(o, shown=min(o.shown, room(o))) for o in orders]
 
         offers: list[SlowStep] = []
         own = queue(taker.book, 1 - taker.side)
         if combo is None:
             if own:
                 offers.append(_single_step(taker, books, own[0], wanted))
-            offers += _offers_of_combos(taker, books, active, queue, wanted, combos)
+            offers += _offers_of_combos(taker, books, active, queue, wanted, combos, room)
         else:
             real = _real_step(taker, combo, books, own, wanted)
-            implied = _implied_step(taker, combo, books, gone, queue, wanted)
+            implied = _implied_step(taker, combo, books, gone, queue, wanted, room)
             offers += [step for step in (real, implied) if step]
         if not offers:
             return outcome
@@ -218,20 +230,56 @@ def reduce(books: dict[int, SlowBook], order_id: int, lots: int) -> None:
 
 
 def _parts(
-    book: SlowBook, side: int, lots: int, passes_over: Callable[[SlowOrder], bool]
+    book: SlowBook, side: int, lots: int, passes_over: Callable[[SlowOrder], bool], room: Room
 ) -> list[tuple[SlowOrder, int]]:
     """The next orders of a side and how much of each makes `lots`, or as much as there is: traded
     one after the other on a copy. The orders are as they were before.
     """
     book, found = book.copy(), list[tuple[SlowOrder, int]]()
+
+    def left(order: SlowOrder) -> int:
+        """Of its room, what its account's orders before have not taken."""
+        return room(order) - sum(part for o, part in found if o.account == order.account)
+
     while lots:
-        orders = [order for order in book.queue(side) if not passes_over(order)]
+        orders = [
+            order
+            for order in book.queue(side)
+            if not passes_over(order) and not (order.reduces and left(order) <= 0)
+        ]
         if not orders:
             break
         part = min(lots, orders[0].shown)
+        if orders[0].reduces:
+            part = min(part, left(orders[0]))
         found.append((replace(orders[0]), part))
         book.reduce(orders[0], part)
         lots -= part
+    return found
+
+
+def _room(order: SlowOrder, taker: SlowOrder, outcome: Outcome, held: Held | None) -> int:
+    """Lots that an order may trade, of which there may be fewer, after what the taker did."""
+    if not order.reduces:
+        return 1 << 30
+    assert held is not None, "an order that may only reduce asks for positions"
+    lots = held.get((order.account, order.book), 0)
+    for who, number, change in changes(outcome, taker.account):
+        if (who, number) == (order.account, order.book):
+            lots += change
+    return max(0, -lots) if order.side == BUY else max(0, lots)
+
+
+def changes(outcome: Outcome, taker: int) -> list[tuple[int, int, int]]:
+    """How positions move, fill by fill: account, instrument, signed lots."""
+    found: list[tuple[int, int, int]] = []
+    for step in outcome.steps:
+        by = taker
+        for trade in step.fills:
+            lots = trade.lots if trade.taker_buys else -trade.lots
+            found += [(by, trade.instrument, lots), (trade.account, trade.instrument, -lots)]
+            if step.through is not None:  # from here on, the resting combo order takes
+                by = step.fills[0].account
     return found
 
 
@@ -242,6 +290,7 @@ def _offers_of_combos(
     queue: Queue,
     wanted: int,
     combos: Sequence[SlowCombo],
+    room: Room,
 ) -> list[SlowStep]:
     """Every resting combo of two legs that would trade the taker's instrument against it, with the
     best price of its other leg: 32 combos with orders on that side, by number.
@@ -278,6 +327,7 @@ def _offers_of_combos(
             other_side,
             units * abs(other_ratio),
             lambda o, there=there: o.order_id not in there,
+            room,
         )
         fills = [
             Trade(maker.order_id, maker.account, other, price, part, buys_other)
@@ -355,6 +405,7 @@ def _implied_step(
     gone: list[int | None],
     queue: Queue,
     wanted: int,
+    room: Room,
 ) -> SlowStep | None:
     """Against the books of all legs: as many units as the first order of every leg shows, or one
     unit by several orders of a leg, of which an iceberg may be several.
@@ -373,7 +424,7 @@ def _implied_step(
         missing = units * abs(ratio)
         side = SELL if buys else BUY
         for maker, lots in _parts(
-            books[instrument], side, missing, lambda order: order.order_id in gone
+            books[instrument], side, missing, lambda order: order.order_id in gone, room
         ):
             trades.append(
                 Trade(maker.order_id, maker.account, instrument, maker.price_ticks, lots, buys)
@@ -402,11 +453,16 @@ class SlowMarket:
         self.books[order.book].remove(order)
 
     def place(
-        self, order: SlowOrder, time_in_force: int, replaced: int | None, script: Script
+        self,
+        order: SlowOrder,
+        time_in_force: int,
+        replaced: int | None,
+        script: Script,
+        held: Held | None = None,
     ) -> Outcome:
         combo = self.combos.get(order.book)
         combos = list(self.combos.values())
-        outcome = match(order, self.books, combo, Judge(script), replaced, combos)
+        outcome = match(order, self.books, combo, Judge(script), replaced, combos, held)
         if time_in_force == FOK and outcome.filled < order.left:
             return outcome
         if replaced is not None:

@@ -22,11 +22,14 @@ from settlement.signed_messages import Order as SignedOrder
 from tests.model.exchange import GTC, Exchange, Resting
 
 MOST_WAITING, MOST_IN_GROUP = 256, 8
+AFTER_TIES = (r.PRICE_OFF_TICK, r.WOULD_CROSS, r.NOTHING_TO_REDUCE)
+"""What the engine looks at once an order's ties are in order."""
 CHILD, ARMED, DUE = "behind its parent", "armed", "due"
 WHEN_REFUSED = {
     r.CANNOT_FILL: e.CANCELLED_IMMEDIATE,
     r.FEE_TOO_HIGH: e.CANCELLED_FEE,
     r.MARGIN: e.CANCELLED_MARGIN_TAKER,
+    r.NOTHING_TO_REDUCE: e.CANCELLED_REDUCE_ONLY,
     r.TOO_MANY_LOTS: e.CANCELLED_MARGIN_TAKER,
     r.WOULD_CROSS: e.CANCELLED_WOULD_CROSS,
 }
@@ -64,11 +67,16 @@ class WaitingExchange(Exchange):
             if reject is not None:
                 refused = e.CommandRejected(command.account, command.message_hash, *reject)
                 self.events.append(refused)
+            self.finish(command)
         else:
             super().apply(command)
+        return self.events
+
+    def finish(self, command: Command) -> None:
         if not self.events or not isinstance(self.events[-1], e.CommandRejected):
             self.wake_all(command)
-        return self.events
+        self.fit_to_positions()
+        self.settle_ties()
 
     # PLACING
 
@@ -78,8 +86,8 @@ class WaitingExchange(Exchange):
         waits = bool(conditions.trigger) or conditions.parent != NO_ORDER
         replaced = self.asleep_of(signed.replaces)
         plain = _without_replaces(signed) if replaced is not None else signed
-        reject = self._check(c.PlaceOrder(command.time_ns, plain, *_rest_of(command)))
-        if reject is None or reject.code in (r.PRICE_OFF_TICK, r.WOULD_CROSS):
+        reject = self._check(c.PlaceOrder(command.time_ns, plain, *_rest_of(command)), waits)
+        if reject is None or reject.code in AFTER_TIES:
             if replaced is not None and replaced.order.account != signed.account:
                 return Reject(r.NOT_YOUR_ORDER, signed.account, replaced.order.account)
             reject = self._check_ties(signed, waits, replaced) or (
@@ -98,6 +106,7 @@ class WaitingExchange(Exchange):
             signed.max_fee_micro,
             signed.expiry_s,
             signed.flags >> 4 & 3,
+            signed.flags & 4 != 0,
             conditions.display_lots,
         )
         if waits:
@@ -323,8 +332,10 @@ class WaitingExchange(Exchange):
         listed = self.marks.instruments[order.instrument]
         if listed.kind and self.marks.expiry_times_s[listed.expiry] <= self.time_s:
             return Reject(r.INSTRUMENT_NOT_OPEN, order.instrument)
+        if order.reduces and not self.most_of(order):
+            return Reject(r.NOTHING_TO_REDUCE)
         met = self.opposite(order.instrument, order.side)
-        if signed.flags and met and signed.time_in_force == GTC:
+        if signed.flags & 1 and met and signed.time_in_force == GTC:
             price, best = signed.limit_price_micro, met[0].price_micro
             if price >= best if order.side == 0 else price <= best:
                 return Reject(r.WOULD_CROSS, price, best)

@@ -41,7 +41,7 @@ class BookLife(RuleBasedStateMachine):
         micro = price * TICK_MICRO
         return (
             Order(self.count, b"", 1, 0, side, price, micro, lots, 0, 0, display_lots=display),
-            SlowOrder(self.count, 1, 0, side, price, lots, display),
+            SlowOrder(self.count, 1, 0, side, price, lots, display=display),
         )
 
     @precondition(lambda self: self.orders)
@@ -99,6 +99,17 @@ class BookLife(RuleBasedStateMachine):
         self.slow.reduce(slow, lots)
         if not slow.left:
             self.gone.append(self.orders.pop(at)[0])
+
+    @precondition(lambda self: self.orders)
+    @rule(pick=st.integers(0, 1_000), lots=st.integers(1, 5))
+    def cut(self, pick: int, lots: int) -> None:
+        """An order loses lots without a trade and keeps its place."""
+        fast, slow = self.orders[pick % len(self.orders)]
+        if lots < slow.left:
+            filled = fast.filled_lots
+            self.fast.cut(fast, lots)
+            self.slow.cut(slow, lots)
+            assert (fast.filled_lots, fast.remaining_lots) == (filled, slow.left)
 
     @precondition(lambda self: self.gone)
     @rule(pick=st.integers(0, 1_000))

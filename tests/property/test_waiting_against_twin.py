@@ -66,7 +66,7 @@ class WaitingLife(Trading):
                 lots,
                 legs,
                 time_in_force=terms.time_in_force,
-                flags=int(terms.is_post_only and terms.time_in_force == 0),
+                flags=terms._replace(self_trade=0).flags(),
                 max_fee_micro=terms.max_fee_micro,
                 life_s=terms.life_s,
                 replaces=self.named(terms.replaces),
@@ -179,6 +179,32 @@ class WaitingLife(Trading):
             oco_group=group,
         )
         self.wait(account, side, number, permille, lots, terms, conditions)
+
+    @rule(
+        account=accounts,
+        pick=st.integers(0, 8),
+        part=st.integers(50, 200),
+        away=st.sampled_from((2, 10, 40)),
+        group=st.integers(0, 2),
+    )
+    def protect_a_position(self, account: int, pick: int, part: int, away: int, group: int) -> None:
+        """A target and a stop around one of the account's positions, both reduce-only."""
+        positions = self.floor.account(account).positions
+        if not positions:
+            return
+        number = list(positions)[pick % len(positions)]
+        held = positions[number].quantity_lots
+        side, sign = (1, 1) if held > 0 else (0, -1)
+        lots, terms = max(abs(held) * part // 100, 1), Terms(is_reduce_only=True)
+        near = self.floor.state.marks.mark_micro(self.floor.state.instruments[number])
+        stop = Conditions(
+            trigger=2 if side else 1,
+            trigger_price_micro=max(1, near - sign * near * away // 1_000),
+            oco_group=group,
+        )
+        self.wait(account, side, number, -30 * sign, lots, terms, stop)
+        target = Conditions(oco_group=group)
+        self.wait(account, side, number, away * sign, lots, terms, target)
 
     @rule(
         account=accounts,

@@ -21,6 +21,7 @@ from matching.orders import (
     GTC,
     IOC,
     POST_ONLY,
+    REDUCE_ONLY,
     SELF_TRADE_SHIFT,
     SELL,
 )
@@ -59,12 +60,14 @@ class Terms(NamedTuple):
     life_s: int = 3_600
     replaces: int | None = None
     self_trade: int = CANCEL_TAKER
+    is_reduce_only: bool = False
     shown_percent: int = 0
     """Of the quantity, what an iceberg shows; 0 for an order that shows all."""
 
     def flags(self) -> int:
         post_only = POST_ONLY if self.is_post_only and self.time_in_force == GTC else 0
-        return post_only | self.self_trade << SELF_TRADE_SHIFT
+        reduce_only = REDUCE_ONLY if self.is_reduce_only else 0
+        return post_only | reduce_only | self.self_trade << SELF_TRADE_SHIFT
 
     def conditions(self, lots: int) -> Conditions:
         shown = -(-lots * self.shown_percent // 100) if self.time_in_force == GTC else 0
@@ -86,6 +89,7 @@ terms = st.builds(
     lives,
     st.one_of(st.none(), st.none(), st.none(), recent),
     st.integers(CANCEL_TAKER, DECREMENT),
+    st.sampled_from((False, False, False, False, False, True)),
     shown_percents,
 )
 permilles = st.sampled_from((-300, -30, -10, -3, 0, 3, 10, 30, 300))
@@ -136,7 +140,7 @@ class Trading(RuleBasedStateMachine):
                 lots,
                 legs,
                 time_in_force=terms.time_in_force,
-                flags=terms.flags(),
+                flags=terms.flags() & ~(REDUCE_ONLY if len(legs) > 1 else 0),
                 max_fee_micro=terms.max_fee_micro,
                 life_s=terms.life_s,
                 replaces=self.named(terms.replaces),
@@ -215,6 +219,24 @@ class Trading(RuleBasedStateMachine):
         self, account: int, side: int, legs: Legs, permille: int, lots: int, terms: Terms
     ) -> None:
         self.place(account, side, self.net_price(legs, permille), lots, legs, terms)
+
+    @rule(
+        account=accounts,
+        pick=st.integers(0, 8),
+        permille=st.sampled_from((-10, -3, 3, 5, 10)),
+        part=st.integers(1, 300),
+        terms=terms,
+    )
+    def reduce(self, account: int, pick: int, permille: int, part: int, terms: Terms) -> None:
+        """A reduce-only order against one of the account's positions, of more or less than it."""
+        positions = self.floor.account(account).positions
+        if not positions:
+            return
+        number = list(positions)[pick % len(positions)]
+        held, legs = positions[number].quantity_lots, SINGLES[number]
+        side, lots = (SELL if held > 0 else BUY), max(abs(held) * part // 100, 1)
+        price = self.net_price(legs, permille)
+        self.place(account, side, price, lots, legs, terms._replace(is_reduce_only=True))
 
     @rule(back=recent, stranger=st.integers(0, 9), account=accounts)
     def cancel(self, back: int, stranger: int, account: int) -> None:

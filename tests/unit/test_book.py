@@ -87,3 +87,19 @@ def test_an_order_trades_at_least_a_lot_and_at_most_what_remains(lots: int) -> N
 def test_an_order_with_nothing_left_does_not_rest() -> None:
     with pytest.raises(AssertionError):
         Book(0, 10).add(order(1, BUY, 5, 0))
+
+
+def test_an_iceberg_is_cut_where_it_hides_first_and_keeps_its_place() -> None:
+    book = Book(0, 10)
+    iceberg = Order(0, b"", 1, 0, SELL, 5, 50, 9, 0, 0, display_lots=3)
+    book.add(iceberg)
+    book.add(order(1, SELL, 5))
+    level = book.asks.best()
+    assert level is not None
+    book.cut(iceberg, 5)
+    assert (iceberg.remaining_lots, iceberg.hidden_lots, level.quantity_lots) == (4, 1, 4)
+    book.cut(iceberg, 2)
+    assert (iceberg.remaining_lots, iceberg.hidden_lots, level.quantity_lots) == (2, 0, 3)
+    assert ids(book, SELL) == [[0, 1]]
+    with pytest.raises(AssertionError, match="something left"):
+        book.cut(iceberg, 2)

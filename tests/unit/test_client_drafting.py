@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.drafting import BadTerms, Market, Markets, Terms
-from matching.orders import IN_VOLATILITY, UNTIL_DISCONNECT
+from matching.orders import IN_VOLATILITY, REDUCE_ONLY, UNTIL_DISCONNECT
 from settlement.signed_messages import PLAIN, Order
 
 NAMES = ("BTC-27MAR26-90000-C", "BTC-27MAR26-100000-C", "BTC-27MAR26-110000-C", "BTC-PERPETUAL")
@@ -188,6 +188,7 @@ def test_ties_go_into_the_message_as_they_are() -> None:
     order = draft(parent=b"\x07" * 32, oco_group=9, until_disconnect=True)
     assert (order.conditions.parent, order.conditions.oco_group) == (b"\x07" * 32, 9)
     assert order.flags == UNTIL_DISCONNECT
+    assert draft(reduce_only=True).flags == REDUCE_ONLY
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from matching.orders import (
     KNOWN_FLAGS,
     MARKET,
     POST_ONLY,
+    REDUCE_ONLY,
     SLIDE,
     UNTIL_DISCONNECT,
     Order,
@@ -391,6 +392,44 @@ def a_minimum_of_more_than_the_whole(floor: Floor) -> Events:
 @told(r.SLIDE_NEEDS_POST_ONLY, SLIDE)
 def an_order_that_slides_and_may_take(floor: Floor) -> Events:
     return floor.buy(0, 10_000, 5, CALL_90, flags=SLIDE)
+
+
+@told(r.REDUCE_ONLY_IS_SINGLE, 2)
+def a_combo_that_may_only_reduce(floor: Floor) -> Events:
+    hold(floor, 0, 5)
+    return floor.sell(0, -500_000, 5, VERTICAL, flags=REDUCE_ONLY)
+
+
+@told(r.NOTHING_TO_REDUCE, 0)
+def a_reduce_only_order_of_who_has_no_position(floor: Floor) -> Events:
+    return floor.sell(0, 10_000, 5, CALL_90, flags=REDUCE_ONLY)
+
+
+@told(r.NOTHING_TO_REDUCE, 5)
+def a_reduce_only_order_that_would_add_to_the_position(floor: Floor) -> Events:
+    hold(floor, 0, 5)
+    return floor.buy(0, 10_000, 1, CALL_90, flags=REDUCE_ONLY)
+
+
+@told(r.CANNOT_FILL, 6, 5)
+def a_fill_or_kill_order_of_more_than_the_position_that_it_reduces(floor: Floor) -> Events:
+    hold(floor, 0, 5)
+    floor.buy(1, 40_000, 9, CALL_90)
+    return floor.sell(0, 40_000, 6, CALL_90, flags=REDUCE_ONLY, time_in_force=FOK)
+
+
+@told(r.BELOW_MIN_QUANTITY, 6, 5)
+def a_minimum_of_more_than_the_position(floor: Floor) -> Events:
+    hold(floor, 0, 5)
+    floor.buy(1, 40_000, 9, CALL_90)
+    least = Conditions(min_quantity_lots=6)
+    return floor.sell(0, 40_000, 9, CALL_90, flags=REDUCE_ONLY, conditions=least)
+
+
+def hold(floor: Floor, account: int, lots: int) -> None:
+    """A long position in the 90,000 call, bought from account 1."""
+    floor.sell(1, 50_000, lots, CALL_90)
+    floor.buy(account, 50_000, lots, CALL_90)
 
 
 @told(r.POST_ONLY_TAKES_NOTHING, 1)
