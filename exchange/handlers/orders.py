@@ -40,7 +40,6 @@ from matching.rejects import (
     COUNTER_CANCELLED,
     EXPIRY_TOO_FAR,
     INSTRUMENT_NOT_OPEN,
-    LEGS_OF_SEVERAL_ASSETS,
     NO_MARKS,
     NOT_YOUR_ORDER,
     NOTHING_TRADES_NOW,
@@ -194,10 +193,6 @@ def _find_book(
         instrument = state.instruments[signed.legs[0][0]]
         book = state.books[instrument.number]
     else:
-        first = state.instruments[signed.legs[0][0]].underlying
-        for number, _ in signed.legs:
-            if state.instruments[number].underlying is not first:
-                return Reject(LEGS_OF_SEVERAL_ASSETS, number, signed.legs[0][0])
         reject = check_new_combo(state, signed.legs)
         if reject is not None:
             return reject

@@ -263,8 +263,13 @@ COMBOS: tuple[Legs, ...] = (
     ((1, 1), (2, 2), (5, -3)),
     ((0, 2), (2, -3), (3, 1), (4, 1)),
     ((7, 1), (8, 2)),
+    ((0, 1), (7, -2)),
+    ((2, 1), (8, -1)),
+    ((1, 1), (2, -2), (7, 3), (8, -1)),
 )
-"""A vertical, a straddle, a ratio, a basis, a calendar, a collar, a mixture, and one on ETH."""
+"""A vertical, a straddle, a ratio, a basis, a calendar, a collar, a mixture, one on ETH, and three of
+two underlyings: perpetuals, options, and a future with all of them.
+"""
 
 
 class WholeExchange(Trading):
