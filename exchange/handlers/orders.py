@@ -11,7 +11,7 @@ from exchange.commands import PlaceOrder
 from exchange.handlers.accounts import check_signer
 from exchange.handlers.cancels import cancel, find_live
 from exchange.handlers.combos import check_combos_of_account, check_new_combo
-from exchange.handlers.execution import Placement, execute
+from exchange.handlers.execution import Placement, execute, keeps_place, take_place
 from exchange.handlers.protection import check_protection
 from exchange.handlers.refusal import refuse
 from exchange.handlers.states import check_trading_state, takes_nothing
@@ -79,7 +79,7 @@ def place_order(state: State, command: PlaceOrder, emit: Emit) -> None:
     if waits(signed):
         lay_down(state, placement, signed, emit)
     else:
-        reject = execute(state, placement, emit)
+        reject = (take_place if keeps_place(placement) else execute)(state, placement, emit)
         if reject is not None:
             refuse(emit, reject, signed.account, command.order_hash)
             return
