@@ -16,6 +16,8 @@ from tests.floor import (
     ETH_PUT,
     MARCH,
     PERP,
+    PUT_100,
+    SMILE,
     Floor,
     cancel_reasons,
     fills,
@@ -72,18 +74,42 @@ def test_a_resting_pair_offers_each_leg_to_orders_of_the_other_underlying(met: i
     assert (floor.lots(0, PERP), floor.lots(0, ETH_PERP)) == (2, -4)
 
 
+@pytest.mark.parametrize("falls", [False, True])
+def test_through_a_pair_options_of_the_other_underlying_count_once(falls: bool) -> None:
+    """A maker lives on options of BTC that carry its ETH; then their volatility falls."""
+    floor = open_floor()
+    btc, eth = floor.near(PERP), floor.near(ETH_PERP)
+    maker = floor.open_account(10**12)
+    for option, lots in ((CALL_90, 8), (PUT_100, 12)):
+        floor.sell(1, floor.near(option), lots, option)
+        floor.buy(maker, floor.near(option), lots, option)
+    floor.sell(maker, btc, 4, PERP)
+    floor.buy(0, btc - 2 * eth, 4, PAIR)
+    floor.withdraw(maker, floor.account(maker).cash_micro)
+    carried = floor.excesses()[maker] // (ETH_INDEX * 19 // 100)
+    floor.sell(1, eth, carried, ETH_PERP)
+    assert carried > 10
+    assert fills(floor.buy(maker, eth, carried, ETH_PERP))
+    if falls:
+        floor.mark(0, BTC_INDEX, smile=(SMILE[0] // 4, SMILE[1] // 4, *SMILE[2:]))
+        assert floor.excesses()[maker] < 0
+    events = floor.buy(2, eth, 8, ETH_PERP, time_in_force=IOC)
+    assert bool(fills(events)) != falls
+
+
 @pytest.mark.parametrize("rises", [False, True])
 def test_through_a_pair_margin_asks_on_both_underlyings(rises: bool) -> None:
     """A maker of the underlying that the taker does not name is judged to the last unit."""
     floor = open_floor()
     btc, eth = floor.near(PERP), floor.near(ETH_PERP)
     maker = floor.open_account(10**12)
-    floor.sell(maker, btc, 2, PERP)
-    floor.buy(0, btc - 2 * eth, 2, PAIR)
+    floor.sell(maker, btc, 4, PERP)
+    floor.buy(0, btc - 2 * eth, 4, PAIR)
     floor.withdraw(maker, floor.excesses()[maker])
     if rises:  # its ask is not carried any more
         floor.mark(0, BTC_INDEX + 10_000)
-    events = floor.buy(2, eth, 4, ETH_PERP, time_in_force=IOC)
+        assert floor.excesses()[maker] < 0
+    events = floor.buy(2, eth, 8, ETH_PERP, time_in_force=IOC)
     assert bool(fills(events)) != rises
 
 
