@@ -123,19 +123,15 @@ class Markets:
     def strategy(self, text: str) -> Strategy:
         """The legs of a symbol, of a strategy's name, or of a combo as people write it."""
         written: list[tuple[int, int]] = []
-        markets: list[Market] = []
         for symbol, ratio in strategy_legs(text.strip()) or _read_legs(text):
             market = self._by_symbol.get(symbol)
             if market is None:
                 raise BadTerms(f"no instrument {symbol[:60]!r}")
             written.append((market.instrument, ratio))
-            markets.append(market)
         legs, sign, factor = canonical_legs(written)
         if not legs:
             raise BadTerms(f"the legs of {text[:80]!r} cancel out")
-        if len({market.lot_e8 for market in markets}) > 1:
-            raise BadTerms(f"the legs of {text[:80]!r} have different lots")
-        return Strategy(legs, sign, factor, markets[0].lot_e8)
+        return Strategy(legs, sign, factor, self._by_number[legs[0][0]].lot_e8)
 
     def symbol(self, legs: Legs) -> str:
         """The canonical symbol: the name of a book."""

@@ -1,7 +1,8 @@
 """Marks for tickers: price, index, implied volatility and Greeks of an instrument or a combo.
 
 Holds: Greeks are per unit of the underlying, in the conventions of `margin/analytics`; a combo's
-are the sums of its legs' and it has no volatility of its own; a linear instrument has delta 1.
+are the sums of its legs' and it has no volatility of its own; a linear instrument has delta 1. Of a
+combo of several underlyings the index is its first leg's; Greeks are per unit of each leg's own.
 Never: is read by the engine.
 """
 

@@ -3,7 +3,8 @@ and quantities.
 
 Holds: a price is USDC per unit of the underlying, a quantity units of the underlying, both exact
 decimals; a text that is not exactly a whole number of micro-USDC per lot, or of lots, is refused
-and never rounded. For a combo the same holds per unit, with the lot of its legs.
+and never rounded. For a combo the same holds per unit, with the lot of its first leg: one unit of
++1 BTC-PERPETUAL, -1 ETH-PERPETUAL with lots of 0.01 and 0.1 is `0.01`, its net price per BTC.
 Never: a float.
 """
 

@@ -149,7 +149,13 @@ class OpenOrders:
     # ONE ORDER
 
     def underlying_of(self, book: int) -> int:
-        """The underlying that orders of a book are margined on: a combo's is its first leg's."""
+        """The underlying that orders of a book are margined on: a combo's is its first leg's.
+
+        One is enough for a combo of several: on it counts min(0, gain of the legs there - price -
+        fee + sum over other underlyings u of the least gain of the legs on u). The excess takes the
+        worst scenario of each underlying apart; in u's the legs on u bring no less than their
+        least, so no fills can cost the account more than what is counted.
+        """
         if book < COMBO_BASE:
             return self.instruments[book].underlying.number
         return self.combos[book].underlying.number

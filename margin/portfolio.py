@@ -438,7 +438,7 @@ class Portfolio(Gate):
                 loss = part.order_loss = self._planned_loss(side, part.underlying)
             excess += int(worst(part.value, loss))
         for underlying in account.risks:
-            if underlying not in self._underlyings:
+            if not side.has(underlying):
                 risk = self.open_orders.exact_risk(account, underlying)
                 loss = self.open_orders.loss_with(account, underlying, replaced, None)
                 excess += int(worst(risk.value, loss))
@@ -485,6 +485,18 @@ class Portfolio(Gate):
             side.open_lots -= self.open_orders.open_lots(replaced, replaced.remaining_lots)
         return side
 
+    def _part(self, side: Side, underlying: int) -> Part:
+        """One underlying of an account in the plan. One that is not the taker's comes in when the
+        plan meets a resting combo that has a leg on it; until then `beside_micro` counts it.
+        """
+        part = side.part(underlying)
+        if part is None:
+            risk = self.open_orders.fresh_risk(side.account, underlying)
+            part = Part(underlying, risk)
+            side.parts.append(part)
+            side.beside_micro -= risk.least_micro - risk.loss_bound_micro
+        return part
+
     def _settled_count(self, account: Account) -> int:
         """Positions that only wait to be taken into cash: their expiry is settled."""
         count = 0
@@ -498,7 +510,7 @@ class Portfolio(Gate):
         instrument = fill.instrument
         number = instrument.number
         side.trade(number, lots)
-        part = side.part(instrument.underlying.number)
+        part = self._part(side, instrument.underlying.number)
         add_lots(part.value, self.marks.unit(number, self.combos).row, lots)
         part.least_micro = least(part.value)
         cash = -lots * fill.price_ticks * instrument.tick_value_micro - fee
@@ -522,7 +534,7 @@ class Portfolio(Gate):
         side.open_lots -= self.open_orders.open_lots(order, lots)
         if order.is_reduce_only:
             return
-        part = side.part(self.open_orders.underlying_of(order.book))
+        part = self._part(side, self.open_orders.underlying_of(order.book))
         if order.protection and order.protection in side.account.protection_limits:
             part.order_loss = None
             return

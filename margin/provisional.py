@@ -69,11 +69,15 @@ class Side:
         self.cash_change_micro = 0
         self.basis_change_micro = 0
 
-    def part(self, underlying: int) -> Part:
+    def part(self, underlying: int) -> Part | None:
         for part in self.parts:
             if part.underlying == underlying:
                 return part
-        raise AssertionError("a plan fills instruments on its taker's underlyings")
+        return None
+
+    def has(self, underlying: int) -> bool:
+        """Whether the plan touches the account's margin on an underlying."""
+        return self.part(underlying) is not None
 
     def least_excess_micro(self) -> int:
         """A lower bound of the excess: every position vector and every open order at its own

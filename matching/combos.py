@@ -29,6 +29,8 @@ class Combo:
 
     `steps_micro[i]` is what one tick of leg i adds to the net price; `lowest_ticks[i]` and
     `highest_ticks[i]` bound the leg's price: an option is never sold for less than nothing.
+    Legs may be of several underlyings; `underlying` is the first leg's, on which margin counts
+    resting orders (docs/margin.md, 3.3).
     """
 
     __slots__ = (
@@ -64,6 +66,10 @@ class Combo:
             for instrument, highest in zip(instruments, self.highest_ticks, strict=True)
         )
         self.underlying = instruments[0].underlying
+
+    def is_on(self, underlying: int) -> bool:
+        """Whether any leg is on an underlying."""
+        return any(leg.underlying.number == underlying for leg in self.instruments)
 
     def can_cost(self, net_price_micro: int) -> bool:
         """Whether any prices of the legs make a net price: two calls cannot cost less than 0."""

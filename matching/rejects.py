@@ -65,7 +65,7 @@ LEG_TWICE: Final = 314
 RATIOS_NOT_REDUCED: Final = 315
 FIRST_RATIO_NEGATIVE: Final = 316
 SINGLE_LEG_RATIO: Final = 317
-LEGS_OF_SEVERAL_ASSETS: Final = 318
+# 318 is retired: it refused legs of several underlyings, which a combo may have
 TOO_MANY_COMBOS: Final = 319
 TOO_MANY_COMBOS_OF_ACCOUNT: Final = 320
 # 341..359: what waits, what is linked, what is cancelled together
@@ -235,10 +235,6 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "first ratio {got}; turn all signs, the side and the net price",
     ),
     SINGLE_LEG_RATIO: ("single leg ratio", "a single instrument has ratio 1, not {got}"),
-    LEGS_OF_SEVERAL_ASSETS: (
-        "legs of several underlyings",
-        "leg {got} is on another underlying than leg {allowed}",
-    ),
     TOO_MANY_COMBOS: (
         "too many combos",
         "{got} combos exist and have orders; at most {allowed} may",

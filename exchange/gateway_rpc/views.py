@@ -51,7 +51,7 @@ class Catalogue:
         return self._lots[instrument]
 
     def lot_of_legs(self, legs: Legs) -> int:
-        """The legs of a combo share one underlying, so one lot."""
+        """The lot that prices and quantities are written in: of a combo, its first leg's."""
         return self.lot_e8(legs[0][0])
 
     def legs(self, book: int) -> Legs:

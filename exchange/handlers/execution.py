@@ -153,6 +153,24 @@ def execute(state: State, placement: Placement, emit: Emit) -> Reject | None:
     return None
 
 
+def keeps_place(placement: Placement) -> bool:
+    """Whether an order differs from the resting one that it replaces in nothing that its place in
+    the queue was earned by: same book, side, price and flags, with no more lots than that has left.
+    One that may show less than it has, is priced in volatility or asks for a least fill comes last.
+    """
+    order, old = placement.order, placement.replaced
+    return (
+        old is not None
+        and placement.time_in_force == GTC
+        and placement.min_quantity_lots == 0
+        and (order.book, order.side, order.flags) == (old.book, old.side, old.flags)
+        and order.price_ticks == old.price_ticks
+        and order.remaining_lots <= old.remaining_lots
+        and order.volatility_e6 == 0
+        and order.display_lots == old.display_lots == 0
+    )
+
+
 def take_place(state: State, placement: Placement, emit: Emit) -> Reject | None:
     """Puts an order into the very place of the live one that it replaces, which has its price and
     at least its lots; or says why not, and then leaves no trace of it.
@@ -178,6 +196,7 @@ def take_place(state: State, placement: Placement, emit: Emit) -> Reject | None:
         state.combo_life.removed(replaced, state.time_s)
     state.orders[order.hash] = order
     _remember(state, placement, emit)
+    state.waiting.end(replaced, is_filled=False)
     _emit_rested(order, emit, replaced.order_id)
     emit_cancelled(replaced, events.CANCELLED_REPLACED, emit)
     return None

@@ -89,13 +89,16 @@ def _is_meant(state: State, command: CancelWhere, order: Order) -> bool:
     if scope == OF_INSTRUMENT:
         return order.book == value
     if scope == OF_UNDERLYING:
-        return _underlying_of(state, order) == value
+        return _is_on(state, order, value)
     if scope == OF_COMBOS:
-        return order.book >= COMBO_BASE and _underlying_of(state, order) == value
+        return order.book >= COMBO_BASE and _is_on(state, order, value)
     return True
 
 
-def _underlying_of(state: State, order: Order) -> int:
+def _is_on(state: State, order: Order, underlying: int) -> bool:
+    """A combo belongs to the underlying of each of its legs: whoever wants to trade it no more
+    means the combos with a leg on it, too.
+    """
     if order.book < COMBO_BASE:
-        return state.instruments[order.book].underlying.number
-    return state.combos[order.book].underlying.number
+        return state.instruments[order.book].underlying.number == underlying
+    return state.combos[order.book].is_on(underlying)

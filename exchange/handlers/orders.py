@@ -11,7 +11,7 @@ from exchange.commands import PlaceOrder
 from exchange.handlers.accounts import check_signer_of
 from exchange.handlers.cancels import cancel, find_live
 from exchange.handlers.combos import check_combos_of_account, check_new_combo
-from exchange.handlers.execution import Placement, execute
+from exchange.handlers.execution import Placement, execute, keeps_place, take_place
 from exchange.handlers.protection import check_protection
 from exchange.handlers.refusal import refuse
 from exchange.handlers.states import check_trading_state, takes_nothing
@@ -42,7 +42,6 @@ from matching.rejects import (
     COUNTER_CANCELLED,
     EXPIRY_TOO_FAR,
     INSTRUMENT_NOT_OPEN,
-    LEGS_OF_SEVERAL_ASSETS,
     NO_MARKS,
     NOT_YOUR_ORDER,
     NOTHING_TO_REDUCE,
@@ -84,7 +83,7 @@ def place_order(state: State, command: PlaceOrder, emit: Emit) -> None:
     if signed.conditions is not PLAIN and waits(signed):
         lay_down(state, placement, signed, emit)
     else:
-        reject = execute(state, placement, emit)
+        reject = (take_place if keeps_place(placement) else execute)(state, placement, emit)
         if reject is not None:
             refuse(emit, reject, signed.account, order_hash)
             return
@@ -227,10 +226,6 @@ def _find_book(
     else:
         combo = state.combos_by_legs.get(signed.legs)
         if combo is None:
-            first = state.instruments[signed.legs[0][0]].underlying
-            for number, _ in signed.legs:
-                if state.instruments[number].underlying is not first:
-                    return Reject(LEGS_OF_SEVERAL_ASSETS, number, signed.legs[0][0])
             reject = check_new_combo(state)
             if reject is not None:
                 return reject

@@ -51,6 +51,7 @@ class Resting:
     shown: int = 0
     rank: int = 0
     """Its place in time: an iceberg's rises when it is replenished."""
+    flags: int = 0
 
     @property
     def sign(self) -> int:
@@ -355,6 +356,9 @@ class Exchange:
             )
         )
         replaced = self.find(signed.replaces)
+        taker.flags = signed.flags
+        if replaced is not None and _only_shrinks(signed, replaced):
+            return self.stand_in(taker, replaced)
         if replaced is not None:
             self.cancel(replaced, e.CANCELLED_REPLACED)
         fills: list[Event] = []
@@ -390,23 +394,24 @@ class Exchange:
                     taker.left -= lots
                     taker.shown = min(taker.left, taker.display or taker.left)
                     self.events.append(_reduced(taker, lots, 0, e.CANCELLED_REDUCE_ONLY))
-                self.events.append(
-                    e.OrderRested(
-                        taker.number,
-                        taker.hash,
-                        taker.account,
-                        taker.instrument,
-                        taker.side,
-                        taker.price_micro,
-                        taker.left,
-                        taker.shown,
-                        0,
-                    )
-                )
+                self.events.append(_rested(taker, 0))
             return None
         self._cancel_dropped(dropped)
         if taker.left:
             self.events.append(_cancelled(taker, stop))
+        return None
+
+    def stand_in(self, order: Resting, replaced: Resting) -> Reject | None:
+        """An order comes where the one that it replaces stood: nobody passes it, and it passes
+        nobody.
+        """
+        fee = self.fee(MAKER_FEE, order.instrument, order.price_micro, 1)
+        if fee > order.max_fee_micro:
+            return Reject(r.FEE_TOO_HIGH, fee, order.max_fee_micro)
+        order.rank, order.shown = replaced.rank, order.left
+        self.resting.append(order)
+        self.events.append(_rested(order, replaced.number))
+        self.cancel(replaced, e.CANCELLED_REPLACED)
         return None
 
     def _cancel_dropped(self, dropped: list[tuple[Resting, int]]) -> None:
@@ -722,4 +727,32 @@ def _cancelled(order: Resting, reason: int) -> Event:
         order.side,
         order.left,
         reason,
+    )
+
+
+def _rested(order: Resting, takes_place_of: int) -> Event:
+    return e.OrderRested(
+        order.number,
+        order.hash,
+        order.account,
+        order.instrument,
+        order.side,
+        order.price_micro,
+        order.left,
+        order.shown,
+        takes_place_of,
+    )
+
+
+def _only_shrinks(signed: SignedOrder, old: Resting) -> bool:
+    """Whether a replacement asks for nothing but less of the same, or as much of it."""
+    same = (signed.legs[0][0], signed.side, signed.limit_price_micro, signed.flags)
+    conditions = signed.conditions
+    asks_for_more = signed.quantity_lots > old.left or conditions.min_quantity_lots
+    return (
+        same == (old.instrument, old.side, old.price_micro, old.flags)
+        and signed.time_in_force == GTC
+        and not asks_for_more
+        and not old.display
+        and not conditions.display_lots
     )

@@ -28,6 +28,9 @@ from tests.floor import (
     BTC_INDEX,
     CALL_90,
     CALL_100,
+    ETH_INDEX,
+    ETH_PERP,
+    ETH_PUT,
     FUT,
     PERP,
     PUT_90,
@@ -47,8 +50,10 @@ STRATEGIES = (
     ((CALL_90, 3), (CALL_100, -2)),
     ((PERP, 1), (FUT, -1)),
     ((CALL_90, 1), (CALL_100, -2), (PUT_90, 1)),
+    ((PERP, 1), (ETH_PERP, -2)),
+    ((CALL_90, 1), (ETH_PUT, 1)),
 )
-MARKETS = (PERP, FUT, CALL_90, CALL_100, PUT_90)
+MARKETS = (PERP, FUT, CALL_90, CALL_100, PUT_90, ETH_PERP, ETH_PUT)
 MAKER_RATE, TAKER_RATE, CAP = 300, 500, 1_250
 
 
@@ -97,8 +102,9 @@ class Listener:
                 assert leg.taker_order_id == resting.order_id
                 assert leg.price_micro == maker.limit_price_micro
             rates = (TAKER_RATE if leg is first else MAKER_RATE, MAKER_RATE)
-            is_linear = self.floor.state.instruments[leg.instrument].is_linear
-            index = self.floor.state.marks.index_micro[0]
+            listed = self.floor.state.instruments[leg.instrument]
+            is_linear = listed.is_linear
+            index = self.floor.state.marks.index_micro[listed.underlying.number]
             assert (leg.taker_fee_micro, leg.maker_fee_micro) == tuple(
                 fee_up(rate, CAP, is_linear, index, leg.price_micro, leg.quantity_lots)
                 for rate in rates
@@ -138,7 +144,8 @@ def play(floor: Floor, dice: Random, acts: int) -> Listener:
             listener.hear(floor.submit(order))
         elif what < 0.96:
             floor.time_ns += dice.choice((0, 10**9, 10**11))
-            listener.hear(floor.mark(0, BTC_INDEX + dice.randint(-10, 10) * 2_000_000))
+            number, index = dice.choice(((0, BTC_INDEX), (1, ETH_INDEX)))
+            listener.hear(floor.mark(number, index + dice.randint(-10, 10) * index // 480))
         elif floor.state.groups:
             listener.hear(floor.cut())
     return listener

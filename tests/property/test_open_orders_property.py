@@ -156,7 +156,9 @@ def test_a_combo_of_two_underlyings_never_counts_less_than_it_can_lose(
 @given(
     held,
     limits,
-    st.lists(asked(st.one_of(singles, st.sampled_from(ON_ONE)), st.integers(0, 2)), max_size=3),
+    st.lists(
+        asked(st.one_of(singles, st.sampled_from(ON_ONE + CROSSING)), st.integers(0, 2)), max_size=3
+    ),
 )
 def test_a_protected_group_never_counts_less_than_its_limit_can_lose(
     positions: dict[int, int], limits: dict[int, int], wanted: list[Asked]
@@ -230,7 +232,15 @@ def test_what_may_rest_is_decided_by_the_excess_alone_however_it_was_found(
 
 
 @settings(max_examples=40)
-@given(held, st.lists(asked(singles, st.integers(0, 1)), min_size=1, max_size=5), st.data())
+@given(
+    held,
+    st.lists(
+        asked(st.one_of(singles, st.sampled_from(CROSSING)), st.integers(0, 1)),
+        min_size=1,
+        max_size=5,
+    ),
+    st.data(),
+)
 def test_orders_that_went_leave_nothing_behind(
     positions: dict[int, int], wanted: list[Asked], data: st.DataObject
 ) -> None:

@@ -238,6 +238,43 @@ class Trading(RuleBasedStateMachine):
         price = self.net_price(legs, permille)
         self.place(account, side, price, lots, legs, terms._replace(is_reduce_only=True))
 
+    @rule(
+        which=st.integers(0, 30),
+        part=st.integers(1, 110),
+        behind=st.integers(0, 2),
+        terms=terms,
+        keeps_flags=st.integers(0, 4),
+    )
+    def shrink(self, which: int, part: int, behind: int, terms: Terms, keeps_flags: int) -> None:
+        """Replaces a live order by the same with less, seldom a little more, while others stand
+        behind it at its price.
+        """
+        state = self.floor.state
+        live = list(state.orders.values())
+        if not live:
+            return
+        order = live[which % len(live)]
+        legs = state.combos[order.book].legs if order.book in state.combos else ((order.book, 1),)
+        for account in range(behind):
+            self.place(
+                (order.account + 2 + account) % 4, order.side, order.price_micro, 2, legs, Terms()
+            )
+        lots = max(order.remaining_lots * part // 100, 1)
+        events = self.floor.submit(
+            self.floor.sign(
+                order.account,
+                order.side,
+                order.price_micro,
+                lots,
+                legs,
+                flags=order.flags if keeps_flags else terms.flags(),
+                max_fee_micro=terms.max_fee_micro,
+                life_s=terms.life_s,
+                replaces=order.hash,
+            )
+        )
+        self.hashes += [event.order_hash for event in of_type(events, OrderPlaced)]
+
     @rule(back=recent, stranger=st.integers(0, 9), account=accounts)
     def cancel(self, back: int, stranger: int, account: int) -> None:
         order = self.floor.state.orders.get(self.named(back))
@@ -309,8 +346,13 @@ COMBOS: tuple[Legs, ...] = (
     ((1, 1), (2, 2), (5, -3)),
     ((0, 2), (2, -3), (3, 1), (4, 1)),
     ((7, 1), (8, 2)),
+    ((0, 1), (7, -2)),
+    ((2, 1), (8, -1)),
+    ((1, 1), (2, -2), (7, 3), (8, -1)),
 )
-"""A vertical, a straddle, a ratio, a basis, a calendar, a collar, a mixture, and one on ETH."""
+"""A vertical, a straddle, a ratio, a basis, a calendar, a collar, a mixture, one on ETH, and three
+of two underlyings: perpetuals, options, and a future with all of them.
+"""
 
 
 class WholeExchange(Trading):

@@ -69,6 +69,20 @@ def test_a_combo_is_made_canonical(
     assert (sold.legs, sold.side, sold.limit_price_micro) == (legs, 1 - side, price_micro)
 
 
+def test_a_combo_of_two_underlyings_is_written_with_the_lot_of_its_first_leg() -> None:
+    """However it is written: 0.5 are 50 units, each 0.01 BTC against 0.2 ETH, at USDC per BTC."""
+    btc = Market(0, "BTC-PERPETUAL", 1_000_000, 5_000, INDEX_MICRO)
+    markets = Markets([btc, Market(1, "ETH-PERPETUAL", 10_000_000, 5_000, 331_250_000)], 300)
+    pair = "+1 BTC-PERPETUAL, -2 ETH-PERPETUAL"
+    bought = markets.draft(Terms(pair, "buy", "29386", "0.5"), 3, 7, 1_768_521_600, 11)
+    assert (bought.legs, bought.side) == (((0, 1), (1, -2)), 0)
+    assert (bought.limit_price_micro, bought.quantity_lots) == (293_860_000, 50)
+    # Twice the fee of a BTC lot and two ETH lots, each of its own index, rounded up.
+    assert bought.max_fee_micro == 2 * (286_759 + 2 * 99_375)
+    turned = Terms("+2 ETH-PERPETUAL, -1 BTC-PERPETUAL", "sell", "-29386", "0.5")
+    assert markets.draft(turned, 3, 7, 1_768_521_600, 11) == bought
+
+
 @given(
     st.lists(
         st.tuples(st.sampled_from(NAMES), st.integers(-4, 4).filter(bool)), min_size=1, max_size=8

@@ -62,7 +62,6 @@ from tests.floor import (
     CALL_100,
     CHAIN_ID,
     DAY_S,
-    ETH_PERP,
     FUT,
     HUGE_FEE,
     JUNE,
@@ -527,11 +526,6 @@ def a_single_instrument_twice(floor: Floor) -> Events:
 @told(r.SINGLE_LEG_RATIO, -1, 1)
 def a_single_instrument_upside_down(floor: Floor) -> Events:
     return floor.buy(0, 10_000, 1, ((2, -1),))
-
-
-@told(r.LEGS_OF_SEVERAL_ASSETS, ETH_PERP, PERP)
-def legs_on_two_underlyings(floor: Floor) -> Events:
-    return floor.buy(0, 10_000, 1, ((PERP, 1), (CALL_90, 1), (ETH_PERP, -1)))
 
 
 # ITS LIFE
