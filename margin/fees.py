@@ -2,13 +2,14 @@
 
 Holds: a fee is a share of the index, for an option at most a share of its premium; it is never
 negative; it divides once and rounds up, in favour of the fee cash.
-Never: decides whether an order's maximum fee allows it.
+Never: decides anything but whether an order's maximum fee allows it.
 """
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from matching.gate import Fill
+from matching.gate import MAKER_FEE, TAKER_FEE, Fill, Ruling
+from matching.orders import Order
 from matching.packed import i64
 
 _RATE_UNIT: Final = 10**6  # rates are in 1e-6 of the index
@@ -67,3 +68,28 @@ def fees_of(
             )
         )
     return fees
+
+
+def check_fees(
+    taker: Order,
+    fills: Sequence[Fill],
+    fees: list[tuple[int, int]],
+    units: int,
+    maker_combo: Order | None,
+) -> Ruling | None:
+    """The maximum fee of every order of a group: makers' first, as they stand in it. An order
+    of a leg is judged fill by fill (an iceberg may stand in several): its price is one, so
+    each costs as much a lot. A combo order pays for all legs together.
+    """
+    taker_fees = maker_fees = 0
+    for at, fill in enumerate(fills):
+        taker_fee, maker_fee = fees[at]
+        taker_fees += taker_fee
+        maker_fees += maker_fee
+        if maker_combo is None and maker_fee > fill.maker.max_fee_micro * fill.quantity_lots:
+            return Ruling(MAKER_FEE, fill.maker)
+    if taker_fees > taker.max_fee_micro * units:
+        return Ruling(TAKER_FEE, None, -(-taker_fees // units), taker.max_fee_micro)
+    if maker_combo is not None and maker_fees > maker_combo.max_fee_micro * units:
+        return Ruling(MAKER_FEE, maker_combo)
+    return None

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from margin.accounts import MAX_POSITIONS, Account, Position, Risk
-from margin.fees import FeeSchedule, fees_of
+from margin.fees import FeeSchedule, check_fees, fees_of
 from margin.kernel import (
     Vector,
     add_lots,
@@ -251,7 +251,7 @@ class Portfolio(Gate):
         taker = self._taker
         assert taker is not None, "a plan is open"
         fees = fees_of(self.open_orders.schedule, self.marks.index_micro, fills)
-        ruling = self._check_fees(taker, fills, fees, units, maker_combo)
+        ruling = check_fees(taker, fills, fees, units, maker_combo)
         if ruling is not None:
             return ruling
         return self._judge(taker, fills, fees, units, maker_combo, None)
@@ -304,31 +304,6 @@ class Portfolio(Gate):
             self.fees += fees
             self.protections.count(shares)
         return ruling
-
-    def _check_fees(
-        self,
-        taker: Order,
-        fills: Sequence[Fill],
-        fees: list[tuple[int, int]],
-        units: int,
-        maker_combo: Order | None,
-    ) -> Ruling | None:
-        """The maximum fee of every order of a group: makers' first, as they stand in it. An order
-        of a leg is judged fill by fill (an iceberg may stand in several): its price is one, so
-        each costs as much a lot. A combo order pays for all legs together.
-        """
-        taker_fees = maker_fees = 0
-        for at, fill in enumerate(fills):
-            taker_fee, maker_fee = fees[at]
-            taker_fees += taker_fee
-            maker_fees += maker_fee
-            if maker_combo is None and maker_fee > fill.maker.max_fee_micro * fill.quantity_lots:
-                return Ruling(MAKER_FEE, fill.maker)
-        if taker_fees > taker.max_fee_micro * units:
-            return Ruling(TAKER_FEE, None, -(-taker_fees // units), taker.max_fee_micro)
-        if maker_combo is not None and maker_fees > maker_combo.max_fee_micro * units:
-            return Ruling(MAKER_FEE, maker_combo)
-        return None
 
     def _take(
         self,
