@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from matching.batch import CANCEL, LIMIT, MESSAGE, REDUCE, REFUSED, Matcher, read_events
-from matching.store import KEY, LOTS, NONE
 
 NEW, PART, DELETE, EXECUTION = 1, 2, 3, 4
 OLD_IDS = 1 << 40
@@ -62,12 +61,8 @@ class Replay:
 
     def top(self) -> list[int]:
         """Ask price, ask size, bid price, bid size."""
-        store = self.matcher.store
         shown: list[int] = []
         for side in (1, 0):
-            level = store.best_level(side)
-            if level == NONE:
-                shown += [0, 0]
-            else:
-                shown += [abs(store.cells[level + KEY]), store.cells[level + LOTS]]
+            best = next(self.matcher.store.depth(side), None)
+            shown += [0, 0] if best is None else [abs(best.key), best.lots]
         return shown
