@@ -1,5 +1,5 @@
-"""What rests, as a plain list: slow twin of both stores (`matching/store.py`, `plain_store.py`) and,
-on top, of the matchers of `matching/batch.py`.
+"""What rests, as a plain list: slow twin of both stores (`matching/store.py`, `plain_store.py`)
+and, on top, of the matchers of `matching/batch.py`.
 
 Holds: one list of orders for each side of each book, in the order in which they would trade,
 sorted again after each addition. Nothing is remembered that could be counted.

@@ -1,8 +1,7 @@
 """Random lives of both stores and of the books on them, each against its slow twin.
 
 Holds: after every step all show the same and have one state hash; after every message all tell
-the same events, byte by byte, and one that is refused has left the hash as it was. The linked book
-of the engine (`matching/book.py`) stands beside the stores where it knows the same moves.
+the same events, byte by byte, and one that is refused has left the hash as it was.
 """
 
 from typing import Any
@@ -176,6 +175,16 @@ LIKELY = st.tuples(
     st.integers(0, 3),
     st.integers(1, 14),
 )
+CROWDED = st.tuples(
+    st.sampled_from([LIMIT, LIMIT, LIMIT, *KINDS]),
+    st.integers(0, 1),
+    st.just(0),
+    st.integers(-1, 1),
+    st.integers(1, 6),
+    st.integers(1, 3),
+    st.integers(1, 9),
+)
+"""Several orders at a price, of which one goes."""
 HOSTILE = st.tuples(
     st.sampled_from(KINDS) | st.integers(0, 255),
     st.integers(0, 1) | st.integers(0, 255),
@@ -189,7 +198,8 @@ HOSTILE = st.tuples(
 
 
 @given(
-    messages=st.lists(LIKELY | HOSTILE, max_size=120),
+    messages=st.lists(LIKELY | HOSTILE, max_size=120)
+    | st.lists(CROWDED, min_size=30, max_size=120),
     cuts=st.lists(st.integers(1, 9), min_size=1, max_size=9),
     torn=st.integers(0, MESSAGE_BYTES - 1),
 )
@@ -210,6 +220,9 @@ def test_books_and_their_twin_tell_the_same_of_any_messages(
             assert list(read_events(fast.events())) == expected
             assert count == len(expected) == fast.count()
             assert fast.state_hash() == slow.store.state_hash()
+            for side in range(2 * BOOKS):
+                levels = [tuple(level) for level in fast.store.depth(side)]
+                assert levels == slow.store.levels(side)
             if all(event.kind == REFUSED for event in expected):
                 assert fast.state_hash() == before, "a refused message leaves no trace"
         assert packed.events() == plain.events()
