@@ -4,7 +4,7 @@ Orders and levels are records of eight 64-bit integers in one vector, `cells`: a
 cache line, and is known by its **slot**, the index of its first field, from `add` to its end. Each
 side of each book has a record in `sides` and a run of (key, level) pairs in `ladders`. `Store`
 is the whole; `search`, `take`, `link` and `unlink` are the moves that its methods and the loop
-over a batch (`batch.py`) are made of.
+over a batch (`packed_matcher.py`) are made of.
 
 Holds: a ladder ascends and its last is the best (bid key = +price, ask key = -price, so one code
 path serves both sides); a level is never empty; its lots are the sum of its orders'; within a
@@ -13,6 +13,7 @@ depends on where a record happens to lie. `tests/model/book.py` is the slow twin
 `tests/property/test_store_property.py` and have one state hash.
 Never: looks an order up by its id, or knows what an owner may do: callers keep slots.
 
+What it holds and how it is read is the same as `plain_store.py`, which an interpreter is faster at.
 Interpreted, integers do not wrap and compiled they do: callers keep keys, lots and ids within
 +-2**62.
 """
@@ -22,7 +23,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import Final
+from typing import Final, NamedTuple
 
 from matching.packed import extend, i64, vec
 
@@ -69,6 +70,24 @@ USED: Final = 1
 
 FIRST_ROOM: Final = 4
 SIZE_CLASSES: Final = 48
+
+
+class Resting(NamedTuple):
+    """An order as it is read. `left` is what it shows, `hidden` what stands behind that."""
+
+    order_id: int
+    owner: int
+    key: int
+    left: int
+    hidden: int
+
+
+class Depth(NamedTuple):
+    """A level as it is read: what its orders show, and how many they are."""
+
+    key: int
+    lots: int
+    orders: int
 
 
 # MOVES: they have room already, so no vector is replaced while a loop holds it.
@@ -370,6 +389,21 @@ class Store:
         while level != NONE:
             yield level
             level = self.worse_level(level)
+
+    def orders(self, side: i64) -> Iterator[Resting]:
+        """What rests on a side, in priority order."""
+        for slot in self.slots(side):
+            cells = self.cells
+            key = cells[cells[slot + LEVEL] + KEY]
+            yield Resting(
+                cells[slot + ID], cells[slot + OWNER], key, cells[slot + LEFT], cells[slot + HIDDEN]
+            )
+
+    def depth(self, side: i64) -> Iterator[Depth]:
+        """Every level of a side, best first."""
+        for level in self.levels(side):
+            cells = self.cells
+            yield Depth(cells[level + KEY], cells[level + LOTS], cells[level + ORDERS])
 
     def resting(self) -> i64:
         """How many orders rest, in all books."""

@@ -1,6 +1,7 @@
 """`straddle bench`: how fast, in ratio to a peer or a limit measured in the same run.
 
 `matching`    the matching core, on raw messages       `matching_flow`  what it feeds on
+              and where much rests (`matching_depth`)  `real_flow`  and an hour of NASDAQ's
 `signatures`  signed orders, beside coincurve alone    `engine`  the engine, memory, replay
 `settling`    batches and mark updates                 `flow`    the order flow they feed on
 """

@@ -4,8 +4,10 @@
 `w1_kept`                 the same, every event kept
 `w1_call`, `w200_call`    one call per message
 `w1_interpreted`          from the sources, in a process of its own (`w200` in its note)
-`twin_ratio`              `w1_batch` over the plain matcher of `plain_matcher.py`, same run
+`twin_ratio`              `w1_batch` over the plain matcher (`matching/plain_matcher.py`), same run
 `bytes_per_order`         what a process grows by for each of a million resting orders
+`depth_100k`              a message where 100,000 rest, beside where 100 do (`matching_depth.py`)
+`lobster_top`             an hour of real order flow (`real_flow.py`)
 `engine_compiled`, `engine_interpreted`  the whole engine (`engine.py`)
 `mass_quote`  mass quotes with their signature (`quoting.py`)
 
@@ -28,13 +30,14 @@ from statistics import median
 from typing import Any, Final
 
 from exchange.bench.engine import engine_rows
-from exchange.bench.matching_flow import ANSWERS, W1, W200, Answer, Flow, FlowSpec, Tally, folded
-from exchange.bench.plain_matcher import PlainMatcher
+from exchange.bench.matching_depth import TENTH, costs
+from exchange.bench.matching_flow import ANSWERS, W1, W200, Answer, Flow, FlowSpec, Tally
 from exchange.bench.quoting import quoting_rows
+from exchange.bench.real_flow import real_flow_row
 from exchange.bench.report import Row, quiet_memory, row
 from exchange.compiled import INTERPRETED, is_compiled, told
-from matching.batch import FILLED, MESSAGE, MESSAGE_BYTES, Matcher
-from matching.store import LOTS, ORDERS
+from matching.batch import MESSAGE, MESSAGE_BYTES, Books, Matcher
+from matching.plain_matcher import PlainMatcher
 
 ROUNDS: Final = 5
 BATCH: Final = 1_024
@@ -42,6 +45,8 @@ CALLS: Final = 400_000
 """Messages of a round of one call each; the whole flow is checked in the rounds of batches."""
 LOOKED_AT: Final = 200_000
 RESTING: Final = 1_000_000
+PRICES: Final = 4_000
+DEEP_MESSAGES: Final = 200_000
 INTERPRETED_MESSAGES: Final = 300_000
 
 ASKED: Final = {
@@ -85,6 +90,8 @@ def bench() -> Iterator[Row]:
         f"{told()}; at least {ASKED['twin_ratio']} asked of the compiled core",
     )
     yield _memory()
+    yield _depth()
+    yield real_flow_row()
     yield from engine_rows()
     yield from quoting_rows()
 
@@ -128,19 +135,18 @@ def cut(data: bytes, messages: int) -> list[bytes]:
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
-def answer_of(matcher: Matcher, tally: Tally) -> Answer:
+def answer_of(matcher: Books, tally: Tally) -> Answer:
     """What an engine made of a flow."""
     store = matcher.store
-    levels = [level for side in range(2 * store.books) for level in store.levels(side)]
-    cells = store.cells
-    assert all(cells[level + ORDERS] > 0 for level in levels), "no level is empty"
+    levels = [level for side in range(2 * store.books) for level in store.depth(side)]
+    assert all(level.orders > 0 for level in levels), "no level is empty"
     return Answer(
         tally.trades,
         tally.lots,
         tally.checksum,
         store.resting(),
         len(levels),
-        sum(cells[level + LOTS] for level in levels),
+        sum(level.lots for level in levels),
     )
 
 
@@ -154,13 +160,13 @@ def _rounds(work: Callable[[], float], count: int) -> float:
         return count / median(work() for _ in range(ROUNDS))
 
 
-def _batches(spec: FlowSpec, data: bytes) -> tuple[float, str]:
-    batches = cut(data, BATCH)
-    spans: list[int] = []
+def _checked_round(
+    kind: Callable[[int], Books], spec: FlowSpec, batches: list[bytes]
+) -> Callable[[], float]:
+    """A round of batches, whose clock stops while the events of each are looked at."""
 
     def work() -> float:
-        """The clock stops while the test looks at the events of a batch."""
-        matcher, tally = Matcher(spec.books), Tally()
+        matcher, tally = kind(spec.books), Tally()
         clock = time.perf_counter_ns
         apply, drop = matcher.apply, matcher.drop
         elapsed = 0
@@ -175,6 +181,13 @@ def _batches(spec: FlowSpec, data: bytes) -> tuple[float, str]:
         assert answer_of(matcher, tally) == ANSWERS[spec.name], "every round has the answer"
         return elapsed / 1e9
 
+    return work
+
+
+def _batches(spec: FlowSpec, data: bytes) -> tuple[float, str]:
+    batches = cut(data, BATCH)
+    spans: list[int] = []
+
     def look() -> None:
         """One more round, each batch by itself, nothing in between."""
         matcher = Matcher(spec.books)
@@ -186,7 +199,7 @@ def _batches(spec: FlowSpec, data: bytes) -> tuple[float, str]:
             drop()
             spans.append(clock() - start)
 
-    rate = _rounds(work, spec.messages)
+    rate = _rounds(_checked_round(Matcher, spec, batches), spec.messages)
     with quiet_memory():
         look()
     return rate, f"a batch of {BATCH}: {percentiles(spans)}"
@@ -250,27 +263,8 @@ def percentiles(spans_ns: list[int]) -> str:
 
 
 def _twin(spec: FlowSpec, data: bytes) -> float:
-    """The plain matcher on the same flow, events dropped batch by batch."""
-    batches = cut(data, BATCH)
-
-    def work() -> float:
-        twin, tally = PlainMatcher(spec.books), [0, 0, 0]
-        elapsed = 0
-        clock = time.perf_counter_ns
-        for batch in batches:
-            start = clock()
-            twin.apply(batch)
-            elapsed += clock() - start
-            for kind, price, lots, taker, maker in twin.events:
-                if kind == FILLED:
-                    tally[0] += 1
-                    tally[1] += lots
-                    tally[2] = folded(tally[2], taker, maker, price, lots)
-            twin.drop()
-        assert tuple(tally) == ANSWERS[spec.name][:3], "every round has the answer"
-        return elapsed / 1e9
-
-    return _rounds(work, spec.messages)
+    """The plain matcher on the same flow, interpreted whatever the rest is."""
+    return _rounds(_checked_round(PlainMatcher, spec, cut(data, BATCH)), spec.messages)
 
 
 def _interpreted() -> Row:
@@ -307,13 +301,10 @@ def _measure_interpreted() -> dict[str, Any]:
 
 
 def _memory() -> Row:
-    """In a process that does nothing else."""
-    found = _in_a_process("memory", {})
-    grown, cells = found["grown"], found["cells"]
-    note = (
-        f"{told()}; {RESTING:,} orders at {found['levels']:,} prices, {grown / 1e6:.0f} MB in all,"
-        f" {cells / 1e6:.0f} MB of it records"
-    )
+    """In processes that do nothing else, one for each round."""
+    rounds = [_in_a_process("memory", {})["grown"] for _ in range(ROUNDS)]
+    grown = median(rounds)
+    note = f"{told()}; {RESTING:,} orders at {PRICES:,} prices, {grown / 1e6:.0f} MB in all"
     asked = ASKED["bytes_per_order"]
     return row("bytes_per_order", grown / RESTING, "bytes", "asked", asked, "lower", note)
 
@@ -322,23 +313,27 @@ def _measure_memory() -> dict[str, Any]:
     """How much the process has grown by at its highest, for a million resting orders."""
     before = _highest_kib()
     matcher = Matcher(1)
-    prices = 4_000
     for start in range(0, RESTING, BATCH):
         matcher.apply(
             b"".join(
-                MESSAGE.pack(0, n & 1, 0, 10_000 + (n * 7_919 % prices) * (n % 2 * 2 - 1), 5, 1, n)
+                MESSAGE.pack(0, n & 1, 0, 10_000 + (n * 7_919 % PRICES) * (n % 2 * 2 - 1), 5, 1, n)
                 for n in range(start + 1, min(start + BATCH, RESTING) + 1)
             )
         )
         matcher.drop()
     after = _highest_kib()
     store = matcher.store
-    return {
-        "grown": (after - before) * 1_024,
-        "cells": len(store.cells) * 8,
-        "levels": sum(1 for side in (0, 1) for _ in store.levels(side)),
-        "resting": store.resting(),
-    }
+    assert store.resting() == RESTING
+    assert sum(1 for side in (0, 1) for _ in store.depth(side)) == PRICES
+    return {"grown": (after - before) * 1_024}
+
+
+def _depth() -> Row:
+    """Little rests, much rests, in turn."""
+    low, high = costs([TENTH], [100, 100_000], DEEP_MESSAGES, ROUNDS)
+    note = f"{told()}; any of {TENTH.prices(high.orders):,} prices, cancelled at random"
+    peer = f"where {low.orders} rest"
+    return row("depth_100k", high.message_ns, "ns/message", peer, low.message_ns, "lower", note)
 
 
 def _highest_kib() -> int:

@@ -1,4 +1,5 @@
-"""What rests, as a plain list: slow twin of `matching/store.py`, and of `matching/batch.py` on top.
+"""What rests, as a plain list: slow twin of both stores (`matching/store.py`, `plain_store.py`)
+and, on top, of the matchers of `matching/batch.py`.
 
 Holds: one list of orders for each side of each book, in the order in which they would trade,
 sorted again after each addition. Nothing is remembered that could be counted.
@@ -33,7 +34,7 @@ KINDS = (LIMIT, CANCEL, TAKE, FILL_OR_KILL, POST, REDUCE)
 
 
 @dataclass(eq=False)
-class Resting:
+class SlowOrder:
     """`key` is the price of a bid, less than zero the price of an ask."""
 
     order_id: int
@@ -47,18 +48,18 @@ class Resting:
 class SlowStore:
     def __init__(self, books: int) -> None:
         self.books = books
-        self.sides: list[list[Resting]] = [[] for _ in range(2 * books)]
+        self.sides: list[list[SlowOrder]] = [[] for _ in range(2 * books)]
 
-    def add(self, side: int, key: int, order_id: int, owner: int, lots: int) -> Resting:
-        order = Resting(order_id, owner, side, key, lots)
+    def add(self, side: int, key: int, order_id: int, owner: int, lots: int) -> SlowOrder:
+        order = SlowOrder(order_id, owner, side, key, lots)
         self.sides[side].append(order)
         self.sides[side].sort(key=lambda resting: -resting.key)
         return order
 
-    def remove(self, order: Resting) -> None:
+    def remove(self, order: SlowOrder) -> None:
         self.sides[order.side].remove(order)
 
-    def replenish(self, order: Resting, lots: int) -> None:
+    def replenish(self, order: SlowOrder, lots: int) -> None:
         order.hidden -= lots
         order.left = lots
         self.sides[order.side].remove(order)

@@ -12,23 +12,26 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from exchange.compiled import is_compiled
-from matching.batch import MESSAGE, Matcher
+from matching.batch import MESSAGE, Books
+from matching.packed_matcher import PackedMatcher
+from matching.plain_matcher import PlainMatcher
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PROGRAMS: Final = 30
 
 
-def digests(seed: int) -> list[str]:
+def digests(seed: int, kind: Any = PackedMatcher) -> list[str]:
     """Events and state of random batches, some of them hostile. Run in both worlds."""
     choose = random.Random(seed)
     found: list[str] = []
     for _ in range(PROGRAMS):
-        matcher, messages = Matcher(5), list[bytes]()
+        matcher: Books = kind(5)
+        messages: list[bytes] = []
         for number in range(400):
             hostile = choose.random() < 0.1
             messages.append(
@@ -52,6 +55,10 @@ def digests(seed: int) -> list[str]:
         events = hashlib.sha256(matcher.events()).hexdigest()
         found.append(f"{matcher.count()} {events} {matcher.state_hash().hex()}")
     return found
+
+
+def test_packed_and_plain_make_the_same_events() -> None:
+    assert digests(3, PackedMatcher) == digests(3, PlainMatcher)
 
 
 def test_compiled_and_interpreted_make_the_same_events(tmp_path: Path) -> None:

@@ -4,34 +4,33 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
-from exchange.bench.matching import cut
+from exchange.bench.matching import answer_of, cut
+from exchange.bench.matching_depth import EACH, HUNDRED, TENTH, costs
 from exchange.bench.matching_flow import Flow, FlowSpec, Tally
-from exchange.bench.plain_matcher import PlainMatcher
-from matching.batch import FILLED, Matcher
-from tests.lobster import Replay, rows
+from exchange.bench.real_flow import ASKED, real_hour
+from matching.batch import Books
+from matching.packed_matcher import PackedMatcher
+from matching.plain_matcher import PlainMatcher
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PUBLISHED: Final = ROOT.parent / "shared"
 SMALL: Final = [FlowSpec("one", 20_000, 1, 300, 7), FlowSpec("many", 20_000, 20, 60, 8)]
 
 
+@pytest.mark.parametrize("kind", [PackedMatcher, PlainMatcher])
 @pytest.mark.parametrize("spec", SMALL, ids=lambda spec: spec.name)
-def test_the_matcher_and_the_plain_one_give_the_answer(spec: FlowSpec) -> None:
+def test_both_matchers_give_the_answer(spec: FlowSpec, kind: Any) -> None:
     flow = Flow(spec)
-    matcher, plain, tally = Matcher(spec.books), PlainMatcher(spec.books), Tally()
+    matcher: Books = kind(spec.books)
+    tally = Tally()
     for batch in cut(flow.messages, 1_000):
         matcher.apply(batch)
-        plain.apply(batch)
     tally.take(matcher.events())
-    assert (tally.trades, tally.lots, tally.checksum) == flow.answer[:3]
-    assert matcher.store.resting() == flow.answer.resting == len(plain.orders)
-    assert flow.answer.trades == sum(event[0] == FILLED for event in plain.events)
-    left = sum(order.left for order in plain.orders.values())
-    assert left == flow.answer.left_lots
+    assert answer_of(matcher, tally) == flow.answer
 
 
 @pytest.mark.parametrize("spec", SMALL, ids=lambda spec: spec.name)
@@ -54,20 +53,19 @@ def test_an_hour_of_real_order_flow_gives_the_published_top_of_book() -> None:
     """AAPL, 21 June 2012, 09:30 to 10:30: 91,997 messages, the top of book after each. What
     disagrees begins beyond the 50 levels that the opening book shows, or with hidden orders.
     """
-    folder = PUBLISHED / "data" / "lobster"
-    if not folder.exists():
+    found = real_hour()
+    if found is None:
         pytest.skip("the published order flow is not here")
-    day = "AAPL_2012-06-21_"
-    opening = next(rows(folder / f"{day}34200_34210_orderbook_50.csv.gz"))
-    messages = rows(folder / f"{day}34200000_37800000_message_50.csv.gz")
-    tops = rows(folder / f"{day}34200000_37800000_orderbook_50_top1.csv.gz")
-    replay = Replay(opening)
-    agreed = total = 0
-    for number, (message, top) in enumerate(zip(messages, tops, strict=True)):
-        if number:  # the opening book is the one after the first message
-            replay.apply(message)
-        agreed += replay.top() == [int(word) for word in top[:4]]
-        total += 1
-    print(total, agreed, replay.unknown)
-    assert total == 91_997
-    assert agreed >= 0.999 * total
+    print(found)
+    assert found.messages == 91_997
+    assert found.agreed >= ASKED * found.messages
+
+
+def test_a_book_is_kept_at_its_depth_while_its_cost_is_measured() -> None:
+    """What is measured checks itself; here, that it finds something."""
+    found = list(costs([HUNDRED, EACH], [40, 300], 1_000, 1))
+    assert [(cost.shape, cost.orders) for cost in found] == [
+        (HUNDRED, 40), (HUNDRED, 300), (EACH, 40), (EACH, 300)
+    ]  # fmt: skip
+    assert all(cost.message_ns > 0 for cost in found)
+    assert [TENTH.prices(orders) for orders in (5, 100, 1_000_000)] == [1, 10, 100_000]
