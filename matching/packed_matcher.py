@@ -277,7 +277,7 @@ class PackedMatcher:
                         if found >= sides[side * CELL + LADDER] and ladders[found] == -limit:
                             level = ladders[found + 1]
                         else:
-                            level = store.new_level(side, -limit)
+                            level = store.level_at(side, -limit)
                         slot = take(cells)
                         cells[slot + ID] = order_id
                         cells[slot + OWNER] = owner

@@ -2,9 +2,10 @@
 
 Orders and levels are records of eight 64-bit integers in one vector, `cells`: an order is one
 cache line, and is known by its **slot**, the index of its first field, from `add` to its end. Each
-side of each book has a record in `sides` and a run of (key, level) pairs in `ladders`. `Store`
-is the whole; `search`, `take`, `link` and `unlink` are the moves that its methods and the loop
-over a batch (`packed_matcher.py`) are made of.
+side of each book has a record in `sides` and a run of (key, level) pairs in `ladders`: its best
+levels, at most LADDER_LEVELS; those behind stand in `far_levels.py`. `Store` is the whole;
+`search`, `take`, `link` and `unlink` are the moves that its methods and the loop over a batch
+(`packed_matcher.py`) are made of.
 
 Holds: a ladder ascends and its last is the best (bid key = +price, ask key = -price, so one code
 path serves both sides); a level is never empty; its lots are the sum of its orders'; within a
@@ -25,6 +26,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
+from matching.far_levels import FarLevels
 from matching.packed import extend, i64, vec
 
 CELL: Final = 8
@@ -69,6 +71,9 @@ USED: Final = 1
 """The first cell that was never taken."""
 
 FIRST_ROOM: Final = 4
+LADDER_LEVELS: Final = 512
+"""The most levels of a side that stand in its run. A level that comes among them moves those that
+are better; a market's orders come close to the best, and seldom leave so many levels there."""
 SIZE_CLASSES: Final = 48
 
 
@@ -174,7 +179,7 @@ class Store:
     named above; what changes them are the methods and moves alone.
     """
 
-    __slots__ = ("books", "cells", "ladders", "ladders_used", "sides", "spare")
+    __slots__ = ("books", "cells", "far", "ladders", "ladders_used", "sides", "spare")
 
     def __init__(self, books: i64 = 0, orders: i64 = 0) -> None:
         """Room for so many books and orders; more of both can come later."""
@@ -184,6 +189,7 @@ class Store:
         self.sides: vec[i64] = vec[i64]()
         self.ladders: vec[i64] = vec[i64]([0] * 64)
         self.ladders_used: i64 = 0
+        self.far: list[FarLevels] = []
         self.spare: vec[i64] = vec[i64]([-1] * SIZE_CLASSES)
         while self.books < books:
             self.add_book()
@@ -194,6 +200,7 @@ class Store:
         self.books = number + 1
         record: list[i64] = [0, 0, 0, EMPTY, 0, 0, 0, 0]
         self.sides = extend(extend(self.sides, record), record)
+        self.far += [FarLevels(), FarLevels()]
         return number
 
     def make_room(self, orders: i64) -> None:
@@ -213,9 +220,7 @@ class Store:
     def add(self, side: i64, key: i64, order_id: i64, owner: i64, lots: i64) -> i64:
         """Puts an order last at its price; its slot. `side` as numbered above."""
         self.make_room(1)
-        level = self.find_level(side, key)
-        if level == NONE:
-            level = self.new_level(side, key)
+        level = self.level_at(side, key)
         cells = self.cells
         slot = take(cells)
         cells[slot + ID] = order_id
@@ -267,26 +272,29 @@ class Store:
     def find_level(self, side: i64, key: i64) -> i64:
         """The level at a key, NONE if nothing rests there."""
         at = search(self.sides, self.ladders, side, key)
-        if at < self.sides[side * CELL + LADDER] or self.ladders[at] != key:
-            return NONE
-        return self.ladders[at + 1]
+        if at >= self.sides[side * CELL + LADDER]:
+            return self.ladders[at + 1] if self.ladders[at] == key else NONE
+        return self.far[side].find(key)
 
-    def new_level(self, side: i64, key: i64) -> i64:
-        """A level at a key that has none. Empty until an order is linked, which is at once."""
+    def level_at(self, side: i64, key: i64) -> i64:
+        """The level at a key, made if nothing rests there; then it is empty until an order is
+        linked, which is at once.
+        """
+        level = self.find_level(side, key)
+        if level != NONE:
+            return level
         sides = self.sides
         record = side * CELL
+        level = self._blank_level(side, key)
+        if sides[record + LEVELS] == LADDER_LEVELS:
+            self._send_away(side)
         count = sides[record + LEVELS]
+        if count and key < self.ladders[sides[record + LADDER]] and not self.far[side].is_empty():
+            self.far[side].insert(key, level)
+            return level
         if count == sides[record + ROOM]:
             self._more_ladder(side)
-        cells = self.cells
         ladders = self.ladders
-        level = take(cells)
-        cells[level + KEY] = key
-        cells[level + HEAD] = NONE
-        cells[level + TAIL] = NONE
-        cells[level + LOTS] = 0
-        cells[level + ORDERS] = 0
-        cells[level + SIDE] = side
         low = sides[record + LADDER]
         at = low + 2 * count
         while at > low and ladders[at - 2] > key:
@@ -300,25 +308,78 @@ class Store:
             sides[record + BEST] = key
         return level
 
+    def _blank_level(self, side: i64, key: i64) -> i64:
+        cells = self.cells
+        level = take(cells)
+        cells[level + KEY] = key
+        cells[level + HEAD] = NONE
+        cells[level + TAIL] = NONE
+        cells[level + LOTS] = 0
+        cells[level + ORDERS] = 0
+        cells[level + SIDE] = side
+        return level
+
     def drop_level(self, level: i64) -> None:
         """Takes an empty level out."""
         cells = self.cells
         ladders = self.ladders
         sides = self.sides
-        record = cells[level + SIDE] * CELL
+        side = cells[level + SIDE]
+        record = side * CELL
         low = sides[record + LADDER]
         count = sides[record + LEVELS] - 1
         last = low + 2 * count
         if ladders[last + 1] == level:
+            sides[record + LEVELS] = count
             sides[record + BEST] = ladders[last - 2] if count > 0 else EMPTY
+            if count == 0 and not self.far[side].is_empty():
+                self._bring_near(side)
+        elif cells[level + KEY] < ladders[low]:
+            self.far[side].remove(cells[level + KEY])
         else:
-            at = search(sides, ladders, cells[level + SIDE], cells[level + KEY])
+            at = search(sides, ladders, side, cells[level + KEY])
             while at < last:
                 ladders[at] = ladders[at + 2]
                 ladders[at + 1] = ladders[at + 3]
                 at += 2
-        sides[record + LEVELS] = count
+            sides[record + LEVELS] = count
         give_back(cells, level)
+
+    def _send_away(self, side: i64) -> None:
+        """The worse half of a full run goes to the far levels."""
+        sides, ladders = self.sides, self.ladders
+        record = side * CELL
+        low = sides[record + LADDER]
+        half: i64 = LADDER_LEVELS // 2
+        keys: list[int] = []
+        levels: list[int] = []
+        at: i64 = 0
+        while at < half:
+            keys.append(ladders[low + 2 * at])
+            levels.append(ladders[low + 2 * at + 1])
+            at += 1
+        self.far[side].take_in(keys, levels)
+        at = 0
+        while at < 2 * half:
+            ladders[low + at] = ladders[low + 2 * half + at]
+            at += 1
+        sides[record + LEVELS] = half
+
+    def _bring_near(self, side: i64) -> None:
+        """The best of the far levels fill a run that is empty."""
+        keys, levels = self.far[side].give_best()
+        sides = self.sides
+        record = side * CELL
+        while sides[record + ROOM] < len(keys):
+            self._more_ladder(side)
+        ladders = self.ladders
+        at = sides[record + LADDER]
+        for place in range(len(keys)):
+            ladders[at] = keys[place]
+            ladders[at + 1] = levels[place]
+            at += 2
+        sides[record + LEVELS] = len(keys)
+        sides[record + BEST] = keys[-1]
 
     def _more_ladder(self, side: i64) -> None:
         """Moves a side's ladder to a run of twice the room; the old run is used again."""
@@ -373,8 +434,11 @@ class Store:
     def worse_level(self, level: i64) -> i64:
         """The level behind this one, NONE behind the last."""
         side = self.cells[level + SIDE]
-        at = search(self.sides, self.ladders, side, self.cells[level + KEY]) - 2
-        return NONE if at < self.sides[side * CELL + LADDER] else self.ladders[at + 1]
+        key = self.cells[level + KEY]
+        at = search(self.sides, self.ladders, side, key) - 2
+        if at >= self.sides[side * CELL + LADDER]:
+            return self.ladders[at + 1]
+        return self.far[side].worse_than(key)
 
     def slots(self, side: i64) -> Iterator[int]:
         """Every order of a side, in priority order."""
