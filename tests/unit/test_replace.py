@@ -36,11 +36,11 @@ def test_the_new_order_stands_and_the_old_is_gone() -> None:
     assert old not in floor.state.orders
 
 
-def test_it_stands_last_at_its_price() -> None:
+def test_a_larger_one_stands_last_at_its_price() -> None:
     floor = open_floor()
     old = placed_hash(floor.sell(0, 60_000_000, 5, CALL_90))
     floor.sell(1, 60_000_000, 5, CALL_90)
-    floor.sell(0, 60_000_000, 5, CALL_90, replaces=old)
+    floor.sell(0, 60_000_000, 6, CALL_90, replaces=old)
     assert [fill[3] for fill in fills(floor.buy(2, 60_000_000, 6, CALL_90))] == [1, 0]
 
 
