@@ -295,6 +295,8 @@ def _side(book: Book, side: Side, is_bid: bool) -> Iterator[str]:
         yield f"{here}: levels out of order, {side.keys}"
     if sorted(side.levels) != sorted(side.keys):
         yield f"{here}: levels {sorted(side.levels)} beside keys {side.keys}"
+    if side.best is not (side.levels[side.keys[-1]] if side.keys else None):
+        yield f"{here}: another level than the last is kept as the best"
     for key, level in side.levels.items():
         yield from _level(f"{here}, level {key}", book, level, key, is_bid)
 

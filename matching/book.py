@@ -30,17 +30,15 @@ class Level:
 
 class Side:
     """One side of a book. `keys` ascends and its last is the best; `levels` finds a level by its
-    key.
+    key; `best` is kept because nearly every order asks for it and for nothing else.
     """
 
-    __slots__ = ("keys", "levels")
+    __slots__ = ("best", "keys", "levels")
 
     def __init__(self) -> None:
         self.keys: list[int] = []
         self.levels: dict[int, Level] = {}
-
-    def best(self) -> Level | None:
-        return self.levels[self.keys[-1]] if self.keys else None
+        self.best: Level | None = None
 
 
 class Book:
@@ -76,6 +74,7 @@ class Book:
                 keys.insert(bisect_left(keys, key), key)
             else:
                 keys.append(key)
+                side.best = level
         tail = level.tail
         if tail is None:
             level.head = order
@@ -109,6 +108,7 @@ class Book:
             keys = side.keys
             if keys[-1] == level.key:
                 keys.pop()
+                side.best = side.levels[keys[-1]] if keys else None
             else:
                 del keys[bisect_left(keys, level.key)]
 
@@ -186,8 +186,16 @@ class Book:
 
     def first(self, side: int) -> Order | None:
         """The order of one side that trades first: best price, then oldest."""
-        of_side = self.bids if side == BUY else self.asks
-        return of_side.levels[of_side.keys[-1]].head if of_side.keys else None
+        best = self.bids.best if side == BUY else self.asks.best
+        return None if best is None else best.head
+
+    def is_met(self, side: int, price_ticks: int) -> bool:
+        """Whether an order of `side` at a price would meet one of the other."""
+        if side == BUY:
+            best = self.asks.best
+            return best is not None and price_ticks >= -best.key
+        best = self.bids.best
+        return best is not None and price_ticks <= best.key
 
     def following(self, order: Order) -> Order | None:
         """The order that trades after `order` on its side, at its price or the next."""

@@ -40,7 +40,7 @@ from matching.gate import (
 )
 from matching.implied_out import MAX_ACTIVE, ImpliedOut
 from matching.instruments import Instrument
-from matching.orders import BUY, FOK, GTC, POST_ONLY, SELL, Order
+from matching.orders import FOK, GTC, POST_ONLY, Order
 from matching.plan import (
     FILL_BOUND,
     REFUSED,
@@ -217,8 +217,7 @@ def _may_meet(state: State, placement: Placement) -> bool:
         return False
     if not state.trading.are_open and takes_nothing(state, order.flags, ((order.book, 1),)):
         return False
-    best = placement.book.first(SELL if order.side == BUY else BUY)
-    if best is not None and (order.price_ticks - best.price_ticks) * order.sign >= 0:
+    if placement.book.is_met(order.side, order.price_ticks):
         return True
     return state.combo_life.has_active(order.book, 1 - order.side)
 

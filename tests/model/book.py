@@ -125,7 +125,7 @@ def check_links(book: Book) -> None:
     """What no reader sees: keys, counts and links agree with each other."""
     for number, side in ((BUY, book.bids), (SELL, book.asks)):
         assert side.keys == sorted(side.levels)
-        assert side.best() is (side.levels[side.keys[-1]] if side.keys else None)
+        assert side.best is (side.levels[side.keys[-1]] if side.keys else None)
         for key, level in side.levels.items():
             _check_level(number, key, level)
 

@@ -126,7 +126,7 @@ class BookLife(RuleBasedStateMachine):
             prices = self.slow.prices(side)
             walked = [order.order_id for order in self.fast.orders(side)]
             assert walked == [order.order_id for order in self.slow.queue(side)]
-            level = best.best()
+            level = best.best
             assert (None if level is None else abs(level.key)) == (
                 abs(prices[0]) if prices else None
             )

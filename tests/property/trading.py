@@ -200,7 +200,7 @@ class Trading(RuleBasedStateMachine):
         if not books:
             return
         met = books[book % len(books)]
-        best = (met.asks if side == BUY else met.bids).best()
+        best = (met.asks if side == BUY else met.bids).best
         assert best is not None
         ticks = best.key if side == SELL else -best.key
         legs = state.combos[met.number].legs if met.number in state.combos else ((met.number, 1),)

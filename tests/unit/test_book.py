@@ -35,7 +35,7 @@ def test_at_one_price_the_first_comes_first() -> None:
     assert ids(book, SELL) == [[0, 2]]
     book.add(second)
     assert ids(book, SELL) == [[0, 2, 1]], "who comes again comes last"
-    level = book.asks.best()
+    level = book.asks.best
     assert level is not None
     assert (level.orders, level.quantity_lots) == (3, 1 + 3 + 3)
 
@@ -47,7 +47,7 @@ def test_the_last_lot_takes_the_order_and_its_level_out() -> None:
     book.reduce(only, 3)
     assert (only.remaining_lots, only.filled_lots, only.level) == (0, 3, None)
     assert book.is_empty()
-    assert book.bids.best() is None
+    assert book.bids.best is None
 
 
 def test_a_removed_order_keeps_what_it_has_left() -> None:
@@ -94,7 +94,7 @@ def test_an_iceberg_is_cut_where_it_hides_first_and_keeps_its_place() -> None:
     iceberg = Order(0, b"", 1, 0, SELL, 5, 50, 9, 0, 0, display_lots=3)
     book.add(iceberg)
     book.add(order(1, SELL, 5))
-    level = book.asks.best()
+    level = book.asks.best
     assert level is not None
     book.cut(iceberg, 5)
     assert (iceberg.remaining_lots, iceberg.hidden_lots, level.quantity_lots) == (4, 1, 4)
