@@ -20,7 +20,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self, Unpack
 
 import msgspec
 from eth_account import Account
@@ -28,7 +28,7 @@ from eth_account.messages import encode_typed_data
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from exchange.drafting import BadTerms, Market, Markets, QuoteTerms, Terms
+from exchange.drafting import BadTerms, Market, Markets, QuoteTerms, Said, Terms
 from exchange.subscription import Subscription
 from exchange.symbols import parse_price
 from exchange.wallet import (
@@ -175,36 +175,12 @@ class Client:
         price: str,
         quantity: str,
         *,
-        time_in_force: str = "GTC",
-        post_only: bool = False,
-        max_fee: str | None = None,
-        trigger: str | None = None,
-        parent: bytes = NO_ORDER,
-        oco_group: int = 0,
-        volatility: str | None = None,
-        until_disconnect: bool = False,
-        display: str | None = None,
-        reduce_only: bool = False,
         life_seconds: int = DAY_S,
         replaces: bytes = NO_ORDER,
+        **said: Unpack[Said],
     ) -> Placed:
         """Signs and sends an order in human terms (`exchange.drafting.Terms`)."""
-        terms = Terms(
-            symbol,
-            side,
-            price,
-            quantity,
-            time_in_force,
-            post_only,
-            max_fee,
-            trigger,
-            parent,
-            oco_group,
-            volatility,
-            until_disconnect,
-            display,
-            reduce_only,
-        )
+        terms = Terms(symbol, side, price, quantity, **said)
         return await self.place_order(await self.draft(terms, life_seconds, replaces))
 
     async def draft(

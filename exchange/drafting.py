@@ -10,13 +10,17 @@ Never: rounds, signs or sends.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypedDict
 
 from exchange.strategy_names import legs_text, strategy_legs
 from exchange.symbols import parse_price, parse_quantity, price_text, quantity_text
 from matching.combos import canonical_legs
 from matching.orders import (
     BUY,
+    CANCEL_BOTH,
+    CANCEL_MAKER,
+    CANCEL_TAKER,
+    DECREMENT,
     FOK,
     GTC,
     IN_VOLATILITY,
@@ -27,9 +31,12 @@ from matching.orders import (
     LAST_AT_MOST,
     MARK_AT_LEAST,
     MARK_AT_MOST,
+    MARKET,
     POST_ONLY,
     REDUCE_ONLY,
+    SELF_TRADE_SHIFT,
     SELL,
+    SLIDE,
     UNTIL_DISCONNECT,
 )
 from settlement.order_fields import check_order_fields
@@ -37,6 +44,12 @@ from settlement.signed_messages import NO_ORDER, PLAIN, Conditions, Legs, Order
 
 SIDES: Final = {"buy": BUY, "sell": SELL}
 TIMES_IN_FORCE: Final = {"GTC": GTC, "IOC": IOC, "FOK": FOK}
+SELF_TRADE_MODES: Final = {
+    "cancel-taker": CANCEL_TAKER,
+    "cancel-maker": CANCEL_MAKER,
+    "cancel-both": CANCEL_BOTH,
+    "decrement": DECREMENT,
+}
 TRIGGERS: Final = {
     "mark>=": MARK_AT_LEAST,
     "mark<=": MARK_AT_MOST,
@@ -84,6 +97,9 @@ class Terms(NamedTuple):
     per unit of the underlying: `index<=85000`. `parent` is the order whose fill wakes this one,
     `oco_group` a number that orders which end each other share. `volatility` prices an option in
     percent of a year, never beyond `price`. `display` is the quantity that an iceberg shows.
+    A `market` order's price is the worst that it takes; `slide` lets a post-only order rest a tick
+    short of a price that it would meet; `min_quantity` must trade at once; `self_trade` is one of
+    SELF_TRADE_MODES; `protection` a group of the account, `label` a number to cancel by.
     """
 
     symbol: str
@@ -100,6 +116,33 @@ class Terms(NamedTuple):
     until_disconnect: bool = False
     display: str | None = None
     reduce_only: bool = False
+    market: bool = False
+    slide: bool = False
+    min_quantity: str | None = None
+    self_trade: str = "cancel-taker"
+    protection: int = 0
+    label: int = 0
+
+
+class Said(TypedDict, total=False):
+    """The terms that need not be said, by name."""
+
+    time_in_force: str
+    post_only: bool
+    max_fee: str | None
+    trigger: str | None
+    parent: bytes
+    oco_group: int
+    volatility: str | None
+    until_disconnect: bool
+    display: str | None
+    reduce_only: bool
+    market: bool
+    slide: bool
+    min_quantity: str | None
+    self_trade: str
+    protection: int
+    label: int
 
 
 class QuoteTerms(NamedTuple):
@@ -222,6 +265,10 @@ def _flags(terms: Terms) -> int:
     flags = POST_ONLY if terms.post_only else 0
     flags |= REDUCE_ONLY if terms.reduce_only else 0
     flags |= UNTIL_DISCONNECT if terms.until_disconnect else 0
+    flags |= MARKET if terms.market else 0
+    flags |= SLIDE if terms.slide else 0
+    mode = _choice("self-trade mode", terms.self_trade.lower(), SELF_TRADE_MODES)
+    flags |= mode << SELF_TRADE_SHIFT
     return flags | (IN_VOLATILITY if terms.volatility is not None else 0)
 
 
@@ -248,14 +295,24 @@ def _conditions(terms: Terms, strategy: Strategy) -> Conditions:
         if percent is None:
             raise BadTerms(f"volatility {terms.volatility[:40]!r} is no percentage like 52.5")
         volatility_e6 = int(percent[1]) * 10_000 + int((percent[2] or "").ljust(4, "0"))
-    shown = terms.display
+    shown, least = terms.display, terms.min_quantity
+    for what, number, most in (
+        ("OCO group", terms.oco_group, (1 << 64) - 1),
+        ("protection group", terms.protection, 255),
+        ("label", terms.label, (1 << 64) - 1),
+    ):
+        if not 0 <= number <= most:
+            raise BadTerms(f"{what} {number} is not between 0 and {most}")
     conditions = Conditions(
+        min_quantity_lots=0 if least is None else _quantity("minimum quantity", least, strategy),
         display_lots=0 if shown is None else _quantity("displayed quantity", shown, strategy),
         trigger=trigger,
         trigger_price_micro=price_micro,
         parent=terms.parent,
         oco_group=terms.oco_group,
         volatility_e6=volatility_e6,
+        protection=terms.protection,
+        label=terms.label,
     )
     return PLAIN if conditions == PLAIN else conditions
 

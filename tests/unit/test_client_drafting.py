@@ -7,8 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.drafting import BadTerms, Market, Markets, Terms
-from matching.orders import IN_VOLATILITY, REDUCE_ONLY, UNTIL_DISCONNECT
+from exchange.drafting import BadTerms, Market, Markets, Said, Terms
+from matching.orders import (
+    DECREMENT,
+    IN_VOLATILITY,
+    MARKET,
+    POST_ONLY,
+    REDUCE_ONLY,
+    SELF_TRADE_SHIFT,
+    SLIDE,
+    UNTIL_DISCONNECT,
+)
 from settlement.signed_messages import PLAIN, Order
 
 NAMES = ("BTC-27MAR26-90000-C", "BTC-27MAR26-100000-C", "BTC-27MAR26-110000-C", "BTC-PERPETUAL")
@@ -229,3 +238,34 @@ def test_an_iceberg_says_what_it_shows_in_the_same_units_as_its_quantity() -> No
         draft(display="0.021")
     with pytest.raises(BadTerms, match="all of it at most"):
         draft(display="5000")
+
+
+def test_what_need_not_be_said_has_one_list_of_names() -> None:
+    assert set(Said.__annotations__) == set(Terms._field_defaults)
+
+
+def test_a_market_order_a_slide_and_the_owner_s_own_orders() -> None:
+    worst = draft(time_in_force="ioc", market=True, self_trade="Decrement", min_quantity="0.1")
+    assert worst.flags == MARKET | DECREMENT << SELF_TRADE_SHIFT
+    assert worst.conditions.min_quantity_lots == 10
+    assert draft(post_only=True, slide=True).flags == POST_ONLY | SLIDE
+    kept = draft(protection=255, label=(1 << 64) - 1).conditions
+    assert (kept.protection, kept.label) == (255, (1 << 64) - 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"market": True}, "never rests"),
+        ({"slide": True}, "post-only"),
+        ({"self_trade": "both"}, "self-trade mode"),
+        ({"min_quantity": "0.001"}, "minimum quantity"),
+        ({"min_quantity": "0.26"}, "minimum"),
+        ({"protection": 256}, "protection group 256"),
+        ({"label": -1}, "label -1"),
+        ({"oco_group": 1 << 64}, "OCO group"),
+    ],
+)
+def test_what_cannot_be_said_is_told_before_it_is_signed(said: dict[str, Any], told: str) -> None:
+    with pytest.raises(BadTerms, match=told):
+        draft(**said)
