@@ -125,6 +125,6 @@ def _orders_of(event: Event) -> Iterable[bytes]:
     """The orders that an event is about."""
     if isinstance(event, events.OrderFilled | events.ComboFilled):
         return (event.taker_order_hash, event.maker_order_hash)
-    if isinstance(event, events.OrderPlaced | events.OrderCancelled):
+    if isinstance(event, events.OrderPlaced | events.OrderReduced | events.OrderCancelled):
         return (event.order_hash,)
     return ()

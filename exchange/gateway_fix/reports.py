@@ -26,12 +26,16 @@ CANCELED: Final = "4"
 REPLACED: Final = "5"
 REJECTED: Final = "8"
 EXPIRED: Final = "C"
+RESTATED: Final = "D"
 TRADE: Final = "F"
 ORDER_STATUS: Final = "I"
 
 SINGLE_SECURITY: Final = "1"
 LEG: Final = "2"
 MULTI_LEG: Final = "3"
+
+PARTIAL_DECLINE: Final = "5"
+"""ExecRestatementReason (378): the exchange took a part of OrderQty away."""
 
 _AVERAGE_DECIMALS: Final = 8
 

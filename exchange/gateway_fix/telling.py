@@ -101,6 +101,10 @@ class SessionTeller:
                     is_maker,
                     time_ns,
                 )
+        elif isinstance(event, events.OrderReduced):
+            self._tell_reduced(
+                tracked, sequence, time_ns, event.lots, events.CANCEL_REASONS[event.reason]
+            )
         elif isinstance(event, events.OrderCancelled):
             self._tell_cancelled(tracked, sequence, time_ns, event.reason)
 
@@ -155,6 +159,17 @@ class SessionTeller:
                 + reports.fee_fields(leg.fee_micro)
             )
         tracked.legs.clear()
+
+    def _tell_reduced(
+        self, tracked: Tracked, sequence: int, time_ns: int, lots: int, text: str
+    ) -> None:
+        """An order lost lots without a trade: its quantity is stated anew."""
+        order = tracked.order
+        order.quantity_lots -= lots
+        exec_id = f"R{sequence}.{order.order_hash[:4].hex()}.{order.leaves_lots}"
+        fields = report(order, reports.RESTATED, order.status, exec_id, time_ns)
+        fields.append((tags.EXEC_RESTATEMENT_REASON, reports.PARTIAL_DECLINE))
+        self._report([*fields, (tags.TEXT, text)])
 
     def _tell_cancelled(self, tracked: Tracked, sequence: int, time_ns: int, reason: int) -> None:
         tracked.is_over = True
@@ -214,7 +229,12 @@ class SessionTeller:
         for order in orders:
             tracked = self._desk.find(order.order_hash)
             assert tracked is not None
-            if not tracked.is_over and self._desk.venue.order(order.order_hash) is None:
+            view = self._desk.venue.order(order.order_hash)
+            lost_lots = 0 if view is None else order.leaves_lots - view.remaining_lots
+            if lost_lots > 0:
+                text = "reduced while this door was closed"
+                self._tell_reduced(tracked, order.sequence, now_ns, lost_lots, text)
+            if not tracked.is_over and view is None:
                 tracked.is_over = True
                 exec_id = f"X{order.sequence}.{order.order_hash[:4].hex()}"
                 fields = report(order, reports.CANCELED, reports.CANCELED, exec_id, now_ns)

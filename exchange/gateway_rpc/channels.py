@@ -15,7 +15,16 @@ from typing import Final, Protocol
 
 import msgspec
 
-from exchange.events import ComboFilled, Event, OrderCancelled, OrderFilled, OrderRested
+from exchange.events import (
+    ComboFilled,
+    Event,
+    OrderCancelled,
+    OrderFilled,
+    OrderReduced,
+    OrderReplenished,
+    OrderRepriced,
+    OrderRested,
+)
 from exchange.gateway_rpc.event_views import accounts_of, own_events, public_trades
 from exchange.gateway_rpc.failures import INVALID_PARAMS, Failure, malformed, refused
 from exchange.gateway_rpc.market_views import MarketViews
@@ -355,7 +364,15 @@ class Channels:
 
     def _mark_stale(self, happened: tuple[Event, ...]) -> None:
         for event in happened:
-            if isinstance(event, OrderRested | OrderCancelled | ComboFilled):
+            if isinstance(
+                event,
+                OrderRested
+                | OrderReduced
+                | OrderReplenished
+                | OrderRepriced
+                | OrderCancelled
+                | ComboFilled,
+            ):
                 legs = self._catalogue.legs(event.book)
             elif isinstance(event, OrderFilled):
                 legs = ((event.instrument, 1),)

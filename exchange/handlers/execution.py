@@ -424,6 +424,8 @@ def _finish(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
         reason = events.CANCELLED_FEE if fee else events.CANCELLED_MARGIN_TAKER
         emit_cancelled(order, reason, emit)
         return
+    if plan is not _NOTHING_MET and placement.combo is None:
+        _end_passed_over(state, placement.book, order, emit)
     if order.is_reduce_only:
         _cut(order, placement.account.reducible_lots(order), emit)
     state.portfolio.rest(placement.account, order)
@@ -434,6 +436,19 @@ def _finish(state: State, placement: Placement, plan: Plan, emit: Emit) -> None:
     if order.volatility_e6:
         state.volatility.add(state.instruments[order.book].underlying.number, order)
     _emit_rested(order, emit)
+
+
+def _end_passed_over(state: State, book: Book, order: Order, emit: Emit) -> None:
+    """Ends those that an order passed over since they have nothing to reduce, before it comes to
+    rest across them: their position may come back before the command ends.
+    """
+    if not book.is_met(order.side, order.price_ticks):
+        return
+    for met in list(book.orders(1 - order.side)):
+        if (order.price_ticks - met.price_ticks) * order.sign < 0:
+            return
+        if met.is_reduce_only and not state.accounts[met.account].reducible_lots(met):
+            cancel(state, met, events.CANCELLED_REDUCE_ONLY, emit)
 
 
 def _cut(order: Order, most_lots: int, emit: Emit) -> None:

@@ -389,6 +389,10 @@ class Exchange:
                 reason = e.CANCELLED_FEE if is_fee else e.CANCELLED_MARGIN_TAKER
                 self.events.append(_cancelled(taker, reason))
             else:
+                for met in self.opposite(taker.instrument, taker.side):
+                    crosses = _crosses(taker.side, taker.price_micro, met.price_micro)
+                    if crosses and not self.most_of(met):
+                        self.cancel(met, e.CANCELLED_REDUCE_ONLY)
                 lots = taker.left - self.most_of(taker)
                 if lots:
                     taker.left -= lots

@@ -491,6 +491,42 @@ async def test_every_end_of_an_order_is_told_with_its_reason(trader: Trader, rea
 # Refusals of the venue -------------------------------------------------------------------------
 
 
+def reduced(order: Order, lots: int, left: int) -> Event:
+    hashed, reason = order_hash(order), events.CANCELLED_SELF_TRADE
+    return events.OrderReduced(1, hashed, order.account, 0, order.side, lots, left, left, reason)
+
+
+async def test_an_order_that_loses_lots_without_a_trade_is_restated(trader: Trader) -> None:
+    order = await trader.rests()
+    ours = order_hash(order)
+    trader.venue.happen(filled(NOBODY, ours, 12_340_000, 10, (0, 40), trade=1))
+    trader.venue.happen(reduced(order, 15, 25), reduced(order, 5, 20))
+    _, first, second = trader.told
+    assert (first[150], first[39], first[378]) == ("D", "1", "5")
+    assert (first[38], first[14], first[151]) == ("0.35", "0.1", "0.25")
+    assert (second[38], second[14], second[151]) == ("0.3", "0.1", "0.2")
+    assert first[17] != second[17]
+    assert first[58] == events.CANCEL_REASONS[events.CANCELLED_SELF_TRADE]
+    trader.venue.happen(filled(NOBODY, ours, 12_340_000, 20, (0, 0), trade=2))
+    assert (trader.last[39], trader.last[151]) == ("2", "0")
+    assert trader.store.notes() == {}
+
+
+async def test_what_an_order_lost_while_the_door_was_closed_is_restated(trader: Trader) -> None:
+    order = await trader.rests()
+    hashed = order_hash(order)
+    at = trader.venue.sequence + 1
+    trader.venue.live[hashed] = OrderView(
+        hashed, 7, SYMBOLS[0], ((0, 1),), 0, 12_345_000, 35, 15, 0
+    )
+    trader.venue.history = [(7, fill_view(at, 1, hashed, 12_000_000, 20))]
+    again = Trader(trader.venue, trader.store)
+    assert [told[150] for told in again.told] == ["F", "D"]
+    assert (again.last[38], again.last[14], again.last[151]) == ("0.35", "0.2", "0.15")
+    third = Trader(trader.venue, trader.store)
+    assert third.told == []  # once
+
+
 async def test_a_reject_of_the_venue_is_passed_on_with_its_sentence(trader: Trader) -> None:
     await trader.say("D", terms())
     reject = Reject(MARGIN, 12_000_000, 5_000_000)

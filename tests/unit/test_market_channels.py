@@ -1,11 +1,16 @@
 """Channels of market data: a snapshot at once, then changes without a hole."""
 
+import asyncio
 import json
 from typing import Any
 
+import pytest
+
+from exchange.events import Event, OrderReduced, OrderReplenished, OrderRepriced
 from exchange.gateway_rpc.channels import Channels
 from exchange.gateway_rpc.failures import Failure
 from exchange.gateway_rpc.views import Catalogue
+from exchange.venue import BookView, Legs, LevelView
 from exchange.wallet import Wallet
 from matching.orders import BUY, SELL
 from settlement.signed_messages import NO_ORDER, Order, struct_hash
@@ -60,3 +65,40 @@ def test_every_market_channel_begins_with_a_snapshot_and_goes_on_from_it() -> No
     bad = channels.subscribe(reader, ["ticker.NO-SUCH"])
     assert isinstance(bad, Failure)
     channels.stop()
+
+
+class ChangingVenue(SmallVenue):
+    """Whoever asks for its book finds one lot less than the last time."""
+
+    lots = 10
+
+    def book(self, legs: Legs, depth: int) -> BookView:
+        del depth
+        self.lots -= 1
+        bids = (LevelView(12_350_000, self.lots, 1),)
+        return BookView(SYMBOLS[0], legs, 10_000, self.sequence, bids, ())
+
+
+_NOBODY = (1, bytes(32), 0, 0, BUY)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        OrderReduced(*_NOBODY, 1, 8, 8, 12),
+        OrderReplenished(*_NOBODY, 12_350_000, 8, 8),
+        OrderRepriced(*_NOBODY, 12_350_000, 8, 8),
+    ],
+)
+async def test_a_book_is_sent_again_whatever_changed_an_order_in_it(event: Event) -> None:
+    venue, reader = ChangingVenue([Wallet(b"\x01" * 32)]), Reader()
+    channels = Channels(venue, Catalogue(venue), 0.001)
+    channels.start()
+    opened = channels.subscribe(reader, [f"book.{SYMBOLS[0]}"])
+    assert not isinstance(opened, Failure)
+    assert opened[0]["data"]["bids"][0]["quantity"] == "0.09"
+    for listener in venue.listeners:
+        listener(1, START_NS, (event,))
+    await asyncio.sleep(0.05)
+    channels.stop()
+    assert [told["data"]["bids"][0]["quantity"] for told in reader.got] == ["0.08"]

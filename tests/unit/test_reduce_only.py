@@ -14,13 +14,16 @@ from exchange.events import (
 )
 from exchange.invariants import excess_micro
 from matching.orders import (
+    BUY,
     DECREMENT,
     INDEX_AT_MOST,
     IOC,
+    LAST_AT_MOST,
     MARKET,
     POST_ONLY,
     REDUCE_ONLY,
     SELF_TRADE_SHIFT,
+    SELL,
 )
 from settlement.mass_quotes import QUOTE_FLAGS
 from settlement.signed_messages import Conditions
@@ -280,6 +283,22 @@ def test_whoever_waits_for_one_that_goes_goes_too(floor: Floor) -> None:
     floor.buy(BOB, 90 * TICK, 9, CALL_90)
     events = floor.sell(ANN, 90 * TICK, 5, CALL_90)
     assert cancel_reasons(events) == [CANCELLED_REDUCE_ONLY, CANCELLED_PARENT]
+
+
+def test_one_that_was_passed_over_goes_before_another_rests_across_it(floor: Floor) -> None:
+    """Its position comes back within the command, but the book would be crossed."""
+    floor.sell(ANN, 940 * TICK, 5, CALL_90, flags=REDUCE_ONLY)
+    floor.buy(CAT, 930 * TICK, 5, CALL_90)
+    floor.sell(EVE, 950 * TICK, 5, CALL_90)
+    falls = Conditions(trigger=LAST_AT_MOST, trigger_price_micro=930 * TICK)
+    floor.buy(BOB, 940 * TICK, 3, CALL_90, conditions=falls)
+    floor.buy(ANN, 950 * TICK, 5, CALL_90, conditions=falls)
+    events = floor.sell(ANN, 930 * TICK, 5, CALL_90)
+    assert lots_of(events) == [(CAT, 5), (EVE, 5)]
+    assert (cuts(events), cancel_reasons(events)) == ([], [CANCELLED_REDUCE_ONLY])
+    book = floor.state.books[CALL_90]
+    assert [(order.account, order.remaining_lots) for order in book.orders(BUY)] == [(BOB, 3)]
+    assert list(book.orders(SELL)) == []
 
 
 def test_a_position_that_comes_back_within_the_command_keeps_the_order(floor: Floor) -> None:
