@@ -89,7 +89,7 @@ class StateFloor(Floor):
         books = self.state.books.items()
         if worst == PRE_OPEN:
             for number, book in books:
-                bid, ask = book.bids.best, book.asks.best()
+                bid, ask = book.bids.best, book.asks.best
                 if number < COMBO_BASE and bid and ask:
                     assert bid.key < -ask.key, "a crossed book before the opening"
 
