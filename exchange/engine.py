@@ -87,7 +87,7 @@ def apply(state: State, command: Command) -> tuple[Event, ...]:
     if time_s >= state.expiring.next_s:
         cancels.expire_due(state, emit)
         settle_ties(state, emit)
-    if time_s >= state.combo_life.next_due_s and state.combo_life.is_due(time_s):
+    if state.combo_life.is_due(time_s):
         combos.drop_idle_combos(state, emit)
     if type(command) is PlaceOrder:  # what is hot goes straight
         orders.place_order(state, command, emit)

@@ -208,7 +208,7 @@ def check_signer(state: State, number: int, signer: bytes) -> Reject | None:
 
 def check_signer_of(state: State, account: Account, signer: bytes) -> Reject | None:
     """The same for an account that is there."""
-    if signer == account.owner or account.may_sign(signer, state.time_s):
+    if account.may_sign(signer, state.time_s):
         return None
     if signer in account.keys:
         return Reject(SESSION_KEY_EXPIRED, account.keys[signer], state.time_s)

@@ -1,5 +1,7 @@
 """Reduce-only orders: one story for each rule of docs/matching.md."""
 
+from typing import Any
+
 import pytest
 
 from exchange.events import (
@@ -10,6 +12,7 @@ from exchange.events import (
     CANCELLED_SETTLED,
     Event,
     OrderAwaiting,
+    OrderCancelled,
     OrderReduced,
 )
 from exchange.invariants import excess_micro
@@ -174,7 +177,7 @@ def test_closed_or_turned_by_another_order_all_of_them_go_oldest_first(floor: Fl
     floor.buy(BOB, 900 * TICK, 9, CALL_90)
     events = floor.sell(ANN, 900 * TICK, 7, CALL_90)
     assert cancel_reasons(events) == [CANCELLED_REDUCE_ONLY] * 3
-    assert [event.order_hash for event in events[-3:]] == gone  # type: ignore
+    assert [event.order_hash for event in of_type(events, OrderCancelled)] == gone
     assert not floor.account(ANN).reduce_only
 
 
@@ -242,9 +245,9 @@ def test_a_mass_quote_cannot_ask_for_it() -> None:
 # STOPS, TARGETS, BRACKETS
 
 
-def stop(index_percent: int, **more: object) -> Conditions:
+def stop(index_percent: int, **more: Any) -> Conditions:
     price = BTC_INDEX * index_percent // 100
-    return Conditions(trigger=INDEX_AT_MOST, trigger_price_micro=price, **more)  # type: ignore
+    return Conditions(trigger=INDEX_AT_MOST, trigger_price_micro=price, **more)
 
 
 def test_a_stop_is_laid_down_without_a_position_and_asked_when_it_wakes(floor: Floor) -> None:
