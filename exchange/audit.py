@@ -41,7 +41,8 @@ from settlement.chain import (
 from settlement.genesis import genesis_body
 from settlement.ledger import Ledger
 from settlement.mass_quotes import check_mass_quote, mass_quote_hash
-from settlement.records import FILL, PADDING, RECORD_BYTES
+from settlement.record_types import FILL, PADDING
+from settlement.records import RECORD_BYTES
 from settlement.signature import recover
 from settlement.signed_messages import (
     Cancel,

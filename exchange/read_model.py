@@ -18,7 +18,8 @@ from matching.instruments import Instrument
 from matching.orders import BUY, SELL
 from settlement.batch import Batch, decode_batch
 from settlement.leaves import withdrawal_payload
-from settlement.records import RECORD_BYTES, WITHDRAWAL_REQUESTED
+from settlement.record_types import WITHDRAWAL_REQUESTED
+from settlement.records import RECORD_BYTES
 from settlement.tree import Tree
 
 MAX_PAGE: Final = 1_000

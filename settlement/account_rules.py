@@ -8,7 +8,7 @@ those are audited from the journal.
 from settlement import violations as rule
 from settlement.inbox import account_entry, deposit_entry, key_entry
 from settlement.leaves import key_hash_after
-from settlement.records import (
+from settlement.record_types import (
     AccountOpened,
     CounterRaised,
     DepositCredited,

@@ -13,16 +13,8 @@ from typing import Final, NamedTuple
 from settlement import violations as rule
 from settlement.keccak import keccak256
 from settlement.ledger import Ledger
-from settlement.records import (
-    MARK_TYPES,
-    PADDING,
-    PADDING_RECORD,
-    RECORD_BYTES,
-    TIME_ADVANCED,
-    Malformed,
-    decode,
-    time_advanced_record,
-)
+from settlement.record_types import MARK_TYPES, PADDING, TIME_ADVANCED, Malformed
+from settlement.records import PADDING_RECORD, RECORD_BYTES, decode, time_advanced_record
 from settlement.violations import Violation
 
 CHUNK_RECORDS: Final = 16

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from math import gcd
 
 from matching.combos import MAX_LEGS, MAX_RATIO
-from settlement.records import (
+from settlement.record_types import (
     MAKER_ADVANCES,
     MAKER_COMES,
     TAKER_ADVANCES,

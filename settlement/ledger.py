@@ -12,7 +12,7 @@ Never: knows an order's price or side (only its hash is here), margin, or where 
 from settlement import account_rules, market_rules, trade_rules
 from settlement import violations as rule
 from settlement.combo_rule import is_leg
-from settlement.records import (
+from settlement.record_types import (
     AccountOpened,
     AccrualUpdated,
     ComboFilled,
@@ -33,8 +33,8 @@ from settlement.records import (
     TimeAdvanced,
     UnderlyingListed,
     WithdrawalRequested,
-    decode,
 )
+from settlement.records import decode
 from settlement.state import State
 from settlement.violations import Violation
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from matching.instruments import FUTURE, MAX_VALUE_MICRO, NO_EXPIRY, PERPETUAL, PUT
 from settlement import violations as rule
-from settlement.records import (
+from settlement.record_types import (
     AccrualUpdated,
     ExpiryListed,
     ExpirySettled,

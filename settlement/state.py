@@ -27,7 +27,7 @@ from settlement.leaves import (
     underlying_payload,
     withdrawal_payload,
 )
-from settlement.records import Fill
+from settlement.record_types import Fill
 from settlement.tree import EMPTY_ROOT, Proof, Tree
 
 USDC: Final = 0

@@ -13,7 +13,7 @@ from matching.instruments import MAX_VALUE_MICRO
 from settlement import violations as rule
 from settlement.account_rules import unknown_account
 from settlement.combo_rule import combo_violation, is_leg
-from settlement.records import (
+from settlement.record_types import (
     MAKER_ADVANCES,
     MAKER_COMES,
     TAKER_ADVANCES,

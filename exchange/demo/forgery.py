@@ -15,17 +15,9 @@ from exchange.journal import read_journal
 from settlement.batch import CHUNK_RECORDS, Batch, cut, verify_batch
 from settlement.chain import Chain, PostedBatch
 from settlement.ledger import Ledger
-from settlement.records import (
-    FILL,
-    MAKER_ADVANCES,
-    PADDING,
-    RECORD_BYTES,
-    TAKER_ADVANCES,
-    TIME_ADVANCED,
-    decode,
-    encode,
-)
-from settlement.records import Fill as FillRecord
+from settlement.record_types import FILL, MAKER_ADVANCES, PADDING, TAKER_ADVANCES, TIME_ADVANCED
+from settlement.record_types import Fill as FillRecord
+from settlement.records import RECORD_BYTES, decode, encode
 
 
 class Caught(NamedTuple):

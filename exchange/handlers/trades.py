@@ -17,7 +17,7 @@ from matching.combos import COMBO_BASE
 from matching.gate import Fill
 from matching.orders import BUY, Order
 from matching.plan import Step, Through
-from settlement import records
+from settlement import record_types, records
 
 Emit = Callable[[events.Event], None]
 
@@ -187,9 +187,9 @@ def trade_through(
         group.append(
             records.fill_record(
                 (1 if fill.taker_buys != is_incoming else 0)
-                | records.MAKER_ADVANCES
-                | records.TAKER_RESTS
-                | (records.MAKER_COMES if is_incoming else 0),
+                | record_types.MAKER_ADVANCES
+                | record_types.TAKER_RESTS
+                | (record_types.MAKER_COMES if is_incoming else 0),
                 advances.account,
                 advances.slot,
                 resting.account,
@@ -222,7 +222,7 @@ def trade_through(
         emit_replenished(resting, emit)
     group.append(
         records.combo_filled_record(
-            combo_buys | records.TAKER_ADVANCES | records.TAKER_RESTS,
+            combo_buys | record_types.TAKER_ADVANCES | record_types.TAKER_RESTS,
             0,
             0,
             resting.account,

@@ -3,7 +3,8 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from settlement.records import RECORD_BYTES, Malformed, decode, encode
+from settlement.record_types import Malformed
+from settlement.records import RECORD_BYTES, decode, encode
 from tests.model.ledger import TABLE, unpack
 
 types = st.integers(0, 0x14).map(lambda kind: bytes([kind]))

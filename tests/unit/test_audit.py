@@ -22,7 +22,8 @@ from settlement.batch import RECORD_BYTES, Batch, account_of
 from settlement.chain import PostedBatch
 from settlement.genesis import genesis_body
 from settlement.ledger import Ledger
-from settlement.records import FILL, Fill, decode, encode
+from settlement.record_types import FILL, Fill
+from settlement.records import decode, encode
 from settlement.signed_messages import ORDER_FIELDS, Order
 from tests.floor import CHAIN_ID, OPERATOR, SETTLEMENT
 from tests.published import DOMAIN, TRANSACTION, WALLETS, Published, chained, rewritten

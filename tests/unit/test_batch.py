@@ -27,10 +27,9 @@ from settlement.batch import (
 )
 from settlement.keccak import keccak256
 from settlement.ledger import Ledger
+from settlement.record_types import MARK_TYPES, Malformed
 from settlement.records import (
-    MARK_TYPES,
     RECORD_BYTES,
-    Malformed,
     accrual_updated_record,
     combo_filled_record,
     counter_raised_record,

@@ -19,15 +19,15 @@ from matching.instruments import MAX_LOTS
 from matching.orders import BUY, FOK, GTC, IOC, POST_ONLY, SELL
 from matching.rejects import Reject
 from settlement.batch import POSTABLE_RECORDS, decode_batch
-from settlement.records import (
+from settlement.record_types import (
     COMBO_FILLED,
     FILL,
     MARK_UPDATED,
     ORDER_FORGOTTEN,
     ORDER_OPENED,
-    RECORD_BYTES,
     TIME_ADVANCED,
 )
+from settlement.records import RECORD_BYTES
 from settlement.records import decode as decode_record
 from tests.floor import (
     BTC_INDEX,

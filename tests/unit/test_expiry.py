@@ -5,7 +5,7 @@ import pytest
 from exchange import events as e
 from exchange.invariants import owed_micro
 from matching import rejects as r
-from settlement.records import EXPIRY_SETTLED, POSITION_SETTLED
+from settlement.record_types import EXPIRY_SETTLED, POSITION_SETTLED
 from tests.floor import (
     BTC_INDEX,
     CALL_90,

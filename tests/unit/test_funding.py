@@ -4,7 +4,7 @@ import pytest
 
 from exchange import events as e
 from exchange.invariants import owed_micro
-from settlement.records import ACCRUAL_UPDATED, POSITION_SETTLED
+from settlement.record_types import ACCRUAL_UPDATED, POSITION_SETTLED
 from settlement.records import decode as decode_record
 from tests.floor import BTC_INDEX, CALL_90, FUT, PERP, Floor, of_type, open_floor
 

@@ -27,7 +27,7 @@ CORE: Final = (
     "exchange/limits.py",
     "exchange/handlers/**/*.py",
     "exchange/commands.py",
-    "exchange/events.py",
+    "exchange/events/*.py",
     "exchange/codec.py",
     "exchange/invariants.py",
     "exchange/waiting_invariants.py",

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from settlement import records
-from settlement.records import Malformed, decode, encode
+from settlement.record_types import Malformed
+from settlement.records import decode, encode
 from tests.model import vectors
 from tests.model.ledger import TABLE
 

@@ -6,7 +6,7 @@ from exchange.handlers.accounts import free_micro
 from exchange.invariants import excess_micro
 from matching import rejects as r
 from matching.rejects import Reject
-from settlement.records import POSITION_SETTLED, WITHDRAWAL_REQUESTED
+from settlement.record_types import POSITION_SETTLED, WITHDRAWAL_REQUESTED
 from tests.floor import (
     BTC_INDEX,
     CALL_90,
