@@ -1,8 +1,9 @@
 """The exchange's contracts as typed operations: deploy, deposit, post, claim, and read back.
 
 Holds: addresses, keys and hashes are bytes; an asset's amounts are micro-units, micro-USDC for
-asset 0; only `balance` and allowances are in the token's smallest unit. What is read is at least `confirmations` blocks deep and without a gap: where the node
-left something out, `ChainUnavailable`. Posting a batch twice posts it once.
+asset 0; only `balance` and allowances are in the token's smallest unit. What is read is at least
+`confirmations` blocks deep and without a gap: where the node left something out,
+`ChainUnavailable`. Posting a batch twice posts it once.
 Never: knows what a batch means (`settlement/ledger.py` does), keeps state, or keeps a key.
 """
 

@@ -117,6 +117,10 @@ def underlying_payload(name: bytes, lot_e8: int, index_micro: int, mark_time_s: 
     )
 
 
+def collateral_payload(amount_micro: int) -> bytes:
+    return amount_micro.to_bytes(16, "big")
+
+
 def totals_payload(credited_micro: int, withdrawn_micro: int) -> bytes:
     return credited_micro.to_bytes(16, "big") + withdrawn_micro.to_bytes(16, "big")
 

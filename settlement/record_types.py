@@ -30,6 +30,7 @@ CASH_MOVED: Final = 0x13
 POSITION_MOVED: Final = 0x14
 STATUS_CHANGED: Final = 0x15
 INSURANCE_MOVED: Final = 0x16
+COLLATERAL_MOVED: Final = 0x19
 
 MARK_TYPES: Final = (INDEX_UPDATED, MARK_UPDATED, ACCRUAL_UPDATED, EXPIRY_SETTLED, STATUS_CHANGED)
 """Records that stand only at a chunk's start."""
@@ -212,6 +213,15 @@ class InsuranceMoved(NamedTuple):
     amount_micro: int
 
 
+class CollateralMoved(NamedTuple):
+    """An asset that is not cash from one account to another, in micro-units."""
+
+    giver: int
+    taker: int
+    asset: int
+    amount_micro: int
+
+
 Record = (
     Padding
     | AccountOpened
@@ -236,6 +246,7 @@ Record = (
     | PositionMoved
     | StatusChanged
     | InsuranceMoved
+    | CollateralMoved
 )
 
 

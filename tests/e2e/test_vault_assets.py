@@ -1,4 +1,4 @@
-"""More tokens than the dollar: listed by the operator, deposited in whole micro-units, paid back."""
+"""More tokens than the dollar: listed, deposited in whole micro-units, paid back."""
 
 from collections.abc import Callable
 from typing import Any
