@@ -170,6 +170,10 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
     commands.ListUnderlying: (_U8, _NAME, _U64),
     commands.ListExpiry: (_U16, _U8, _U48),
     commands.ListInstrument: (_U24, _U8, _U8, _U16, _U40, _U32),
+    commands.ListAsset: (_U8, _NAME, _U8, _U8, _U8, _U16, _U16, _U64, _U16),
+    commands.ConvertCollateral: (
+        _U32, _U32, _U8, _U64, _U64, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE,
+    ),
     commands.UpdateMarks: (_U8, _U40, _MARKS),
     commands.AccrueFunding: (_U24, _I64),
     commands.SettleExpiry: (_U16, _SAMPLES),
@@ -229,6 +233,8 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.ProtectionTripped: (_U32, _U8, _U8, _I128, _I128),
     events.ProtectionSet: (_U32, _U8, _U32, _U32, _U32, _U64, _U64),
     events.ProtectionReset: (_U32, _U8),
+    events.AssetListed: (_U8, _NAME, _U8, _U8, _U8, _U16, _U16, _U64, _U16),
+    events.CollateralConverted: (_U32, _U32, _U8, _U64, _U64, _I128, _I128, _I128, _I128),
 }  # fmt: skip
 
 _FLAT_COMMANDS: Final = {

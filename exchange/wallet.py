@@ -20,6 +20,7 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
+    ConvertCollateral,
     Message,
     Order,
     ResetProtection,
@@ -92,6 +93,15 @@ _FIELDS: Final[dict[type[Message], tuple[tuple[str, str], ...]]] = {
         ("asset", "uint8"),
         ("amountMicro", "uint64"),
         ("salt", "uint64"),
+    ),
+    ConvertCollateral: (
+        ("account", "uint32"),
+        ("debtor", "uint32"),
+        ("asset", "uint8"),
+        ("paidMostMicro", "uint64"),
+        ("receivedLeastMicro", "uint64"),
+        ("salt", "uint64"),
+        ("expirySeconds", "uint64"),
     ),
     Acknowledgement: (
         ("sequence", "uint64"),

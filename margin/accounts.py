@@ -1,11 +1,13 @@
 """Accounts: cash, positions, open orders, and the scenario vectors that margin is read from.
 
-Holds: `risks[u].value` is the sum over positions on underlying u of lots x value of a lot, per
-scenario, at the current marks; `risks[u].order_loss` what open orders could lose, per scenario, and
-`loss_bound_micro` a bound of it; `basis_micro` the sum over positions of lots x
-accrual seen, so that cash - basis + value is the account's worth with all that has accrued;
-`gross_lots` the sum of the sizes of positions, `open_lots` of what open orders may still trade
-in legs' lots.
+Holds: `risks[u].value` is the sum over positions on underlying u of lots x value of a lot, and what
+collateral of u counts, per scenario, at the current marks; `risks[u].order_loss` what open orders
+could lose, per scenario, and `loss_bound_micro` a bound of it; `basis_micro` the sum over positions
+of lots x accrual seen, so that cash - basis + value is the account's worth with all that has
+accrued; `collateral` the balances of assets other than cash, in micro-units, of which those of an
+underlying's assets count in `risks[u].value` (`risks[u].collateral`), stables in
+`collateral_worth_micro`; `gross_lots` the sum of the sizes of positions, `open_lots` of what open
+orders may still trade in legs' lots.
 Never: decides anything.
 """
 
@@ -54,6 +56,7 @@ class Risk:
     """
 
     __slots__ = (
+        "collateral",
         "groups",
         "is_exact",
         "least_micro",
@@ -66,6 +69,7 @@ class Risk:
     def __init__(self) -> None:
         self.value: Vector = zero_vector()
         self.least_micro = 0
+        self.collateral: Vector = zero_vector()
         self.order_loss: Vector = zero_vector()
         self.is_exact = False
         self.loss_bound_micro = 0
@@ -95,6 +99,9 @@ class Account:
     __slots__ = (
         "basis_micro",
         "cash_micro",
+        "collateral",
+        "collateral_charge_micro",
+        "collateral_worth_micro",
         "counter",
         "gross_lots",
         "keys",
@@ -122,6 +129,9 @@ class Account:
         self.keys: dict[bytes, int] = {}
         self.cash_micro = 0
         self.basis_micro = 0
+        self.collateral: dict[int, int] = {}
+        self.collateral_worth_micro = 0
+        self.collateral_charge_micro = 0
         self.positions: dict[int, Position] = {}
         self.orders: dict[int, Order] = {}
         self.reduce_only: dict[int, dict[int, Order]] = {}
@@ -134,6 +144,14 @@ class Account:
         self.slots: dict[int, bytes] = {}
         self.settlements_seen = 0
         self.rate_full_ns = 0
+
+    def constant_micro(self) -> int:
+        """What the account is worth in every scenario: cash with nothing accrued, and stables."""
+        return self.cash_micro - self.basis_micro + self.collateral_worth_micro
+
+    def initial_constant_micro(self) -> int:
+        """The same as initial margin counts it: less what it charges of collateral."""
+        return self.constant_micro() - self.collateral_charge_micro
 
     def risk(self, underlying: int) -> Risk:
         """The vectors on one underlying, made on first use."""

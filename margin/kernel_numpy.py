@@ -69,6 +69,12 @@ def add_capped(vector: Vector, losses: Vector, lot_losses: Vector, lots: int) ->
     np.add(vector, np.where(fits, capped, losses), out=vector)
 
 
+def add_worth(vector: Vector, prices: Vector, amount: int) -> None:
+    worths = np.multiply(prices, amount >> 16)
+    worths += np.multiply(prices, amount & 0xFFFF) >> 16
+    np.add(vector, worths >> 8, out=vector)
+
+
 def worst(value: Vector, order_loss: Vector) -> int:
     return least(np.add(value, order_loss))
 

@@ -67,3 +67,13 @@ DISTRESS_BAND_E6: Final = 5_000
 """An account short of initial margin may trade only what lowers its risk, at prices that cost it at
 most this share of the index per lot against the marks, fees included: 0.5%. Without it, such an
 account could hand the exchange's money to an accomplice by overpaying. [house]"""
+
+PEG_CHARGE_E4: Final = 100
+"""Initial margin's charge for a stable's peg, 1% of what counts of it. Cash is USDC here, and what
+is not USDC leaves it at times, for all holders at once: in March 2023 USDC and USDT stood a tenth
+apart for a day. The haircut is for such a day, this for the usual ones. [PM2 has a charge for a
+peg; house]"""
+
+CONVERSION_ALLOWANCE_MICRO: Final = 100 * 10**6
+"""How far an account's cash may be below zero before its collateral is for sale: 100 USDC, so that
+no hour's funding or fee sells anything. [house]"""

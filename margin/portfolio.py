@@ -1,11 +1,11 @@
 """Portfolio margin: what an account is worth, what it must keep, and whether fills and orders
 may be.
 
-Holds: worth in the worst case = cash - basis + the least, over the scenarios of each underlying,
-of position value + what open orders could lose - half a micro per gross lot; initial-margin
-excess is that worth. A fill or order passes if the excess is >= 0 after it, or no lower than
-before (docs/margin.md, 3). Every open order counts as if the worst subset of them filled,
-scenario by scenario, without enumerating subsets.
+Holds: worth in the worst case = cash - basis + stables + the least, over the scenarios of each
+underlying, of the value of positions and collateral + what open orders could lose - half a micro
+per gross lot; initial-margin excess is that worth less what collateral is charged. A fill or order
+passes if the excess is >= 0 after it, or no lower than before (docs/margin.md, 3). Every open order
+counts as if the worst subset of them filled, scenario by scenario, without enumerating subsets.
 Never: changes an account while a plan is open; compares floats.
 """
 
@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from margin.accounts import MAX_POSITIONS, Account, Position, Risk
+from margin.accounts import MAX_POSITIONS, Account, Position
+from margin.collateral import CollateralBook
 from margin.fees import FeeSchedule, check_fees, fees_of
 from margin.kernel import (
     Vector,
@@ -89,6 +90,7 @@ class Portfolio(Gate):
         self.instruments = instruments
         self.open_orders = OpenOrders(marks, combos, instruments)
         self.protections = Protections(accounts, marks)
+        self.collateral = CollateralBook()
         self.settlements = 0
         self.fees: list[tuple[int, int]] = []
         self.moved: list[tuple[int, int]] = []
@@ -112,7 +114,8 @@ class Portfolio(Gate):
         """Equity, initial and maintenance margin at the current marks, open orders included in
         the initial.
         """
-        equity = worth = account.cash_micro - account.basis_micro
+        equity = account.constant_micro()
+        worth = account.initial_constant_micro()
         maintenance = half_up(account.gross_lots)
         scenario = BASE_SCENARIO
         for underlying in sorted(account.risks):
@@ -129,11 +132,7 @@ class Portfolio(Gate):
 
     def excess_micro(self, account: Account) -> int:
         """Initial-margin excess: negative is a shortfall."""
-        worth = (
-            account.cash_micro
-            - account.basis_micro
-            - half_up(account.gross_lots + account.open_lots)
-        )
+        worth = account.initial_constant_micro() - half_up(account.gross_lots + account.open_lots)
         for underlying in account.risks:
             risk = self.open_orders.exact_risk(account, underlying)
             worth += int(worst(risk.value, risk.order_loss))
@@ -159,7 +158,7 @@ class Portfolio(Gate):
             return Ruling(TAKER_LIMIT, None, lots, MAX_LOTS)
         underlying = self.open_orders.underlying_of(order.book)
         risk = self.open_orders.fresh_risk(account, underlying)
-        worth = account.cash_micro - account.basis_micro - half_up(lots)
+        worth = account.initial_constant_micro() - half_up(lots)
         loss = self.open_orders.most_loss_micro(order, risk.version)
         bound = worth - loss * order.remaining_lots + risk.least_micro - risk.loss_bound_micro
         if len(account.risks) > 1:
@@ -556,12 +555,13 @@ class Portfolio(Gate):
 
     def sweep(self, underlying: int) -> None:
         """Re-margins every account on one underlying: position values at the new marks, in one
-        sparse product.
+        sparse product, and collateral at the new index.
         """
+        self.collateral.reprice(underlying, self.marks.index_micro.get(underlying, 0))
         rows: list[int] = [0]
         numbers: list[int] = []
         lots: list[int] = []
-        held: list[Risk] = []
+        held: list[Account] = []
         instruments = self.instruments
         for account in self.accounts.values():
             risk = account.risks.get(underlying)
@@ -572,11 +572,15 @@ class Portfolio(Gate):
                     numbers.append(number)
                     lots.append(position.quantity_lots)
             rows.append(len(numbers))
-            held.append(risk)
+            held.append(account)
         values = position_values(rows, numbers, lots, self.marks.values)
-        for row, risk in enumerate(held):
+        for row, account in enumerate(held):
+            risk = account.risks[underlying]
             risk.value = vector_of(values[row])
             risk.version = -1
+            if account.collateral:
+                self.collateral.add_to_swept(account, underlying)
+                self.collateral.sum_constants(account)
 
 
 def _against(number: int, fills: Sequence[Fill]) -> Ruling:

@@ -33,7 +33,8 @@ class Part:
 
 
 class Side:
-    """One account inside an open plan: what it would be. `worth_micro` is cash - basis;
+    """One account inside an open plan: what it would be. `worth_micro` is cash - basis, and
+    stables, less what initial margin charges of collateral;
     `beside_micro` a lower bound of the worst cases of underlyings that the plan does not touch.
 
     `replaced` is its order that counts no more, `used` how many lots (or units) of its resting
@@ -58,7 +59,7 @@ class Side:
     def __init__(self, account: Account, replaced: Order | None) -> None:
         self.account = account
         self.replaced = replaced
-        self.worth_micro = account.cash_micro - account.basis_micro
+        self.worth_micro = account.initial_constant_micro()
         self.beside_micro = 0
         self.gross_lots = account.gross_lots
         self.open_lots = account.open_lots

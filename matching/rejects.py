@@ -133,6 +133,17 @@ MESSAGE_ALREADY_USED: Final = 608
 BEYOND_PRICE_BAND: Final = 610
 ORDER_TOO_LARGE: Final = 611
 TOO_MANY_ORDERS_A_SECOND: Final = 612
+# 65x: collateral
+ASSET_NUMBER: Final = 650
+ASSET_OUT_OF_BOUNDS: Final = 651
+ASSET_IS_FIXED: Final = 652
+ASSET_NOT_FOR_SALE: Final = 653
+COLLATERAL_NOT_FREE: Final = 654
+NOT_IN_DEBT: Final = 655
+TOO_LITTLE_RECEIVED: Final = 656
+DEBTOR_WORSE: Final = 657
+CASH_SHORT: Final = 658
+OWN_DEBT: Final = 659
 # 7xx: commands of the operator and of the chain
 INBOX_OUT_OF_ORDER: Final = 701
 LISTING_OUT_OF_ORDER: Final = 702
@@ -445,6 +456,28 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "too many orders a second",
         "account {got} sends orders too fast; retry in {allowed} ms",
     ),
+    ASSET_NUMBER: ("asset number", "asset {got}; collateral has a number from 1 to {allowed}"),
+    ASSET_OUT_OF_BOUNDS: ("asset out of bounds", "field {got} of the asset is out of bounds"),
+    ASSET_IS_FIXED: (
+        "asset is fixed",
+        "asset {got} is listed with another name, other decimals or of another kind",
+    ),
+    ASSET_NOT_FOR_SALE: (
+        "asset not for sale",
+        "asset {got} is not listed, has no index yet, or what it is worth does not trade now",
+    ),
+    COLLATERAL_NOT_FREE: ("collateral not free", "{got} micro-units asked; {allowed} are free"),
+    NOT_IN_DEBT: (
+        "not in debt",
+        "the debtor's cash is {got} micro-USDC; collateral is for sale below {allowed}",
+    ),
+    TOO_LITTLE_RECEIVED: (
+        "too little received",
+        "{got} micro-units would be received; at least {allowed} are wanted",
+    ),
+    DEBTOR_WORSE: ("debtor worse", "the debtor's excess would be {got}; it is {allowed}"),
+    CASH_SHORT: ("cash short", "{got} micro-USDC would be paid; {allowed} are there"),
+    OWN_DEBT: ("own debt", "account {got} cannot buy its own collateral"),
     INBOX_OUT_OF_ORDER: ("inbox out of order", "inbox entry {got}; the next is {allowed}"),
     LISTING_OUT_OF_ORDER: ("listing out of order", "number {got}; the next to list is {allowed}"),
     MARK_OUT_OF_BOUNDS: (

@@ -23,6 +23,7 @@ from settlement.signed_messages import (
     Message,
     Order,
     ResetProtection,
+    ConvertCollateral,
     SetProtection,
     Withdraw,
 )
@@ -120,6 +121,12 @@ MESSAGES: list[tuple[str, SigningDomain, Message]] = [
     ("reset protection at its largest", LARGEST, ResetProtection(U32, U8, U64, U64)),
     ("withdraw", DEVNET, Withdraw(3, 0, 1_000_000_000, 7)),
     ("withdraw at its largest", LARGEST, Withdraw(U32, U8, U64, U64)),
+    ("convert collateral", DEVNET, ConvertCollateral(3, 5, 1, 9_000_000, 2_700, 7, EXPIRY_S)),
+    (
+        "convert collateral at its largest",
+        LARGEST,
+        ConvertCollateral(U32, U32, U8, U64, U64, U64, U64),
+    ),
     ("acknowledgement", DEVNET, Acknowledgement(42, HASH, sha256(b"a journal").digest())),
     ("acknowledgement at its largest", DEVNET, Acknowledgement(U64, b"\xff" * 32, b"\xff" * 32)),
 ]

@@ -214,6 +214,20 @@ class Withdraw(NamedTuple):
     salt: int
 
 
+class ConvertCollateral(NamedTuple):
+    """Buy collateral of `debtor`, who owes cash: pay at most `paid_most_micro` micro-USDC and get at
+    least `received_least_micro` micro-units of `asset`. Taken once, before `expiry_s`.
+    """
+
+    account: int
+    debtor: int
+    asset: int
+    paid_most_micro: int
+    received_least_micro: int
+    salt: int
+    expiry_s: int
+
+
 class Acknowledgement(NamedTuple):
     """The operator's word that `order_hash` stands in the journal at `sequence`, where the
     journal's chain hash is `journal_hash`.
@@ -232,6 +246,7 @@ Message = (
     | SetProtection
     | ResetProtection
     | Withdraw
+    | ConvertCollateral
     | Acknowledgement
 )
 
@@ -361,6 +376,10 @@ RESET_PROTECTION_TYPE: Final = (
     "ResetProtection(uint32 account,uint8 group,uint64 salt,uint64 expirySeconds)"
 )
 WITHDRAW_TYPE: Final = "Withdraw(uint32 account,uint8 asset,uint64 amountMicro,uint64 salt)"
+CONVERT_COLLATERAL_TYPE: Final = (
+    "ConvertCollateral(uint32 account,uint32 debtor,uint8 asset,uint64 paidMostMicro,"
+    "uint64 receivedLeastMicro,uint64 salt,uint64 expirySeconds)"
+)
 ACKNOWLEDGEMENT_TYPE: Final = (
     "Acknowledgement(uint64 sequence,bytes32 orderHash,bytes32 journalHash)"
 )
@@ -380,6 +399,7 @@ CANCEL_WHERE_TYPE_HASH: Final = keccak256(CANCEL_WHERE_TYPE.encode())
 SET_PROTECTION_TYPE_HASH: Final = keccak256(SET_PROTECTION_TYPE.encode())
 RESET_PROTECTION_TYPE_HASH: Final = keccak256(RESET_PROTECTION_TYPE.encode())
 WITHDRAW_TYPE_HASH: Final = keccak256(WITHDRAW_TYPE.encode())
+CONVERT_COLLATERAL_TYPE_HASH: Final = keccak256(CONVERT_COLLATERAL_TYPE.encode())
 ACKNOWLEDGEMENT_TYPE_HASH: Final = keccak256(ACKNOWLEDGEMENT_TYPE.encode())
 DOMAIN_TYPE_HASH: Final = keccak256(DOMAIN_TYPE.encode())
 
@@ -395,6 +415,10 @@ _FLAT: Final[dict[type[Message], tuple[bytes, Struct]]] = {
     SetProtection: (SET_PROTECTION_TYPE_HASH, Struct(">32s28xI31xB28xI28xI28xI24xQ24xQ24xQ24xQ")),
     ResetProtection: (RESET_PROTECTION_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ")),
     Withdraw: (WITHDRAW_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ")),
+    ConvertCollateral: (
+        CONVERT_COLLATERAL_TYPE_HASH,
+        Struct(">32s28xI28xI31xB24xQ24xQ24xQ24xQ"),
+    ),
     Acknowledgement: (ACKNOWLEDGEMENT_TYPE_HASH, Struct(">32s24xQ32s32s")),
 }
 

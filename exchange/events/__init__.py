@@ -26,6 +26,10 @@ from exchange.events.batches import (
     ExchangeOpened,
     TimeAdvanced,
 )
+from exchange.events.collateral import (
+    AssetListed,
+    CollateralConverted,
+)
 from exchange.events.markets import (
     STATE_REASONS,
     BreakerArmed,
@@ -103,12 +107,14 @@ __all__ = [
     "CANCEL_REASONS",
     "STATE_REASONS",
     "AccountOpened",
+    "AssetListed",
     "BatchConfirmed",
     "BatchCut",
     "BreakerArmed",
     "BreakerReleased",
     "BreakerTripped",
     "ClaimRecorded",
+    "CollateralConverted",
     "ComboCreated",
     "ComboDropped",
     "ComboFilled",

@@ -17,6 +17,7 @@ from settlement.signed_messages import (
     CancelAll,
     CancelWhere,
     Conditions,
+    ConvertCollateral,
     Message,
     Order,
     ResetProtection,
@@ -95,6 +96,16 @@ messages: st.SearchStrategy[Message] = st.one_of(
     ),
     st.builds(ResetProtection, unsigned(32), unsigned(8), unsigned(64), unsigned(64)),
     st.builds(Withdraw, unsigned(32), unsigned(8), unsigned(64), unsigned(64)),
+    st.builds(
+        ConvertCollateral,
+        unsigned(32),
+        unsigned(32),
+        unsigned(8),
+        unsigned(64),
+        unsigned(64),
+        unsigned(64),
+        unsigned(64),
+    ),
     st.builds(Acknowledgement, unsigned(64), words(32), words(32)),
 )
 domains = st.builds(SigningDomain, unsigned(256), words(20))

@@ -29,6 +29,7 @@ from settlement.signed_messages import (
     CancelAll,
     CancelWhere,
     Conditions,
+    ConvertCollateral,
     Message,
     Order,
     ResetProtection,
@@ -54,6 +55,7 @@ KINDS: dict[str, type[Message]] = {
     "SetProtection": SetProtection,
     "ResetProtection": ResetProtection,
     "Withdraw": Withdraw,
+    "ConvertCollateral": ConvertCollateral,
     "Acknowledgement": Acknowledgement,
 }
 
