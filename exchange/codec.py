@@ -163,6 +163,19 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
         _SIGNATURE,
     ),
     commands.ResetProtection: (_U32, _U8, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
+    commands.TransferCash: (_U32, _U32, _U8, _U64, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
+    commands.TransferPosition: (
+        _U32,
+        _U32,
+        _U32,
+        _U8,
+        _U32,
+        _U64,
+        _U64,
+        _HASH,
+        _ADDRESS,
+        _SIGNATURE,
+    ),
     commands.OpenAccount: (_U64, _U32, _ADDRESS),
     commands.CreditDeposit: (_U64, _U32, _U8, _U64),
     commands.RegisterKey: (_U64, _U32, _ADDRESS, _U48),
@@ -229,6 +242,8 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.ProtectionTripped: (_U32, _U8, _U8, _I128, _I128),
     events.ProtectionSet: (_U32, _U8, _U32, _U32, _U32, _U64, _U64),
     events.ProtectionReset: (_U32, _U8),
+    events.CashTransferred: (_U32, _U32, _U8, _U64, _I128, _I128),
+    events.PositionTransferred: (_U32, _U32, _U24, _I32, _I32, _I32),
 }  # fmt: skip
 
 _FLAT_COMMANDS: Final = {

@@ -24,6 +24,8 @@ from settlement.signed_messages import (
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
 )
 
@@ -305,6 +307,10 @@ class Venue(Protocol):
 
     async def reset_protection(self, message: ResetProtection, signature: bytes) -> Verdict: ...
 
+    async def transfer_cash(self, message: TransferCash, signature: bytes) -> Verdict: ...
+
+    async def transfer_position(self, message: TransferPosition, signature: bytes) -> Verdict: ...
+
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict: ...
 
     def listen(self, listener: Listener) -> Callable[[], None]:
@@ -347,6 +353,10 @@ class Venue(Protocol):
     def book(self, legs: Legs, depth: int) -> BookView | Reject: ...
 
     def positions(self, account: int) -> Sequence[PositionView] | Reject: ...
+
+    def accounts_of(self, owner: bytes) -> Sequence[MarginView]:
+        """The accounts of one owner, by number; none for an address that nobody deposited for."""
+        ...
 
     def margin(self, account: int) -> MarginView | Reject: ...
 

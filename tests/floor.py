@@ -39,6 +39,8 @@ from settlement.signed_messages import (
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
     order_hash,
     struct_hash,
@@ -496,6 +498,51 @@ class Floor:
                 NO_SIGNATURE,
             )
         )
+
+    def transfer_cash(
+        self,
+        account: int,
+        to_account: int,
+        amount_micro: int,
+        *,
+        asset: int = 0,
+        life_s: int = 60,
+        salt: int | None = None,
+        signer: bytes | None = None,
+    ) -> tuple[Event, ...]:
+        if salt is None:
+            self._salt += 1
+            salt = self._salt
+        expiry_s = self.time_s + life_s
+        message = TransferCash(account, to_account, asset, amount_micro, salt, expiry_s)
+        signer = self.owner(account) if signer is None else signer
+        signed = struct_hash(message), signer, NO_SIGNATURE
+        return self.send(c.TransferCash(self.time_ns, *message, *signed))
+
+    def transfer_position(
+        self,
+        account: int,
+        to_account: int,
+        instrument: int,
+        lots: int,
+        *,
+        side: int | None = None,
+        life_s: int = 60,
+        salt: int | None = None,
+        signer: bytes | None = None,
+    ) -> tuple[Event, ...]:
+        """Signed lots, of a long position or of a short one."""
+        if salt is None:
+            self._salt += 1
+            salt = self._salt
+        if side is None:
+            side = int(lots < 0)
+        expiry_s = self.time_s + life_s
+        terms = (instrument, side, abs(lots), salt, expiry_s)
+        message = TransferPosition(account, to_account, *terms)
+        signer = self.owner(account) if signer is None else signer
+        signed = struct_hash(message), signer, NO_SIGNATURE
+        return self.send(c.TransferPosition(self.time_ns, *message, *signed))
 
     # READING
 

@@ -80,6 +80,10 @@ from exchange.events.quotes import (
     QuoteRejected,
     QuotesTaken,
 )
+from exchange.events.transfers import (
+    CashTransferred,
+    PositionTransferred,
+)
 
 __all__ = [
     "CANCELLED_BY_OWNER",
@@ -108,6 +112,7 @@ __all__ = [
     "BreakerArmed",
     "BreakerReleased",
     "BreakerTripped",
+    "CashTransferred",
     "ClaimRecorded",
     "ComboCreated",
     "ComboDropped",
@@ -134,6 +139,7 @@ __all__ = [
     "OrderTriggered",
     "OrdersCancelled",
     "PositionSettled",
+    "PositionTransferred",
     "ProtectionReset",
     "ProtectionSet",
     "ProtectionTripped",

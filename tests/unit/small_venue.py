@@ -38,9 +38,11 @@ from matching.orders import IOC
 from matching.rejects import (
     COUNTER_CANCELLED,
     COUNTER_MUST_RISE,
+    LOTS_NOT_HELD,
     NOT_YOUR_ORDER,
     ORDER_ALREADY_USED,
     ORDER_NOT_LIVE,
+    TRANSFER_TOO_LARGE,
     UNKNOWN_ACCOUNT,
     UNKNOWN_INSTRUMENT,
     WITHDRAWAL_TOO_LARGE,
@@ -60,6 +62,8 @@ from settlement.signed_messages import (
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
     domain_separator,
     signing_digest,
@@ -178,6 +182,30 @@ class SmallVenue:
 
     def protections(self, account: int) -> Sequence[ProtectionView] | Reject:
         return []
+
+    async def transfer_cash(self, message: TransferCash, signature: bytes) -> Verdict:
+        giver, taker = message.account, message.to_account
+
+        def apply(_: bytes) -> list[Event] | Reject:
+            if message.amount_micro > self.cash[giver]:
+                return Reject(TRANSFER_TOO_LARGE, message.amount_micro, self.cash[giver])
+            if taker >= len(self.cash):
+                return Reject(UNKNOWN_ACCOUNT, taker, len(self.cash))
+            self.cash[giver] -= message.amount_micro
+            self.cash[taker] += message.amount_micro
+            return [events.CashTransferred(*message[:4], self.cash[giver], self.cash[taker])]
+
+        return await self._take(message, giver, signature, apply)
+
+    async def transfer_position(self, message: TransferPosition, signature: bytes) -> Verdict:
+        def apply(_: bytes) -> list[Event] | Reject:
+            return Reject(LOTS_NOT_HELD, message.quantity_lots)
+
+        return await self._take(message, message.account, signature, apply)
+
+    def accounts_of(self, owner: bytes) -> Sequence[MarginView]:
+        views = [self.margin(at) for at, found in enumerate(self.owners) if found == owner]
+        return [view for view in views if isinstance(view, MarginView)]
 
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict:
         account, amount = withdraw.account, withdraw.amount_micro

@@ -21,6 +21,8 @@ from settlement.signed_messages import (
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
 )
 from tests.unit.small_venue import DOMAIN, SYMBOLS, SmallVenue
@@ -47,6 +49,9 @@ REQUESTS: list[tuple[str, dict[str, Any]]] = [
     ("protection/set", signed(SetProtection(0, 1, 1, 0, 0, 0, 0, 1, 1_768_521_600))),
     ("protection/reset", signed(ResetProtection(0, 1, 1, 1_768_521_600))),
     ("protection/get", {"account": 0}),
+    ("account/of_owner", {"owner": "0x" + ALICE.address.hex()}),
+    ("transfer/cash", signed(TransferCash(0, 0, 0, 1, 1, 1_768_521_600))),
+    ("transfer/position", signed(TransferPosition(0, 0, 0, 0, 1, 1, 1_768_521_600))),
     ("account/withdraw", signed(Withdraw(0, 0, 1, 1))),
     ("order/status", {"orderHash": "0x" + "ab" * 32}),
     ("subscribe", {"channels": ["trades", f"book.{SYMBOLS[0]}", "account.0.events"]}),

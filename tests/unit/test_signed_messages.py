@@ -33,6 +33,8 @@ from settlement.signed_messages import (
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
     decode_order,
     domain_separator,
@@ -53,6 +55,8 @@ KINDS: dict[str, type[Message]] = {
     "CancelWhere": CancelWhere,
     "SetProtection": SetProtection,
     "ResetProtection": ResetProtection,
+    "TransferCash": TransferCash,
+    "TransferPosition": TransferPosition,
     "Withdraw": Withdraw,
     "Acknowledgement": Acknowledgement,
 }
