@@ -154,6 +154,39 @@ class ResetProtection(Command, frozen=True, gc=False):
     signature: bytes
 
 
+class TransferCash(Command, frozen=True, gc=False):
+    """Cash to another account of the same owner. `message_hash` as in SetProtection."""
+
+    TYPE: ClassVar[int] = 0x09
+    account: int
+    to_account: int
+    asset: int
+    amount_micro: int
+    salt: int
+    expiry_s: int
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
+class TransferPosition(Command, frozen=True, gc=False):
+    """Lots of a long (`side` 0) or short (1) position to another account of the same owner, free of
+    payment. `message_hash` as in SetProtection.
+    """
+
+    TYPE: ClassVar[int] = 0x0A
+    account: int
+    to_account: int
+    instrument: int
+    side: int
+    quantity_lots: int
+    salt: int
+    expiry_s: int
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
 class OpenAccount(Command, frozen=True, gc=False):
     TYPE: ClassVar[int] = 0x10
     inbox_index: int

@@ -30,6 +30,7 @@ from exchange.handlers import (
     quotes,
     reduce_only,
     states,
+    transfers,
     triggers,
 )
 from exchange.handlers.linked import settle_ties
@@ -50,6 +51,8 @@ _HANDLERS: Final[dict[type[Command], Handler]] = {
     commands.QuoteMass: quotes.quote_mass,
     commands.SetProtection: protection.set_protection,
     commands.ResetProtection: protection.reset_protection,
+    commands.TransferCash: transfers.transfer_cash,
+    commands.TransferPosition: transfers.transfer_position,
     commands.OpenAccount: accounts.open_account,
     commands.CreditDeposit: accounts.credit_deposit,
     commands.RegisterKey: accounts.register_key,

@@ -9,6 +9,12 @@ Never: changes the state, or freshens what it keeps for later (an order loss of 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from exchange.collateral_invariants import (
+    collateral_values,
+    conserved_assets,
+    counted_collateral,
+    initial_stable_micro,
+)
 from exchange.state import State
 from exchange.waiting_invariants import broken_waiting
 from margin.accounts import MAX_POSITIONS, Account
@@ -31,6 +37,7 @@ def check(state: State) -> list[str]:
         *_positions(state),
         *_marks(state),
         *_vectors(state),
+        *counted_collateral(state),
         *_books(state),
         *_orders(state),
         *broken_waiting(state),
@@ -75,6 +82,7 @@ def _conservation(state: State) -> Iterator[str]:
         )
     if state.withdrawn_micro > state.credited_micro:
         yield f"conservation: withdrawn {state.withdrawn_micro} of {state.credited_micro} credited"
+    yield from conserved_assets(state)
 
 
 def _positions(state: State) -> Iterator[str]:
@@ -202,9 +210,10 @@ def excess_micro(state: State, account: Account) -> int:
     for order in account.orders.values():
         if not order.is_reduce_only:
             lots += order.remaining_lots * _lots_per_unit(state, order)
-    worth = account.cash_micro - basis - (lots + 1) // 2
+    worth = account.cash_micro - basis - (lots + 1) // 2 + initial_stable_micro(state, account)
     for underlying in range(len(state.underlyings)):
         values = position_values(state, account, underlying)
+        _add(values, collateral_values(state, account, underlying), 1)
         _add(values, order_losses(state, account, underlying), 1)
         worth += min(values)
     return worth
@@ -230,11 +239,12 @@ def _vectors(state: State) -> Iterator[str]:
             here = f"account {number}, underlying {underlying}"
             risk = account.risks.get(underlying)
             values = position_values(state, account, underlying)
+            _add(values, collateral_values(state, account, underlying), 1)
             if risk is None:
                 if any(values):
-                    yield f"{here}: positions without a vector"
+                    yield f"{here}: positions or collateral without a vector"
                 continue
-            yield from _differs(f"{here}: position values", integers(risk.value), values)
+            yield from _differs(f"{here}: values", integers(risk.value), values)
             if risk.version == state.marks.versions.get(underlying, 0):
                 losses = order_losses(state, account, underlying)
                 yield from _differs(f"{here}: least value", risk.least_micro, min(values))
@@ -498,6 +508,8 @@ def _ledger(state: State) -> Iterator[str]:
         yield from _differs(f"{here}: owner", ours.owner, theirs.owner)
         yield from _differs(f"{here}: cash", ours.cash_micro, theirs.cash_micro)
         yield from _differs(f"{here}: counter", ours.counter, theirs.counter)
+        kept = sorted(ours.collateral.items())
+        yield from _differs(f"{here}: collateral", kept, sorted(theirs.collateral.items()))
         held = [
             sorted((n, p.quantity_lots, p.accrual_seen_micro) for n, p in account.positions.items())
             for account in (ours, theirs)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from exchange import commands, views
+from exchange import collateral_views, commands, views
 from exchange.codec import decode_command
 from exchange.engine import apply
 from exchange.events import CommandRejected, Event
@@ -28,6 +28,7 @@ from exchange.state import State
 from exchange.symbols import legs_symbol, resolve_symbol
 from exchange.venue import (
     Acknowledgement,
+    AssetView,
     BookView,
     DomainView,
     FillPage,
@@ -62,9 +63,12 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
+    ConvertCollateral,
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
     domain_separator,
     signing_digest,
@@ -300,6 +304,30 @@ class Exchange:
             ),
         )
 
+    async def transfer_cash(self, message: TransferCash, signature: bytes) -> Verdict:
+        message_hash = struct_hash(message)
+        signer = self._signer(message.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.TransferCash(
+                time_ns, *message, message_hash, signer, signature
+            ),
+        )
+
+    async def transfer_position(self, message: TransferPosition, signature: bytes) -> Verdict:
+        message_hash = struct_hash(message)
+        signer = self._signer(message.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.TransferPosition(
+                time_ns, *message, message_hash, signer, signature
+            ),
+        )
+
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict:
         message_hash = struct_hash(withdraw)
         signer = self._signer(withdraw.account, message_hash, signature)
@@ -316,6 +344,18 @@ class Exchange:
                 message_hash,
                 signer,
                 signature,
+            ),
+        )
+
+    async def convert_collateral(self, message: ConvertCollateral, signature: bytes) -> Verdict:
+        message_hash = struct_hash(message)
+        signer = self._signer(message.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.ConvertCollateral(
+                time_ns, *message, message_hash, signer, signature
             ),
         )
 
@@ -392,6 +432,9 @@ class Exchange:
     def mark(self, legs: Legs) -> MarkView | None:
         return mark_view(self.state, legs)
 
+    def assets(self) -> Sequence[AssetView]:
+        return collateral_views.assets(self.state)
+
     def counter_of(self, account: int) -> int | Reject:
         return views.unknown(self.state, account) or self.state.accounts[account].counter
 
@@ -403,6 +446,9 @@ class Exchange:
 
     def protections(self, account: int) -> Sequence[ProtectionView] | Reject:
         return views.protections(self.state, account)
+
+    def accounts_of(self, owner: bytes) -> Sequence[MarginView]:
+        return views.accounts_of(self.state, owner)
 
     def margin(self, account: int) -> MarginView | Reject:
         return views.margin(self.state, account)

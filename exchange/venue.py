@@ -21,9 +21,12 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
+    ConvertCollateral,
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
 )
 
@@ -146,6 +149,37 @@ class PositionView(msgspec.Struct, frozen=True):
     value_micro: int
 
 
+class AssetView(NamedTuple):
+    """Terms of an asset that counts as margin: `underlying` None for a stable; haircuts and
+    discount in 1e-4, the cap in micro-units.
+    """
+
+    asset: int
+    name: str
+    decimals: int
+    kind: int
+    underlying: str | None
+    initial_haircut_e4: int
+    maintenance_haircut_e4: int
+    cap_micro: int
+    discount_e4: int
+
+
+class CollateralView(NamedTuple):
+    """What an account holds of an asset, micro-units, and of that what its cap lets count; what it
+    counts in the scan where nothing moves, and in initial margin, micro-USDC; what is free to be
+    withdrawn, micro-units. An asset that is not listed has no name and counts nothing.
+    """
+
+    asset: int
+    name: str
+    balance_micro: int
+    counted_micro: int
+    scan_micro: int
+    initial_micro: int
+    free_micro: int
+
+
 class MarginView(msgspec.Struct, frozen=True):
     """An account's margin at the current marks, micro-USDC. `worst_scenario` is the index of the
     scenario that sets the scan.
@@ -161,6 +195,7 @@ class MarginView(msgspec.Struct, frozen=True):
     open_orders: int
     positions: int
     worst_scenario: int
+    collateral: tuple[CollateralView, ...] = ()
 
 
 class OrderView(msgspec.Struct, frozen=True):
@@ -305,7 +340,17 @@ class Venue(Protocol):
 
     async def reset_protection(self, message: ResetProtection, signature: bytes) -> Verdict: ...
 
+    async def transfer_cash(self, message: TransferCash, signature: bytes) -> Verdict: ...
+
+    async def transfer_position(self, message: TransferPosition, signature: bytes) -> Verdict: ...
+
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict: ...
+
+    async def convert_collateral(self, message: ConvertCollateral, signature: bytes) -> Verdict: ...
+
+    def assets(self) -> Sequence[AssetView]:
+        """What counts as margin beside cash."""
+        ...
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Registers a listener for all events; the returned function ends it."""
@@ -347,6 +392,10 @@ class Venue(Protocol):
     def book(self, legs: Legs, depth: int) -> BookView | Reject: ...
 
     def positions(self, account: int) -> Sequence[PositionView] | Reject: ...
+
+    def accounts_of(self, owner: bytes) -> Sequence[MarginView]:
+        """The accounts of one owner, by number; none for an address that nobody deposited for."""
+        ...
 
     def margin(self, account: int) -> MarginView | Reject: ...
 

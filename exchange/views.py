@@ -6,6 +6,7 @@ Never: changes the state.
 
 from collections.abc import Iterator, Sequence
 
+from exchange import collateral_views
 from exchange.handlers.accounts import free_micro
 from exchange.handlers.cancels import find_live, live_orders
 from exchange.handlers.states import instrument_state
@@ -25,6 +26,7 @@ from exchange.venue import (
     StatusView,
     WithdrawalView,
 )
+from margin.accounts import Account
 from matching.book import Book, Level
 from matching.combos import COMBO_BASE, Combo
 from matching.instruments import Instrument
@@ -143,14 +145,23 @@ def positions(state: State, account: int) -> Sequence[PositionView] | Reject:
     return views
 
 
+def accounts_of(state: State, owner: bytes) -> list[MarginView]:
+    """The accounts of one owner, by number."""
+    return [
+        _margin(state, account)
+        for _, account in sorted(state.accounts.items())
+        if account.owner == owner
+    ]
+
+
 def margin(state: State, account: int) -> MarginView | Reject:
-    reject = unknown(state, account)
-    if reject is not None:
-        return reject
-    found = state.accounts[account]
+    return unknown(state, account) or _margin(state, state.accounts[account])
+
+
+def _margin(state: State, found: Account) -> MarginView:
     required = state.portfolio.requirement(found)
     return MarginView(
-        account,
+        found.number,
         found.cash_micro,
         required.equity_micro,
         required.initial_micro,
@@ -160,6 +171,7 @@ def margin(state: State, account: int) -> MarginView | Reject:
         len(found.orders),
         len(found.positions),
         required.worst_scenario,
+        collateral_views.collateral(state, found),
     )
 
 

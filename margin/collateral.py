@@ -37,9 +37,9 @@ stay below 2^62 with many assets in them. [house]"""
 
 class Asset:
     """An asset's terms; haircuts and discount in 1e-4 of its worth, the cap in micro-units,
-    `lot_e8` units of its underlying in a lot, times 1e8 (a stable's: 0). `prices` are the
-    maintenance prices by scenario, `initial_q24` the initial price where nothing moves, `peg_q24`
-    the same less the peg charge, `index_micro` what they were made from.
+    `lot_e8` units of its underlying in a lot, times 1e8. Of an asset of an underlying, `prices` are
+    the maintenance prices by scenario, `initial_q24` the initial price where nothing moves,
+    `index_micro` what they were made from; a stable has zeros there.
     """
 
     __slots__ = (
@@ -54,7 +54,6 @@ class Asset:
         "maintenance_haircut_e4",
         "name",
         "number",
-        "peg_q24",
         "prices",
         "underlying",
     )
@@ -85,7 +84,6 @@ class Asset:
         self.index_micro = 0
         self.prices: Vector = zero_vector()
         self.initial_q24 = 0
-        self.peg_q24 = 0
 
     def identity(self) -> tuple[str, int, int, int]:
         """What it is for good."""
@@ -102,14 +100,12 @@ class Asset:
         )
 
     def reprice(self, index_micro: int) -> None:
-        """Takes a new index of its underlying; a stable's is not asked for."""
-        self.index_micro = index_micro
-        keeps = WHOLE_E4 - self.initial_haircut_e4
-        self.prices = vector_of(scenario_prices_q24(self, index_micro))
-        self.initial_q24 = price_down_q24(self, index_micro, keeps)
-        self.peg_q24 = self.initial_q24
-        if self.kind == STABLE:
-            self.peg_q24 = price_down_q24(self, index_micro, keeps - PEG_CHARGE_E4)
+        """Takes a new index of its underlying. A stable has none, and its worth no price."""
+        if self.kind == OF_UNDERLYING:
+            self.index_micro = index_micro
+            self.prices = vector_of(scenario_prices_q24(self, index_micro))
+            keeps = WHOLE_E4 - self.initial_haircut_e4
+            self.initial_q24 = price_down_q24(self, index_micro, keeps)
 
 
 class Worth(NamedTuple):
@@ -130,10 +126,8 @@ def price_down_q24(asset: Asset, level_micro: int, keeps_e4: int) -> int:
     left of it, times 2^24, rounded down.
 
     amount / 1e6 tokens x 1e8 / lot_e8 lots x level x keeps / 1e4 = amount x level x keeps /
-    (100 lot_e8); a stable's token is a dollar.
+    (100 lot_e8).
     """
-    if asset.kind == STABLE:
-        return (keeps_e4 << PRICE_BITS) // WHOLE_E4
     return (level_micro * keeps_e4 << PRICE_BITS) // (100 * asset.lot_e8)
 
 
@@ -162,11 +156,17 @@ def add_scenarios(vector: Vector, asset: Asset, balance_micro: int) -> None:
 
 
 def worth_of(asset: Asset, balance_micro: int) -> Worth:
-    """What a balance counts where nothing moves, and what initial margin charges of it."""
+    """What a balance counts where nothing moves, and what initial margin charges of it. A stable's
+    token is a dollar, so its worth is rounded down once.
+    """
     amount = counted_micro(asset, balance_micro)
+    if asset.kind == STABLE:
+        keeps = WHOLE_E4 - asset.initial_haircut_e4
+        scan = amount * (WHOLE_E4 - asset.maintenance_haircut_e4) // WHOLE_E4
+        initial = amount * keeps // WHOLE_E4
+        return Worth(scan, scan - initial, initial - amount * (keeps - PEG_CHARGE_E4) // WHOLE_E4)
     scan = worth_down_micro(amount, int(asset.prices[BASE_SCENARIO]))
-    initial = worth_down_micro(amount, asset.initial_q24)
-    return Worth(scan, scan - initial, initial - worth_down_micro(amount, asset.peg_q24))
+    return Worth(scan, scan - worth_down_micro(amount, asset.initial_q24), 0)
 
 
 # SALE: what another pays for collateral of an account that owes cash

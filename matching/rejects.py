@@ -133,6 +133,13 @@ MESSAGE_ALREADY_USED: Final = 608
 BEYOND_PRICE_BAND: Final = 610
 ORDER_TOO_LARGE: Final = 611
 TOO_MANY_ORDERS_A_SECOND: Final = 612
+# 64x: transfers
+TRANSFER_TO_ITSELF: Final = 640
+OTHER_OWNER: Final = 641
+LOTS_NOT_HELD: Final = 642
+TRANSFER_TOO_LARGE: Final = 643
+GIVER_SHORT: Final = 644
+RECEIVER_SHORT: Final = 645
 # 65x: collateral
 ASSET_NUMBER: Final = 650
 ASSET_OUT_OF_BOUNDS: Final = 651
@@ -455,6 +462,24 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     TOO_MANY_ORDERS_A_SECOND: (
         "too many orders a second",
         "account {got} sends orders too fast; retry in {allowed} ms",
+    ),
+    TRANSFER_TO_ITSELF: ("transfer to itself", "account {got} would give to itself"),
+    OTHER_OWNER: (
+        "other owner",
+        "account {got} has another owner than account {allowed}; withdraw and deposit instead",
+    ),
+    LOTS_NOT_HELD: ("lots not held", "{got} lots asked; the account has {allowed} on that side"),
+    TRANSFER_TOO_LARGE: (
+        "transfer too large",
+        "{got} micro-USDC to move; the account can spare {allowed}",
+    ),
+    GIVER_SHORT: (
+        "giver short of margin",
+        "the giver's initial margin would be short by {got} micro-USDC; its excess is {allowed}",
+    ),
+    RECEIVER_SHORT: (
+        "receiver short of margin",
+        "the receiver's initial margin would be short by {got} micro-USDC; its excess is {allowed}",
     ),
     ASSET_NUMBER: ("asset number", "asset {got}; collateral has a number from 1 to {allowed}"),
     ASSET_OUT_OF_BOUNDS: ("asset out of bounds", "field {got} of the asset is out of bounds"),

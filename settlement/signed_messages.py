@@ -205,6 +205,31 @@ class ResetProtection(NamedTuple):
     expiry_s: int
 
 
+class TransferCash(NamedTuple):
+    """Move free cash to another account of the same owner. Taken once, before `expiry_s`."""
+
+    account: int
+    to_account: int
+    asset: int
+    amount_micro: int
+    salt: int
+    expiry_s: int
+
+
+class TransferPosition(NamedTuple):
+    """Move lots of a long (`side` 0) or short (1) position to another account of the same owner,
+    free of payment. Taken once, before `expiry_s`.
+    """
+
+    account: int
+    to_account: int
+    instrument: int
+    side: int
+    quantity_lots: int
+    salt: int
+    expiry_s: int
+
+
 class Withdraw(NamedTuple):
     """Move free cash out of the exchange, to be claimed from the Vault by the account's owner."""
 
@@ -215,8 +240,8 @@ class Withdraw(NamedTuple):
 
 
 class ConvertCollateral(NamedTuple):
-    """Buy collateral of `debtor`, who owes cash: pay at most `paid_most_micro` micro-USDC and get at
-    least `received_least_micro` micro-units of `asset`. Taken once, before `expiry_s`.
+    """Buy collateral of `debtor`, who owes cash: pay at most `paid_most_micro` micro-USDC and get
+    at least `received_least_micro` micro-units of `asset`. Taken once, before `expiry_s`.
     """
 
     account: int
@@ -245,6 +270,8 @@ Message = (
     | CancelWhere
     | SetProtection
     | ResetProtection
+    | TransferCash
+    | TransferPosition
     | Withdraw
     | ConvertCollateral
     | Acknowledgement
@@ -375,6 +402,14 @@ SET_PROTECTION_TYPE: Final = (
 RESET_PROTECTION_TYPE: Final = (
     "ResetProtection(uint32 account,uint8 group,uint64 salt,uint64 expirySeconds)"
 )
+TRANSFER_CASH_TYPE: Final = (
+    "TransferCash(uint32 account,uint32 toAccount,uint8 asset,uint64 amountMicro,uint64 salt,"
+    "uint64 expirySeconds)"
+)
+TRANSFER_POSITION_TYPE: Final = (
+    "TransferPosition(uint32 account,uint32 toAccount,uint32 instrument,uint8 side,"
+    "uint32 quantityLots,uint64 salt,uint64 expirySeconds)"
+)
 WITHDRAW_TYPE: Final = "Withdraw(uint32 account,uint8 asset,uint64 amountMicro,uint64 salt)"
 CONVERT_COLLATERAL_TYPE: Final = (
     "ConvertCollateral(uint32 account,uint32 debtor,uint8 asset,uint64 paidMostMicro,"
@@ -398,6 +433,8 @@ CANCEL_ALL_TYPE_HASH: Final = keccak256(CANCEL_ALL_TYPE.encode())
 CANCEL_WHERE_TYPE_HASH: Final = keccak256(CANCEL_WHERE_TYPE.encode())
 SET_PROTECTION_TYPE_HASH: Final = keccak256(SET_PROTECTION_TYPE.encode())
 RESET_PROTECTION_TYPE_HASH: Final = keccak256(RESET_PROTECTION_TYPE.encode())
+TRANSFER_CASH_TYPE_HASH: Final = keccak256(TRANSFER_CASH_TYPE.encode())
+TRANSFER_POSITION_TYPE_HASH: Final = keccak256(TRANSFER_POSITION_TYPE.encode())
 WITHDRAW_TYPE_HASH: Final = keccak256(WITHDRAW_TYPE.encode())
 CONVERT_COLLATERAL_TYPE_HASH: Final = keccak256(CONVERT_COLLATERAL_TYPE.encode())
 ACKNOWLEDGEMENT_TYPE_HASH: Final = keccak256(ACKNOWLEDGEMENT_TYPE.encode())
@@ -414,6 +451,11 @@ _FLAT: Final[dict[type[Message], tuple[bytes, Struct]]] = {
     CancelWhere: (CANCEL_WHERE_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ24xQ")),
     SetProtection: (SET_PROTECTION_TYPE_HASH, Struct(">32s28xI31xB28xI28xI28xI24xQ24xQ24xQ24xQ")),
     ResetProtection: (RESET_PROTECTION_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ")),
+    TransferCash: (TRANSFER_CASH_TYPE_HASH, Struct(">32s28xI28xI31xB24xQ24xQ24xQ")),
+    TransferPosition: (
+        TRANSFER_POSITION_TYPE_HASH,
+        Struct(">32s28xI28xI28xI31xB28xI24xQ24xQ"),
+    ),
     Withdraw: (WITHDRAW_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ")),
     ConvertCollateral: (
         CONVERT_COLLATERAL_TYPE_HASH,

@@ -35,10 +35,13 @@ from settlement.signed_messages import (
     PLAIN,
     CancelWhere,
     Conditions,
+    ConvertCollateral,
     Legs,
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
     order_hash,
     struct_hash,
@@ -82,7 +85,8 @@ for _kind in MAX_ORDER_LOTS:
     MAX_ORDER_LOTS[_kind] = MAX_LOTS
     BAND_INDEX_E4[_kind] = 1 << 48
 
-MOVES_MARKS: Final = (c.UpdateMarks, c.AccrueFunding, c.SettleExpiry)
+MOVES_MARKS: Final = (c.UpdateMarks, c.AccrueFunding, c.SettleExpiry, c.ListAsset)
+"""New terms of an asset move what it counts."""
 
 
 class Listing(NamedTuple):
@@ -257,6 +261,46 @@ class Floor:
         return self.send(
             c.SetBreaker(self.time_ns, underlying, window_s, calm_window_s, calm_e4, tuple(levels))
         )
+
+    def list_asset(
+        self,
+        asset: int = 1,
+        name: bytes = b"ETH",
+        *,
+        decimals: int = 18,
+        kind: int = 1,
+        underlying: int = 1,
+        initial_e4: int = 2_000,
+        maintenance_e4: int = 1_500,
+        cap_micro: int = 10**10,
+        discount_e4: int = 500,
+    ) -> tuple[Event, ...]:
+        """Ether by default, of the second underlying; kind 0, underlying 255 is a stable."""
+        haircuts = (initial_e4, maintenance_e4)
+        terms = (decimals, kind, underlying, *haircuts, cap_micro, discount_e4)
+        return self.send(c.ListAsset(self.time_ns, asset, name.ljust(8, b"\0"), *terms))
+
+    def convert(
+        self,
+        account: int,
+        debtor: int,
+        asset: int = 1,
+        paid_most: int = 2**62,
+        received_least: int = 1,
+        *,
+        life_s: int = 60,
+        salt: int | None = None,
+        signer: bytes | None = None,
+    ) -> tuple[Event, ...]:
+        """Buys collateral of a debtor."""
+        if salt is None:
+            self._salt += 1
+            salt = self._salt
+        once = (salt, self.time_s + life_s)
+        message = ConvertCollateral(account, debtor, asset, paid_most, received_least, *once)
+        signer = self.owner(account) if signer is None else signer
+        signed = struct_hash(message), signer, NO_SIGNATURE
+        return self.send(c.ConvertCollateral(self.time_ns, *message, *signed))
 
     def cut(self) -> tuple[Event, ...]:
         return self.send(c.CutBatch(self.time_ns, b"\x70" * 32))
@@ -496,6 +540,51 @@ class Floor:
                 NO_SIGNATURE,
             )
         )
+
+    def transfer_cash(
+        self,
+        account: int,
+        to_account: int,
+        amount_micro: int,
+        *,
+        asset: int = 0,
+        life_s: int = 60,
+        salt: int | None = None,
+        signer: bytes | None = None,
+    ) -> tuple[Event, ...]:
+        if salt is None:
+            self._salt += 1
+            salt = self._salt
+        expiry_s = self.time_s + life_s
+        message = TransferCash(account, to_account, asset, amount_micro, salt, expiry_s)
+        signer = self.owner(account) if signer is None else signer
+        signed = struct_hash(message), signer, NO_SIGNATURE
+        return self.send(c.TransferCash(self.time_ns, *message, *signed))
+
+    def transfer_position(
+        self,
+        account: int,
+        to_account: int,
+        instrument: int,
+        lots: int,
+        *,
+        side: int | None = None,
+        life_s: int = 60,
+        salt: int | None = None,
+        signer: bytes | None = None,
+    ) -> tuple[Event, ...]:
+        """Signed lots, of a long position or of a short one."""
+        if salt is None:
+            self._salt += 1
+            salt = self._salt
+        if side is None:
+            side = int(lots < 0)
+        expiry_s = self.time_s + life_s
+        terms = (instrument, side, abs(lots), salt, expiry_s)
+        message = TransferPosition(account, to_account, *terms)
+        signer = self.owner(account) if signer is None else signer
+        signed = struct_hash(message), signer, NO_SIGNATURE
+        return self.send(c.TransferPosition(self.time_ns, *message, *signed))
 
     # READING
 

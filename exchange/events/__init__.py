@@ -84,6 +84,10 @@ from exchange.events.quotes import (
     QuoteRejected,
     QuotesTaken,
 )
+from exchange.events.transfers import (
+    CashTransferred,
+    PositionTransferred,
+)
 
 __all__ = [
     "CANCELLED_BY_OWNER",
@@ -113,6 +117,7 @@ __all__ = [
     "BreakerArmed",
     "BreakerReleased",
     "BreakerTripped",
+    "CashTransferred",
     "ClaimRecorded",
     "CollateralConverted",
     "ComboCreated",
@@ -140,6 +145,7 @@ __all__ = [
     "OrderTriggered",
     "OrdersCancelled",
     "PositionSettled",
+    "PositionTransferred",
     "ProtectionReset",
     "ProtectionSet",
     "ProtectionTripped",

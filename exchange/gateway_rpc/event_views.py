@@ -10,6 +10,8 @@ from typing import Any, Final
 from exchange.events import (
     CANCEL_REASONS,
     AccountOpened,
+    CashTransferred,
+    CollateralConverted,
     ComboFilled,
     CommandRejected,
     CounterRaised,
@@ -27,6 +29,7 @@ from exchange.events import (
     OrdersCancelled,
     OrderTriggered,
     PositionSettled,
+    PositionTransferred,
     ProtectionReset,
     ProtectionSet,
     ProtectionTripped,
@@ -50,6 +53,12 @@ def own_events(happened: Sequence[Event], account: int, catalogue: Catalogue) ->
             views += _fill_sides(event, account, catalogue)
         elif isinstance(event, ComboFilled):
             views += _combo_sides(event, account, catalogue)
+        elif isinstance(event, CashTransferred | PositionTransferred):
+            if account in (event.account, event.to_account):
+                views.append(_transferred(event, catalogue))
+        elif isinstance(event, CollateralConverted):
+            if account in (event.buyer, event.debtor):
+                views.append(_converted(event, account))
         else:
             view = _VIEWS.get(type(event))
             if view is not None and _account_of(event) == account:
@@ -65,6 +74,10 @@ def accounts_of(happened: Sequence[Event]) -> list[int]:
             accounts[event.taker] = None
             if not isinstance(event, ComboFilled) or event.maker_left_units >= 0:
                 accounts[event.maker] = None
+        elif isinstance(event, CashTransferred | PositionTransferred):
+            accounts[event.account] = accounts[event.to_account] = None
+        elif isinstance(event, CollateralConverted):
+            accounts[event.buyer] = accounts[event.debtor] = None
         elif type(event) in _VIEWS:
             accounts[_account_of(event)] = None
     return list(accounts)
@@ -328,7 +341,7 @@ def _credited(event: DepositCredited, _: Catalogue) -> Json:
         "event": "depositCredited",
         "asset": event.asset,
         "amount": cash_text(event.amount_micro),
-        "cash": cash_text(event.cash_micro),
+        "balance": cash_text(event.balance_micro),
     }
 
 
@@ -346,7 +359,30 @@ def _withdrawn(event: WithdrawalRequested, _: Catalogue) -> Json:
         "number": event.number,
         "asset": event.asset,
         "amount": cash_text(event.amount_micro),
-        "cash": cash_text(event.cash_micro),
+        "balance": cash_text(event.balance_micro),
+    }
+
+
+def _transferred(event: CashTransferred | PositionTransferred, catalogue: Catalogue) -> Json:
+    """Both accounts are their owner's: each sees the other."""
+    between = {"account": event.account, "toAccount": event.to_account}
+    if isinstance(event, CashTransferred):
+        return {
+            "event": "cashTransferred",
+            **between,
+            "asset": event.asset,
+            "amount": cash_text(event.amount_micro),
+            "cash": cash_text(event.cash_micro),
+            "toCash": cash_text(event.to_cash_micro),
+        }
+    lot = catalogue.lot_e8(event.instrument)
+    return {
+        "event": "positionTransferred",
+        **between,
+        "symbol": catalogue.symbol(event.instrument),
+        "quantity": quantity_text(event.quantity_lots, lot),
+        "position": quantity_text(event.position_lots, lot),
+        "toPosition": quantity_text(event.to_position_lots, lot),
     }
 
 
@@ -360,6 +396,26 @@ def _settled(event: PositionSettled, catalogue: Catalogue) -> Json:
         "symbol": catalogue.symbol(event.instrument),
         "amount": cash_text(event.amount_micro),
         "isClosed": event.closed == 1,
+    }
+
+
+def _converted(event: CollateralConverted, account: int) -> Json:
+    """What was sold for what; of both, only one's own cash and excess."""
+    view = {
+        "event": "collateralConverted",
+        "buyer": event.buyer,
+        "debtor": event.debtor,
+        "asset": event.asset,
+        "amount": cash_text(event.amount_micro),
+        "paid": cash_text(event.paid_micro),
+    }
+    if account == event.buyer:
+        return {**view, "cash": cash_text(event.buyer_cash_micro)}
+    return {
+        **view,
+        "cash": cash_text(event.debtor_cash_micro),
+        "excessBefore": cash_text(event.excess_before_micro),
+        "excess": cash_text(event.excess_after_micro),
     }
 
 

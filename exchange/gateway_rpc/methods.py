@@ -30,6 +30,7 @@ from exchange.gateway_rpc.requests import (
     OfFills,
     OfInstruments,
     OfOrder,
+    OfOwner,
     OfSymbol,
     OfTrades,
     Params,
@@ -37,10 +38,13 @@ from exchange.gateway_rpc.requests import (
     SignedCancel,
     SignedCancelAll,
     SignedCancelWhere,
+    SignedConvertCollateral,
     SignedMassQuote,
     SignedOrder,
     SignedResetProtection,
     SignedSetProtection,
+    SignedTransferCash,
+    SignedTransferPosition,
     SignedWithdraw,
     decoder,
     read_params,
@@ -49,6 +53,7 @@ from exchange.gateway_rpc.views import (
     Catalogue,
     Json,
     acknowledgement_json,
+    asset_json,
     book_json,
     domain_json,
     fills_json,
@@ -96,12 +101,17 @@ class Methods:
             "public/statistics": _method(OfSymbol, self._statistics),
             "public/trades": _method(OfTrades, self._trades),
             "public/states": _method(Params, self._states),
+            "public/assets": _method(Params, self._assets),
+            "account/of_owner": _method(OfOwner, self._accounts_of),
             "account/margin": _method(OfAccount, self._margin),
             "account/positions": _method(OfAccount, self._positions),
             "account/orders": _method(OfAccount, self._orders),
             "account/fills": _method(OfFills, self._fills),
             "account/withdrawals": _method(OfAccount, self._withdrawals),
             "account/withdraw": _method(SignedWithdraw, self._withdraw),
+            "collateral/convert": _method(SignedConvertCollateral, self._convert),
+            "transfer/cash": _method(SignedTransferCash, self._transfer_cash),
+            "transfer/position": _method(SignedTransferPosition, self._transfer_position),
             "order/place": _method(SignedOrder, self._place),
             "order/replace": _method(SignedOrder, self._replace),
             "order/cancel": _method(SignedCancel, self._cancel),
@@ -184,7 +194,17 @@ class Methods:
     async def _states(self, _: Params, __: object) -> Answer:
         return self._views.states()
 
+    async def _assets(self, _: Params, __: object) -> Answer:
+        return [asset_json(view) for view in self._venue.assets()]
+
     # Of an account
+
+    async def _accounts_of(self, params: OfOwner, _: object) -> Answer:
+        counted: list[Json] = []
+        for view in self._venue.accounts_of(bytes(params.owner)):
+            counter = self._venue.counter_of(view.account)
+            counted.append(margin_json(view, 0 if isinstance(counter, Reject) else counter))
+        return counted
 
     async def _margin(self, params: OfAccount, _: object) -> Answer:
         view = self._venue.margin(params.account)
@@ -219,6 +239,21 @@ class Methods:
         withdraw = params.message.value()
         verdict = await self._venue.withdraw(withdraw, bytes(params.signature))
         return self._verdict(verdict, withdraw.account)
+
+    async def _transfer_cash(self, params: SignedTransferCash, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.transfer_cash(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
+
+    async def _transfer_position(self, params: SignedTransferPosition, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.transfer_position(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
+
+    async def _convert(self, params: SignedConvertCollateral, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.convert_collateral(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
 
     # Orders
 

@@ -12,7 +12,9 @@ from exchange.gateway_rpc.failures import hexadecimal
 from exchange.symbols import cash_text, price_text, quantity_text
 from exchange.venue import (
     Acknowledgement,
+    AssetView,
     BookView,
+    CollateralView,
     DomainView,
     FillPage,
     FillView,
@@ -27,6 +29,7 @@ from exchange.venue import (
     Venue,
     WithdrawalView,
 )
+from margin.collateral import KIND_NAMES
 from matching.combos import COMBO_BASE
 from matching.instruments import CALL, FUTURE, MAX_LOTS, PERPETUAL, PUT
 from matching.trading_states import STATE_NAMES
@@ -165,6 +168,35 @@ def margin_json(view: MarginView, counter: int) -> Json:
         "openOrders": view.open_orders,
         "positions": view.positions,
         "worstScenario": view.worst_scenario,
+        "collateral": [collateral_json(held) for held in view.collateral],
+    }
+
+
+def collateral_json(view: CollateralView) -> Json:
+    """Amounts in tokens, what they count in USDC."""
+    return {
+        "asset": view.asset,
+        "name": view.name,
+        "balance": cash_text(view.balance_micro),
+        "counted": cash_text(view.counted_micro),
+        "worth": cash_text(view.scan_micro),
+        "initialWorth": cash_text(view.initial_micro),
+        "free": cash_text(view.free_micro),
+    }
+
+
+def asset_json(view: AssetView) -> Json:
+    """Haircuts and discount in 1e-4, the cap in tokens."""
+    return {
+        "asset": view.asset,
+        "name": view.name,
+        "decimals": view.decimals,
+        "kind": KIND_NAMES[view.kind],
+        "underlying": view.underlying,
+        "initialHaircutE4": view.initial_haircut_e4,
+        "maintenanceHaircutE4": view.maintenance_haircut_e4,
+        "cap": cash_text(view.cap_micro),
+        "discountE4": view.discount_e4,
     }
 
 

@@ -13,6 +13,7 @@ from exchange.strategy_names import legs_text
 from exchange.symbols import resolve_symbol
 from exchange.venue import (
     Acknowledgement,
+    AssetView,
     BookView,
     DomainView,
     FillPage,
@@ -38,9 +39,12 @@ from matching.orders import IOC
 from matching.rejects import (
     COUNTER_CANCELLED,
     COUNTER_MUST_RISE,
+    LOTS_NOT_HELD,
+    NOT_IN_DEBT,
     NOT_YOUR_ORDER,
     ORDER_ALREADY_USED,
     ORDER_NOT_LIVE,
+    TRANSFER_TOO_LARGE,
     UNKNOWN_ACCOUNT,
     UNKNOWN_INSTRUMENT,
     WITHDRAWAL_TOO_LARGE,
@@ -56,10 +60,13 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
+    ConvertCollateral,
     Message,
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
     domain_separator,
     signing_digest,
@@ -179,6 +186,30 @@ class SmallVenue:
     def protections(self, account: int) -> Sequence[ProtectionView] | Reject:
         return []
 
+    async def transfer_cash(self, message: TransferCash, signature: bytes) -> Verdict:
+        giver, taker = message.account, message.to_account
+
+        def apply(_: bytes) -> list[Event] | Reject:
+            if message.amount_micro > self.cash[giver]:
+                return Reject(TRANSFER_TOO_LARGE, message.amount_micro, self.cash[giver])
+            if taker >= len(self.cash):
+                return Reject(UNKNOWN_ACCOUNT, taker, len(self.cash))
+            self.cash[giver] -= message.amount_micro
+            self.cash[taker] += message.amount_micro
+            return [events.CashTransferred(*message[:4], self.cash[giver], self.cash[taker])]
+
+        return await self._take(message, giver, signature, apply)
+
+    async def transfer_position(self, message: TransferPosition, signature: bytes) -> Verdict:
+        def apply(_: bytes) -> list[Event] | Reject:
+            return Reject(LOTS_NOT_HELD, message.quantity_lots)
+
+        return await self._take(message, message.account, signature, apply)
+
+    def accounts_of(self, owner: bytes) -> Sequence[MarginView]:
+        views = [self.margin(at) for at, found in enumerate(self.owners) if found == owner]
+        return [view for view in views if isinstance(view, MarginView)]
+
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict:
         account, amount = withdraw.account, withdraw.amount_micro
 
@@ -194,6 +225,22 @@ class SmallVenue:
             return [events.WithdrawalRequested(account, withdraw.asset, amount, number, cash)]
 
         return await self._take(withdraw, account, signature, apply)
+
+    async def convert_collateral(self, message: ConvertCollateral, signature: bytes) -> Verdict:
+        """Of account 1 alone, at a dollar apiece."""
+        buyer, debtor, asset, paid, _, _, _ = message
+
+        def apply(_: bytes) -> list[Event] | Reject:
+            if debtor != 1:
+                return Reject(NOT_IN_DEBT, self.cash[buyer], -1)
+            self.cash[buyer] -= paid
+            cash = self.cash[buyer]
+            return [events.CollateralConverted(buyer, debtor, asset, paid, paid, cash, 0, -5, 6)]
+
+        return await self._take(message, buyer, signature, apply)
+
+    def assets(self) -> Sequence[AssetView]:
+        return [AssetView(1, "ETH", 18, 1, "ETH", 2_000, 1_500, 5_000_000_000, 500)]
 
     async def _take(
         self,
