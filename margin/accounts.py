@@ -4,11 +4,13 @@ Holds: `risks[u].value` is the sum over positions on underlying u of lots x valu
 scenario, at the current marks; `risks[u].order_loss` what open orders could lose, per scenario, and
 `loss_bound_micro` a bound of it; `basis_micro` the sum over positions of lots x
 accrual seen, so that cash - basis + value is the account's worth with all that has accrued;
+`risks[u].sums` are its features on u, `charge_micro` what they are charged;
 `gross_lots` the sum of the sizes of positions, `open_lots` of what open orders may still trade
 in legs' lots.
 Never: decides anything.
 """
 
+from margin.charges import Sums
 from margin.kernel import Vector, add_lots, least, zero_vector
 from margin.protection import Protection
 from matching.orders import Order
@@ -51,14 +53,19 @@ class Risk:
     `least_micro` is the least of `value`; `loss_bound_micro`, a number >= 0, what open orders
     could lose if each met its own worst scenario, as of `version` of the marks. Only where that
     bound does not decide is `order_loss` wanted; it is kept up while `is_exact`.
+    `sums` are its positions' features as of that version, `charge_micro` what they are charged but
+    for concentration.
     """
 
     __slots__ = (
+        "charge_micro",
+        "concentration_micro",
         "groups",
         "is_exact",
         "least_micro",
         "loss_bound_micro",
         "order_loss",
+        "sums",
         "value",
         "version",
     )
@@ -70,12 +77,18 @@ class Risk:
         self.is_exact = False
         self.loss_bound_micro = 0
         self.groups: dict[int, Group] = {}
+        self.sums = Sums()
+        self.charge_micro = 0
+        self.concentration_micro = 0
         self.version = -1
 
     def take(self, row: Vector, lots: int) -> None:
-        """Adds signed lots of what has these values."""
+        """Adds signed lots of what has these values; what else follows from positions is found
+        anew when the account is next touched.
+        """
         add_lots(self.value, row, lots)
         self.least_micro = least(self.value)
+        self.version = -1
 
 
 class Account:
