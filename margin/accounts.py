@@ -6,11 +6,13 @@ could lose, per scenario, and `loss_bound_micro` a bound of it; `basis_micro` th
 of lots x accrual seen, so that cash - basis + value is the account's worth with all that has
 accrued; `collateral` the balances of assets other than cash, in micro-units, of which those of an
 underlying's assets count in `risks[u].value` (`risks[u].collateral`), stables in
-`collateral_worth_micro`; `gross_lots` the sum of the sizes of positions, `open_lots` of what open
+`collateral_worth_micro`; `risks[u].sums` are the features of positions on u, `charge_micro` what
+they are charged; `gross_lots` the sum of the sizes of positions, `open_lots` of what open
 orders may still trade in legs' lots.
 Never: decides anything.
 """
 
+from margin.charges import Sums
 from margin.kernel import Vector, add_lots, least, zero_vector
 from margin.protection import Protection
 from matching.orders import Order
@@ -53,15 +55,20 @@ class Risk:
     `least_micro` is the least of `value`; `loss_bound_micro`, a number >= 0, what open orders
     could lose if each met its own worst scenario, as of `version` of the marks. Only where that
     bound does not decide is `order_loss` wanted; it is kept up while `is_exact`.
+    `sums` are its positions' features as of that version, `charge_micro` what they are charged but
+    for concentration.
     """
 
     __slots__ = (
+        "charge_micro",
         "collateral",
+        "concentration_micro",
         "groups",
         "is_exact",
         "least_micro",
         "loss_bound_micro",
         "order_loss",
+        "sums",
         "value",
         "version",
     )
@@ -74,12 +81,18 @@ class Risk:
         self.is_exact = False
         self.loss_bound_micro = 0
         self.groups: dict[int, Group] = {}
+        self.sums = Sums()
+        self.charge_micro = 0
+        self.concentration_micro = 0
         self.version = -1
 
     def take(self, row: Vector, lots: int) -> None:
-        """Adds signed lots of what has these values."""
+        """Adds signed lots of what has these values; what else follows from positions is found
+        anew when the account is next touched.
+        """
         add_lots(self.value, row, lots)
         self.least_micro = least(self.value)
+        self.version = -1
 
 
 class Account:

@@ -478,8 +478,8 @@ def test_a_buyer_keeps_initial_margin_whole() -> None:
     buyer = floor.open_account(1_000 * DOLLAR)
     debtor = owing(floor)
     price = ETH_INDEX // 2_000 * 2_000
-    floor.sell(1, price, 16, ETH_PERP)
-    assert was_accepted(floor.buy(buyer, price, 16, ETH_PERP))
+    floor.sell(1, price, 15, ETH_PERP)
+    assert was_accepted(floor.buy(buyer, price, 15, ETH_PERP))
     before = excess(floor, buyer)
     got = refusal(floor.convert(buyer, debtor, paid_most=900 * DOLLAR))
     assert (got.code, got.allowed) == (r.MARGIN, before)
