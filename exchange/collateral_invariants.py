@@ -1,4 +1,4 @@
-"""What must hold of assets other than cash after every command, in fractions and from the terms.
+"""What must hold of assets other than cash after every command, said again from terms and index.
 
 Holds: of each asset, balances and what was withdrawn are what was credited, in the engine and, with
 no record waiting, in the ledger; what an account counts of its collateral is computed here from
@@ -7,8 +7,6 @@ Never: changes the state.
 """
 
 from collections.abc import Iterator
-from fractions import Fraction
-from math import floor
 
 from exchange.state import State
 from margin.accounts import Account
@@ -16,8 +14,6 @@ from margin.collateral import OF_UNDERLYING, STABLE, Asset
 from margin.kernel import integers
 from margin.parameters import PEG_CHARGE_E4
 from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT, damped_micro, moved_micro
-
-_ONE_Q24 = 1 << 24
 
 
 def conserved_assets(state: State) -> Iterator[str]:
@@ -28,7 +24,7 @@ def conserved_assets(state: State) -> Iterator[str]:
             held[number] = held.get(number, 0) + balance
             if balance <= 0:
                 yield f"account {account.number}: keeps {balance} of asset {number}"
-    for number in sorted({*held, *state.credited_assets, *state.withdrawn_assets}):
+    for number in sorted(held | state.credited_assets | state.withdrawn_assets):
         credited = state.credited_assets.get(number, 0)
         withdrawn = state.withdrawn_assets.get(number, 0)
         if held.get(number, 0) + withdrawn != credited:
@@ -51,17 +47,18 @@ def _ledger_assets(state: State) -> Iterator[str]:
         yield f"ledger: assets credited and withdrawn {theirs}, kept as {ours}"
 
 
-def _price(state: State, asset: Asset, scenario: int, keeps_e4: int) -> Fraction:
-    """Of a micro-unit, micro-USDC; what an index makes of it to 24 bits behind the point, rounded
-    down.
+def _worth(state: State, asset: Asset, amount: int, scenario: int, keeps_e4: int) -> int:
+    """What a share of an amount is worth, micro-USDC, rounded down; a micro-unit's price, where an
+    index makes it, is rounded down to 24 bits before.
     """
     if asset.kind == STABLE:
-        return Fraction(keeps_e4, 10**4)
+        return amount * keeps_e4 // 10**4
     index = state.marks.index_micro.get(asset.underlying, 0)
     level = index + damped_micro(moved_micro(index, scenario) - index, scenario)
-    lot = Fraction(state.underlyings[asset.underlying].lot_e8, 10**8)
-    price = level / lot / 10**6 * keeps_e4 / 10**4
-    return Fraction(floor(price * _ONE_Q24), _ONE_Q24)
+    # A token has 1e8 / lot_e8 lots, and 1e6 micro-units.
+    lot_e8 = state.underlyings[asset.underlying].lot_e8
+    price_q24 = level * 10**8 * keeps_e4 * 2**24 // (lot_e8 * 10**6 * 10**4)
+    return amount * price_q24 // 2**24
 
 
 def _counts(asset: Asset, account: Account) -> int:
@@ -76,7 +73,7 @@ def collateral_values(state: State, account: Account, underlying: int) -> list[i
             amount, keeps = _counts(asset, account), 10**4 - asset.maintenance_haircut_e4
             if amount:
                 for scenario in range(SCENARIO_COUNT):
-                    total[scenario] += floor(amount * _price(state, asset, scenario, keeps))
+                    total[scenario] += _worth(state, asset, amount, scenario, keeps)
     return total
 
 
@@ -86,9 +83,11 @@ def _worths(state: State, account: Account, asset: Asset) -> tuple[int, int]:
     """
     amount = _counts(asset, account)
     peg = PEG_CHARGE_E4 if asset.kind == STABLE else 0
-    scan = _price(state, asset, BASE_SCENARIO, 10**4 - asset.maintenance_haircut_e4)
-    initial = _price(state, asset, BASE_SCENARIO, 10**4 - asset.initial_haircut_e4 - peg)
-    return floor(amount * scan), floor(amount * initial)
+    scan, initial = 10**4 - asset.maintenance_haircut_e4, 10**4 - asset.initial_haircut_e4 - peg
+    return (
+        _worth(state, asset, amount, BASE_SCENARIO, scan),
+        _worth(state, asset, amount, BASE_SCENARIO, initial),
+    )
 
 
 def _constants(state: State, account: Account) -> tuple[int, int]:

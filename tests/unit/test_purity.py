@@ -31,6 +31,8 @@ CORE: Final = (
     "exchange/codec.py",
     "exchange/invariants.py",
     "exchange/waiting_invariants.py",
+    "exchange/collateral_invariants.py",
+    "exchange/margin_invariants.py",
 )
 # Float analytics, and what talks to a chain: the core never imports them (that is a rule, too).
 BEYOND: Final = (
