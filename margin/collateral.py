@@ -16,10 +16,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from margin.accounts import Account
-from margin.kernel import Vector, add_lots, add_worth, least, vector_of, zero_vector
+from margin.kernel import Vector, add_lots, add_worth, at_base, least, vector_of, zero_vector
 from margin.parameters import PEG_CHARGE_E4
 from margin.rows import Integers, price_linear
-from margin.scenarios import BASE_SCENARIO
 
 STABLE: Final = 0
 OF_UNDERLYING: Final = 1
@@ -165,7 +164,7 @@ def worth_of(asset: Asset, balance_micro: int) -> Worth:
         scan = amount * (WHOLE_E4 - asset.maintenance_haircut_e4) // WHOLE_E4
         initial = amount * keeps // WHOLE_E4
         return Worth(scan, scan - initial, initial - amount * (keeps - PEG_CHARGE_E4) // WHOLE_E4)
-    scan = worth_down_micro(amount, int(asset.prices[BASE_SCENARIO]))
+    scan = worth_down_micro(amount, int(at_base(asset.prices)))
     return Worth(scan, scan - worth_down_micro(amount, asset.initial_q24), 0)
 
 
@@ -236,6 +235,13 @@ class CollateralBook:
             if balance:
                 add_scenarios(total, self.assets[number], balance)
         return total
+
+    def counts(self, account: Account, underlying: int) -> bool:
+        """Whether the account has an asset of an underlying."""
+        for number in self.by_underlying.get(underlying, ()):
+            if number in account.collateral:
+                return True
+        return False
 
     def remargin(self, account: Account, underlying: int) -> None:
         """Counts the account's assets of an underlying anew, at the present prices, within a value

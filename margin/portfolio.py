@@ -376,7 +376,7 @@ class Portfolio(Gate):
             risk = account.risks[underlying]
             risk.value = vector_of(values[row])
             risk.version = -1
-            if account.collateral:
+            if self.collateral.counts(account, underlying):
                 self.collateral.add_to_swept(account, underlying)
                 self.collateral.sum_constants(account)
 
