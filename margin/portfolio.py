@@ -14,14 +14,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from margin.accounts import MAX_POSITIONS, Account, Position, Risk
+from margin.accounts import MAX_POSITIONS, Account, Position
 from margin.fees import FeeSchedule, check_fees, fees_of
 from margin.kernel import (
     Vector,
     add_lots,
     at_base,
     least,
-    vector_of,
     worst,
     worst_scenario,
 )
@@ -31,7 +30,7 @@ from margin.parameters import DISTRESS_BAND_E6, MAINTENANCE_PERCENT
 from margin.protection import Protections
 from margin.provisional import Part, Side, Standing, eases, half_up
 from margin.scenarios import BASE_SCENARIO
-from margin.sweep import position_values
+from margin.sweep import Holdings
 from matching.combos import COMBO_BASE, Combo
 from matching.gate import (
     FITS,
@@ -73,7 +72,8 @@ class Portfolio(Gate):
 
     `settlements` counts the expiries that settled; `fees[i]` after a plan are the (taker, maker)
     fees of its i-th fill, micro-USDC; `moved` what the command's plans moved and orders that may
-    only reduce stand against, as (account, instrument).
+    only reduce stand against, as (account, instrument); `holdings` has all positions
+    by underlying (`watch.py`).
     """
 
     def __init__(
@@ -89,6 +89,7 @@ class Portfolio(Gate):
         self.instruments = instruments
         self.open_orders = OpenOrders(marks, combos, instruments)
         self.protections = Protections(accounts, marks)
+        self.holdings: dict[int, Holdings] = {}
         self.settlements = 0
         self.fees: list[tuple[int, int]] = []
         self.moved: list[tuple[int, int]] = []
@@ -555,28 +556,11 @@ class Portfolio(Gate):
     # MARK UPDATES
 
     def sweep(self, underlying: int) -> None:
-        """Re-margins every account on one underlying: position values at the new marks, in one
-        sparse product.
+        """Re-margins every account on one underlying: each one's positions are worth what the new
+        marks say, computed for all at once (`watch.py`) or when an account is next touched.
         """
-        rows: list[int] = [0]
-        numbers: list[int] = []
-        lots: list[int] = []
-        held: list[Risk] = []
-        instruments = self.instruments
-        for account in self.accounts.values():
-            risk = account.risks.get(underlying)
-            if risk is None:
-                continue
-            for number, position in account.positions.items():
-                if instruments[number].underlying.number == underlying:
-                    numbers.append(number)
-                    lots.append(position.quantity_lots)
-            rows.append(len(numbers))
-            held.append(risk)
-        values = position_values(rows, numbers, lots, self.marks.values)
-        for row, risk in enumerate(held):
-            risk.value = vector_of(values[row])
-            risk.version = -1
+        sweeps = self.marks.sweeps
+        sweeps[underlying] = sweeps.get(underlying, 0) + 1
 
 
 def _against(number: int, fills: Sequence[Fill]) -> Ruling:
