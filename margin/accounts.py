@@ -5,11 +5,13 @@ scenario, at the current marks, summed anew when it is first asked for after a s
 `risks[u].order_loss` what open orders could lose, per scenario, and
 `loss_bound_micro` a bound of it; `basis_micro` the sum over positions of lots x
 accrual seen, so that cash - basis + value is the account's worth with all that has accrued;
+`risks[u].sums` are its features on u, `charge_micro` what they are charged;
 `gross_lots` the sum of the sizes of positions, `open_lots` of what open orders may still trade
 in legs' lots.
 Never: decides anything.
 """
 
+from margin.charges import Sums
 from margin.kernel import Vector, add_lots, least, zero_vector
 from margin.marks import Marks
 from margin.protection import Protection
@@ -52,8 +54,10 @@ class Risk:
 
     `least_micro` is the least of `value`; `loss_bound_micro`, a number >= 0, what open orders
     could lose if each met its own worst scenario, as of `version` of the marks. Only where that
-    bound does not decide is `order_loss` wanted; it is kept up while `is_exact`. `has_moved` says
-    that its positions may have changed since the matrix of all accounts took them (`sweep.py`).
+    bound does not decide is `order_loss` wanted; it is kept up while `is_exact`.
+    `sums` are its positions' features as of that version, `charge_micro` what they are charged but
+    for concentration. `has_moved` says that its positions may have changed since the matrix of all
+    accounts took them (`sweep.py`).
     """
 
     __slots__ = (
@@ -62,12 +66,15 @@ class Risk:
         "_swept",
         "_underlying",
         "_value",
+        "charge_micro",
+        "concentration_micro",
         "groups",
         "has_moved",
         "is_exact",
         "least_micro",
         "loss_bound_micro",
         "order_loss",
+        "sums",
         "version",
     )
 
@@ -83,6 +90,9 @@ class Risk:
         self.is_exact = False
         self.loss_bound_micro = 0
         self.groups: dict[int, Group] = {}
+        self.sums = Sums()
+        self.charge_micro = 0
+        self.concentration_micro = 0
         self.version = -1
 
     @property
@@ -122,9 +132,12 @@ class Risk:
         self.version = -1
 
     def take(self, row: Vector, lots: int) -> None:
-        """Adds signed lots of what has these values. The position may change before or after."""
+        """Adds signed lots of what has these values; the position may change before or after. What
+        else follows from positions is found anew when the account is next touched.
+        """
         self.has_moved = True
-        if not self.is_behind():  # else it is valued whole when it is next asked for
+        self.version = -1
+        if not self.is_behind():  # else it is valued whole then, too
             add_lots(self._value, row, lots)
             self.least_micro = least(self._value)
 

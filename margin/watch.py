@@ -1,8 +1,9 @@
 """Who fell: the accounts whose equity no longer covers what their positions could lose, found for
 all accounts at once when the marks of an underlying have moved.
 
-Holds: equal to `tests/model/watch.py`, which asks account by account; the matrix of positions has
-every position of every account (`exchange/invariants.py` compares them).
+Holds: equal to `tests/model/watch.py`, which asks account by account. The matrix of positions, from
+which all are judged first, has every position of every account (`exchange/invariants.py` compares
+them); who may have fallen by it is decided by the account's own standing.
 Never: decides what becomes of an account; changes one.
 """
 
@@ -13,20 +14,33 @@ import numpy as np
 
 from margin.accounts import Account
 from margin.portfolio import Portfolio
+from margin.requirement import half_up
 from margin.sweep import Holdings, Spread
 
 _PLENTY: Final = 1 << 61
 """More than any positions can lose, and little enough to add their values to."""
 
 
-def fallen(
-    portfolio: Portfolio, underlying: int, line_percent: int = 100, spread: Spread = map
-) -> list[int]:
+def fallen(portfolio: Portfolio, underlying: int, line_percent: int = 100) -> list[int]:
     """Numbers of the accounts with positions on `underlying` whose equity is below `line_percent`
-    of what their positions alone could lose, each underlying's worst scenario added, open orders
-    left out, with half a micro-USDC a gross lot: 100 is the call line, 80 that of liquidation.
-    In the order of the accounts. Netting between underlyings only lowers the loss: so all who fell
-    with it are among them, and who asks decides by the account's own requirement.
+    of what their positions alone could lose, by ascending number: 100 is the call line, 80 that of
+    liquidation.
+    """
+    found: list[int] = []
+    for number in below(portfolio, underlying, line_percent):
+        account = portfolio.accounts[number]
+        standing = portfolio.scan_standing(account)
+        loss = standing.equity_micro - standing.worst_worth_micro + half_up(account.gross_lots)
+        if 100 * standing.equity_micro < line_percent * loss:
+            found.append(number)
+    return found
+
+
+def below(
+    portfolio: Portfolio, underlying: int, line_percent: int, spread: Spread = map
+) -> list[int]:
+    """At least those: here each underlying's worst scenario is added, and the blend of underlyings
+    only lowers what an account could lose.
     """
     accounts = list(portfolio.accounts.values())
     worth = [
@@ -34,7 +48,7 @@ def fallen(
         for account in accounts
     ]
     equity = np.array(worth, dtype=np.int64)
-    loss = np.array([(account.gross_lots + 1) // 2 for account in accounts], dtype=np.int64)
+    loss = np.array([half_up(account.gross_lots) for account in accounts], dtype=np.int64)
     for number in sorted(portfolio.marks.sweeps):
         held = current(portfolio, accounts, number, spread)
         equity += held.base_micro
@@ -42,7 +56,7 @@ def fallen(
     whole, rest = loss // 100, loss % 100  # so that no product passes 63 bits
     line_up = line_percent * whole - (-line_percent * rest) // 100
     rows = np.flatnonzero(equity < line_up).tolist()
-    return [accounts[row].number for row in rows if underlying in accounts[row].risks]
+    return sorted(accounts[row].number for row in rows if underlying in accounts[row].risks)
 
 
 def current(

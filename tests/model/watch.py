@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from margin.accounts import Account
 from margin.marks import Marks
+from margin.parameters import NETTING_PERCENT
 from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
 
 
@@ -25,10 +26,12 @@ def has_fallen(marks: Marks, account: Account, underlyings: int, line_percent: i
     """Whether its equity is below so many percent of what its positions could lose."""
     equity = account.cash_micro - account.basis_micro
     loss = -(-sum(abs(position.quantity_lots) for position in account.positions.values()) // 2)
-    for underlying in range(underlyings):
-        values = values_of(marks, account, underlying)
-        equity += values[BASE_SCENARIO]
-        loss += values[BASE_SCENARIO] - min(values)
+    rows = [values_of(marks, account, underlying) for underlying in range(underlyings)]
+    equity += sum(row[BASE_SCENARIO] for row in rows)
+    loss += sum(row[BASE_SCENARIO] for row in rows)
+    separate = sum(min(row) for row in rows)
+    joint = min(sum(together) for together in zip(*rows, strict=True))
+    loss -= separate + (joint - separate) * NETTING_PERCENT // 100
     return 100 * equity < line_percent * loss
 
 
