@@ -207,11 +207,61 @@ def audit(
         raise typer.Exit(1)
 
 
+@app.command(
+    epilog=(
+        "Examples: `straddle margin portfolio.csv`, or of an account: `straddle margin --data"
+        " straddle-data/demo-20261120-120000 --account 3 --json`"
+    )
+)
+def margin(
+    portfolio: Annotated[
+        Path | None,
+        typer.Argument(
+            help="CSV of symbol,quantity with a row cash,5000; or the same in JSON. It is taken at"
+            " the marks of the shipped chain."
+        ),
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Directory of an exchange or a demo.")] = None,
+    account: Annotated[
+        int | None, typer.Option(min=0, help="Number of an account of that exchange.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show every scenario and charge of a margin requirement.
+
+    Of an account, as of the end of its exchange's journal, or of a portfolio that nobody holds.
+    Also what closing each position would free, and where the account would be liquidated.
+    """
+    from exchange.margin_verb import (
+        MarginImpossible,
+        margin_of_account,
+        margin_of_file,
+        print_margin,
+        shown_json,
+    )
+
+    try:
+        if portfolio is not None and data is None and account is None:
+            shown = margin_of_file(portfolio)
+        elif portfolio is None and data is not None and account is not None:
+            shown = margin_of_account(data, account)
+        else:
+            raise MarginImpossible("give a file with a portfolio, or --data and --account")
+    except MarginImpossible as error:
+        _fail(str(error))
+    if as_json:
+        _print_json(shown_json(shown))
+    else:
+        print_margin(shown)
+
+
 @app.command(epilog="Example: `straddle bench matching --json`")
 def bench(
     only: Annotated[
         list[str] | None,
-        typer.Argument(help="Parts to run: matching, signatures, engine, settling. Default: all."),
+        typer.Argument(
+            help="Parts to run: matching, signatures, engine, settling, clearing. Default: all."
+        ),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
