@@ -62,6 +62,10 @@ def _print_json(value: object) -> None:
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
+def _bar_text(bar: float | None) -> str:
+    return "" if bar is None else f"asked: {bar:g}; "
+
+
 def _own_name() -> str:
     """How this command is called from here: by its name, or by its path where that is not found."""
     return "straddle" if shutil.which("straddle") else os.path.relpath(sys.argv[0])
@@ -267,7 +271,7 @@ def bench(
 ) -> None:
     """Measure the exchange in ratio to a peer or a limit, in the same run.
 
-    With --json one object a line: name, value, unit, peer, peer_value, ratio, better.
+    With --json one object a line: name, value, unit, peer, peer_value, ratio, better, note, bar.
     """
     from exchange.bench import PARTS
 
@@ -284,7 +288,8 @@ def bench(
                 console.print(
                     f"[bold]{measured.name:<20}[/bold] {measured.value:>12,.4g} {measured.unit:<11}"
                     f" {measured.ratio:>7.3g} x {measured.peer} ({measured.peer_value:,.4g})"
-                    f" [dim]{measured.better} is better. {measured.note}[/dim]",
+                    f" [dim]{_bar_text(measured.bar)}{measured.better} is better."
+                    f" {measured.note}[/dim]",
                     soft_wrap=True,
                 )
 

@@ -59,7 +59,7 @@ class Portfolio(Gate):
     `settlements` counts the expiries that settled; `fees[i]` after a plan are the (taker, maker)
     fees of its i-th fill, micro-USDC; `moved` what the command's plans moved and orders that may
     only reduce stand against, as (account, instrument); `holdings` has all positions
-    by underlying (`watch.py`).
+    by underlying, in interpreted runs (`watch_numpy.py`).
     """
 
     def __init__(

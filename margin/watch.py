@@ -10,7 +10,7 @@ Never: decides what becomes of an account; changes one but for what it keeps of 
 
 from typing import TYPE_CHECKING
 
-from margin.kernel import at_base, least
+from margin.kernel import at_base
 from margin.portfolio import Portfolio
 from margin.requirement import half_up
 
@@ -46,10 +46,9 @@ def below_by_account(portfolio: Portfolio, underlying: int, line_percent: int) -
         equity = account.cash_micro - account.basis_micro
         loss = half_up(account.gross_lots)
         for risk in account.risks.values():
-            value = risk.value
-            base = int(at_base(value))
+            base = int(at_base(risk.value))
             equity += base
-            loss += base - int(least(value))
+            loss += base - risk.least_micro
         if 100 * equity < line_percent * loss:
             found.append(number)
     found.sort()

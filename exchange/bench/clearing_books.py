@@ -13,6 +13,7 @@ from exchange.state import State
 from margin.accounts import Account, Position
 from margin.requirement import half_up
 from margin.watch_numpy import current
+from matching.orders import BUY, SELL, Order
 
 MOST_LOTS: Final = 50
 LEAST_CUSHION_PERCENT: Final = 102
@@ -39,6 +40,25 @@ def _hold(account: Account, instrument: int, lots: int) -> None:
     account.positions[instrument] = Position(lots, 0)
     account.gross_lots += abs(lots)
     account.risk(0)
+
+
+def rest_orders(state: State, each: int, seed: int = 12) -> None:
+    """Gives each account so many open orders of single options, a few percent from their marks."""
+    dice = random.Random(seed)
+    order_id = 1 << 40
+    for account in state.accounts.values():
+        for number in dice.sample(range(len(state.instruments)), each):
+            side, order_id = dice.randint(BUY, SELL), order_id + 1
+            instrument = state.instruments[number]
+            mark = max(state.marks.mark_ticks(instrument), 2)
+            away = max(mark * dice.randint(1, 9) // 100, 1)
+            ticks = max(mark - away if side == BUY else mark + away, 1)
+            price = ticks * instrument.tick_value_micro
+            lots = dice.randint(1, 10)
+            order = Order(
+                order_id, bytes(32), account.number, number, side, ticks, price, lots, 10**9, 0
+            )
+            state.portfolio.rest(account, order)
 
 
 def _fund(state: State, dice: random.Random) -> None:
