@@ -75,7 +75,7 @@ def margin_of_account(data: Path, account: int) -> Shown:
 def margin_of_file(path: Path) -> Shown:
     """Of the portfolio in a file, at the shipped chain's marks. Raises MarginImpossible."""
     cash, rows = _read(path)
-    state = _shipped()
+    state = shipped_exchange()
     held: dict[int, int] = {}
     for where, symbol, quantity in rows:
         legs = resolve_symbol(symbol, state.symbols)
@@ -118,7 +118,7 @@ def _replayed(journal: Path) -> State:
     return state
 
 
-def _shipped() -> State:
+def shipped_exchange() -> State:
     """An exchange that lists and marks the shipped chain."""
     state, time_ns = State(), snapshot().time_s * NANOSECONDS
     fees = Terms().fees
