@@ -7,6 +7,16 @@ from exchange.bench import PARTS
 from exchange.bench.clearing import FourLegs, Marking, leak_rows, sweep_row, what_if_row
 from exchange.bench.clearing import bench as clearing
 from exchange.bench.clearing_books import MOST_CUSHION_PERCENT, filled_state, rest_orders
+from exchange.bench.clearing_growth import (
+    ACCOUNTS,
+    BASE,
+    GROWTH,
+    INSTRUMENTS,
+    POSITIONS,
+    Size,
+    points,
+    sizes,
+)
 from exchange.bench.clearing_leak import STEPS, Prices, hedged_books, near_butterflies, price_all
 from exchange.state import State
 from margin.watch import fallen
@@ -133,3 +143,19 @@ def test_a_loss_between_two_steps_is_seen_by_neither_grid_or_by_one(prices: Pric
 def test_the_leak_rows_take_part_of_a_chain() -> None:
     rows = list(leak_rows(5, options=60))
     assert [row.unit for row in rows] == ["%", "%"]
+
+
+# GROWTH
+
+
+def test_each_size_grows_by_itself() -> None:
+    base = Size(2, 2, 10)
+    growth = {ACCOUNTS: (2, 4), POSITIONS: (1, 3), INSTRUMENTS: (3, 5)}
+    found = list(points(base, growth, rounds=1))
+    assert [point.size for point in found] == [
+        (2, 2, 10), (4, 2, 10), (2, 1, 10), (2, 3, 10), (2, 2, 3), (2, 2, 5),
+    ]  # fmt: skip
+    assert all(0 <= point.values_ms <= point.sweep_ms for point in found)
+    state = filled_state(4, 3, instruments=5)
+    assert all(max(account.positions) < 5 for account in state.accounts.values())
+    assert {panel for panel, _ in sizes(BASE, GROWTH)} == {ACCOUNTS, POSITIONS, INSTRUMENTS}
