@@ -28,15 +28,8 @@ from eth_account.messages import encode_typed_data
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from exchange.drafting import (
-    BadTerms,
-    Markets,
-    QuoteTerms,
-    Said,
-    Terms,
-    cash_micro,
-    market_of,
-)
+from exchange.client_margin import MarginQuestions
+from exchange.drafting import BadTerms, Markets, QuoteTerms, Said, Terms, cash_micro, market_of
 from exchange.subscription import Subscription
 from exchange.wallet import (
     Signed,
@@ -112,7 +105,7 @@ class Placed(NamedTuple):
     acknowledgement: Json
 
 
-class Client:
+class Client(MarginQuestions):
     """A connection to the exchange at `url` (ws://host:port/ws), for one account or none.
 
     `expected`: the domain that the caller knows the exchange to have; without it the one that

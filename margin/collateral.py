@@ -16,9 +16,10 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from margin.accounts import Account
-from margin.kernel import Vector, add_lots, add_worth, at_base, least, vector_of, zero_vector
+from margin.kernel import Vector, add_worth, at_base, vector_of, zero_vector
 from margin.parameters import PEG_CHARGE_E4
 from margin.rows import Integers, price_linear
+from margin.scenarios import SCENARIO_COUNT
 
 STABLE: Final = 0
 OF_UNDERLYING: Final = 1
@@ -198,34 +199,51 @@ def sale_of(asset: Asset, held_micro: int, paid_most_micro: int) -> Sale:
 
 
 class CollateralBook:
-    """The listed assets, and what accounts' balances count by them.
+    """The listed assets, and what accounts' balances count by them. `holders` are the accounts with
+    any asset, listed or not, by number.
 
     Of each account it keeps `Risk.collateral`, within `Risk.value`, for assets of an underlying;
     `collateral_worth_micro` for stables, the same in every scenario; `collateral_charge_micro`,
     which initial margin asks for haircuts and pegs.
     """
 
-    __slots__ = ("assets", "by_underlying")
+    __slots__ = ("assets", "by_underlying", "holders")
 
     def __init__(self) -> None:
         self.assets: dict[int, Asset] = {}
         self.by_underlying: dict[int, list[int]] = {}
+        self.holders: dict[int, Account] = {}
 
     def take(self, asset: Asset, index_micro: int) -> None:
-        """A new asset, or new terms of one that is listed. Its holders are re-margined by the
-        caller (`remargin`).
-        """
+        """A new asset, or new terms of one that is listed, for whoever holds it already."""
         asset.reprice(index_micro)
         if asset.number not in self.assets and asset.kind == OF_UNDERLYING:
             self.by_underlying.setdefault(asset.underlying, []).append(asset.number)
         self.assets[asset.number] = asset
+        for account in self.holders.values():
+            if asset.number in account.collateral:
+                self._count(account, asset)
 
     def reprice(self, underlying: int, index_micro: int) -> None:
-        """A new index."""
+        """A new index, for whoever holds an asset of the underlying."""
+        moved = [
+            self.assets[number]
+            for number in self.by_underlying.get(underlying, ())
+            if self.assets[number].index_micro != index_micro
+        ]
+        for asset in moved:
+            asset.reprice(index_micro)
+        if moved:
+            for account in self.holders.values():
+                if self.counts(account, underlying):
+                    self._count(account, moved[0])
+
+    def counts(self, account: Account, underlying: int) -> bool:
+        """Whether the account has an asset of an underlying."""
         for number in self.by_underlying.get(underlying, ()):
-            asset = self.assets[number]
-            if asset.index_micro != index_micro:
-                asset.reprice(index_micro)
+            if number in account.collateral:
+                return True
+        return False
 
     def vector_of(self, account: Account, underlying: int) -> Vector:
         """What the account's balances of assets of an underlying count in each scenario."""
@@ -236,28 +254,22 @@ class CollateralBook:
                 add_scenarios(total, self.assets[number], balance)
         return total
 
-    def counts(self, account: Account, underlying: int) -> bool:
-        """Whether the account has an asset of an underlying."""
+    def values_at(self, account: Account, underlying: int, index_micro: int) -> Integers:
+        """The same at another index than the present: int64[119]."""
+        total = np.zeros(SCENARIO_COUNT, dtype=np.int64)
         for number in self.by_underlying.get(underlying, ()):
-            if number in account.collateral:
-                return True
-        return False
+            asset, balance = self.assets[number], account.collateral.get(number, 0)
+            prices = scenario_prices_q24(asset, index_micro).tolist()
+            amount = counted_micro(asset, balance)
+            total += np.array([worth_down_micro(amount, price) for price in prices])
+        return total
 
-    def remargin(self, account: Account, underlying: int) -> None:
-        """Counts the account's assets of an underlying anew, at the present prices, within a value
-        that had them at the former ones.
-        """
-        risk = account.risk(underlying)
-        add_lots(risk.value, risk.collateral, -1)
-        self.add_to_swept(account, underlying)
-        risk.least_micro = least(risk.value)
-
-    def add_to_swept(self, account: Account, underlying: int) -> None:
-        """The same where the value has positions alone, as a sweep leaves it."""
-        risk = account.risk(underlying)
-        risk.collateral = self.vector_of(account, underlying)
-        add_lots(risk.value, risk.collateral, 1)
-        risk.version = -1
+    def _count(self, account: Account, asset: Asset) -> None:
+        """Counts the account's balances anew, after something about an asset of it changed."""
+        if asset.kind == OF_UNDERLYING:
+            vector = self.vector_of(account, asset.underlying)
+            account.risk(asset.underlying).count_collateral(vector)
+        self.sum_constants(account)
 
     def sum_constants(self, account: Account) -> None:
         """Counts anew what is the same in every scenario."""
@@ -278,17 +290,11 @@ class CollateralBook:
         assert balance >= 0, "a balance is never below zero"
         if balance:
             account.collateral[number] = balance
+            self.holders[account.number] = account
         else:
             account.collateral.pop(number, None)
+            if not account.collateral:
+                self.holders.pop(account.number, None)
         asset = self.assets.get(number)
         if asset is not None:
-            if asset.kind == OF_UNDERLYING:
-                self.remargin(account, asset.underlying)
-            self.sum_constants(account)
-
-    def relisted(self, account: Account, asset: Asset) -> None:
-        """Counts a holder's balance of an asset anew, whose terms are new."""
-        if account.collateral.get(asset.number):
-            if asset.kind == OF_UNDERLYING:
-                self.remargin(account, asset.underlying)
-            self.sum_constants(account)
+            self._count(account, asset)

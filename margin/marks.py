@@ -5,7 +5,8 @@ its move; column BASE is the mark itself (for a linear instrument its accrual). 
 = carry - accrual turns a price into the units of `values` (0 for options). `features[i]` is what
 charges need of a lot, read from `values` where they are set. `epochs[u]` counts the
 updates of underlying u; `versions[u]` moves whenever what an order that is margined on u could
-lose may have moved. A settled instrument is worth its payoff in every scenario.
+lose may have moved; `sweeps[u]` counts how often all positions on u were to be valued anew. A
+settled instrument is worth its payoff in every scenario.
 Never: fits or smooths anything (floats advise in `margin/analytics`; what arrives here is
 integers).
 """
@@ -136,6 +137,7 @@ class Marks:
         "is_marked",
         "mark_time_s",
         "offset_micro",
+        "sweeps",
         "term_rates",
         "values",
         "versions",
@@ -155,6 +157,7 @@ class Marks:
         self.mark_time_s: dict[int, int] = {}
         self.epochs: dict[int, int] = {}
         self.versions: dict[int, int] = {}
+        self.sweeps: dict[int, int] = {}
         self.expiry_marks: dict[int, ExpiryMark] = {}
         self._chains: dict[int, _Chain] = {}
         self._futures: dict[int, Instrument] = {}
@@ -340,6 +343,14 @@ class Marks:
         if unit is None:
             unit = self._combo_units[book] = self._combo_unit(combos[book])
         return unit
+
+    def row(self, number: int) -> Vector:
+        """What one lot of an instrument is worth in each scenario."""
+        return self.unit(number, _NO_COMBOS).row
+
+    def underlying_of(self, number: int) -> int:
+        """The number of an instrument's underlying."""
+        return self._underlyings[number]
 
     def _combo_unit(self, combo: Combo) -> Unit:
         first = combo.underlying.number

@@ -44,12 +44,12 @@ class OpenOrders:
     # AN ACCOUNT'S ORDERS ON ONE UNDERLYING
 
     def fresh_risk(self, account: Account, underlying: int) -> Risk:
-        """The account's margin on one underlying with its bounds at the current marks (values are
-        kept current by the sweep).
-        """
+        """The account's margin on one underlying with values and bounds at the current marks."""
         risk = account.risks.get(underlying)
         if risk is None:
             risk = account.risk(underlying)
+        risk.belong_to(account, underlying, self.marks)
+        risk.follow()
         version = self.marks.versions.get(underlying, 0)
         if risk.version != version:
             risk.version = version

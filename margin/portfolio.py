@@ -17,9 +17,6 @@ from typing import Final
 from margin.accounts import MAX_POSITIONS, Account
 from margin.collateral import CollateralBook
 from margin.fees import FeeSchedule, check_fees, fees_of
-from margin.kernel import (
-    vector_of,
-)
 from margin.marks import Marks
 from margin.open_orders import OpenOrders
 from margin.parameters import DISTRESS_BAND_E6
@@ -33,7 +30,7 @@ from margin.requirement import (
     half_up,
     least_worth_micro,
 )
-from margin.sweep import position_values
+from margin.sweep import Holdings
 from matching.combos import Combo
 from matching.gate import (
     FITS,
@@ -62,7 +59,8 @@ class Portfolio(Gate):
 
     `settlements` counts the expiries that settled; `fees[i]` after a plan are the (taker, maker)
     fees of its i-th fill, micro-USDC; `moved` what the command's plans moved and orders that may
-    only reduce stand against, as (account, instrument).
+    only reduce stand against, as (account, instrument); `holdings` has all positions
+    by underlying, in interpreted runs (`watch_numpy.py`).
     """
 
     def __init__(
@@ -79,6 +77,7 @@ class Portfolio(Gate):
         self.open_orders = OpenOrders(marks, combos, instruments)
         self.protections = Protections(accounts, marks)
         self.collateral = CollateralBook()
+        self.holdings: dict[int, Holdings] = {}
         self.settlements = 0
         self.fees: list[tuple[int, int]] = []
         self.requirements = Requirements(self.open_orders)
@@ -352,33 +351,13 @@ class Portfolio(Gate):
     # MARK UPDATES
 
     def sweep(self, underlying: int) -> None:
-        """Re-margins every account on one underlying: position values at the new marks, in one
-        sparse product, and collateral at the new index.
+        """Re-margins every account on one underlying: each one's positions are worth what the new
+        marks say, computed for all at once (`watch.py`) or when an account is next touched; what
+        collateral counts is counted now.
         """
+        sweeps = self.marks.sweeps
+        sweeps[underlying] = sweeps.get(underlying, 0) + 1
         self.collateral.reprice(underlying, self.marks.index_micro.get(underlying, 0))
-        rows: list[int] = [0]
-        numbers: list[int] = []
-        lots: list[int] = []
-        held: list[Account] = []
-        instruments = self.instruments
-        for account in self.accounts.values():
-            risk = account.risks.get(underlying)
-            if risk is None:
-                continue
-            for number, position in account.positions.items():
-                if instruments[number].underlying.number == underlying:
-                    numbers.append(number)
-                    lots.append(position.quantity_lots)
-            rows.append(len(numbers))
-            held.append(account)
-        values = position_values(rows, numbers, lots, self.marks.values)
-        for row, account in enumerate(held):
-            risk = account.risks[underlying]
-            risk.value = vector_of(values[row])
-            risk.version = -1
-            if self.collateral.counts(account, underlying):
-                self.collateral.add_to_swept(account, underlying)
-                self.collateral.sum_constants(account)
 
 
 def _against(number: int, fills: Sequence[Fill]) -> Ruling:

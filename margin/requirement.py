@@ -130,6 +130,19 @@ def maintenance_of(scan_loss_micro: int, gross_lots: int) -> int:
     return -(-(half_up(gross_lots) + scan_loss_micro) * MAINTENANCE_PERCENT // 100)
 
 
+def is_below_apart(account: Account, line_percent: int) -> bool:
+    """Whether an account's equity is below `line_percent` of what positions and collateral could
+    lose, each underlying in a worst scenario of its own.
+    """
+    equity = account.constant_micro()
+    loss = half_up(account.gross_lots)
+    for risk in account.risks.values():
+        base = int(at_base(risk.value))
+        equity += base
+        loss += base - risk.least_micro
+    return 100 * equity < line_percent * loss
+
+
 def _sum_of(vectors: list[Vector]) -> Vector:
     total = copy_of(vectors[0])
     for vector in vectors[1:]:

@@ -22,6 +22,7 @@ from exchange.gateway_rpc.failures import (
     signature_refused,
     unknown_method,
 )
+from exchange.gateway_rpc.margin_methods import MarginMethods
 from exchange.gateway_rpc.market_views import MarketViews
 from exchange.gateway_rpc.requests import (
     OfAccount,
@@ -31,8 +32,10 @@ from exchange.gateway_rpc.requests import (
     OfInstruments,
     OfOrder,
     OfOwner,
+    OfPortfolio,
     OfSymbol,
     OfTrades,
+    OfWhatIf,
     Params,
     Request,
     SignedCancel,
@@ -90,6 +93,7 @@ class Methods:
         self._catalogue = catalogue
         self._channels = channels
         self._views = MarketViews(venue, catalogue)
+        margin = MarginMethods(venue, catalogue)
         self.table: dict[str, _Method] = {
             "public/domain": _method(Params, self._domain),
             "public/status": _method(Params, self._status),
@@ -102,8 +106,12 @@ class Methods:
             "public/trades": _method(OfTrades, self._trades),
             "public/states": _method(Params, self._states),
             "public/assets": _method(Params, self._assets),
+            "public/portfolio_margin": _method(OfPortfolio, margin.portfolio),
             "account/of_owner": _method(OfOwner, self._accounts_of),
             "account/margin": _method(OfAccount, self._margin),
+            "account/breakdown": _method(OfAccount, margin.breakdown),
+            "account/liquidation": _method(OfAccount, margin.liquidation),
+            "account/what_if": _method(OfWhatIf, margin.what_if),
             "account/positions": _method(OfAccount, self._positions),
             "account/orders": _method(OfAccount, self._orders),
             "account/fills": _method(OfFills, self._fills),

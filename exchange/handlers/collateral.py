@@ -76,10 +76,9 @@ def list_asset(state: State, command: ListAsset, emit: Emit) -> None:
         refuse(emit, reject)
         return
     # MARGIN
-    asset, collateral = _asset_of(state, command), state.portfolio.collateral
-    collateral.take(asset, state.marks.index_micro.get(asset.underlying, 0))
-    for account in state.accounts.values():
-        collateral.relisted(account, asset)
+    asset = _asset_of(state, command)
+    index_micro = state.marks.index_micro.get(asset.underlying, 0)
+    state.portfolio.collateral.take(asset, index_micro)
     # EMIT
     emit(
         events.AssetListed(

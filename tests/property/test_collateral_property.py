@@ -149,8 +149,6 @@ def test_what_is_kept_step_by_step_is_what_is_counted_at_once(
         if at < len(moves):
             underlying, index = moves[at]
             book.reprice(underlying, index)
-            book.remargin(account, underlying)
-            book.sum_constants(account)
     for underlying, values in positions.items():
         number = underlying + 1
         asset = book.assets[number]

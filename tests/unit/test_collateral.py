@@ -11,7 +11,10 @@ from exchange.events import AssetListed, CollateralConverted, DepositCredited, E
 from exchange.handlers.accounts import free_collateral_micro
 from exchange.invariants import excess_micro
 from exchange.state_digest import state_hash
+from margin.liquidation_price import Moved
 from margin.parameters import CONVERSION_ALLOWANCE_MICRO, PEG_CHARGE_E4
+from margin.watch import below_by_account, fallen
+from margin.what_if import Change, Trade, after_trades
 from matching import rejects as r
 from matching.rejects import Reject
 from matching.trading_states import HALTED, UNDERLYING
@@ -367,6 +370,52 @@ def test_funding_and_settlement_leave_collateral_counted() -> None:
     floor.advance(70 * 86_400)
     floor.settle(0, BTC_INDEX)
     assert excess(floor, 0) == excess_micro(floor.state, floor.account(0))
+
+
+# WHAT READS MARGIN BESIDES
+
+
+@pytest.mark.parametrize("index_percent", [60, 80, 95, 104, 118, 130])
+def test_who_fell_is_found_with_collateral_as_one_by_one(index_percent: int) -> None:
+    floor = floor_with_assets(0)
+    floor.deposit(1, 30_000 * DOLLAR)
+    floor.deposit(1, 500 * DOLLAR, USDT)
+    price = ETH_INDEX // 2_000 * 2_000
+    for account, amount in ((0, 3), (2, 9)):
+        floor.deposit(account, amount * ETHER, ETH)
+    floor.sell(1, price, 90, ETH_PERP)
+    assert was_accepted(floor.buy(0, price, 60, ETH_PERP))
+    assert was_accepted(floor.sell(2, price, 85, ETH_PERP) + floor.buy(1, price, 85, ETH_PERP))
+    floor.mark(1, ETH_INDEX * index_percent // 100)
+    portfolio = floor.state.portfolio
+    for line in (100, 80):
+        due: list[int] = []
+        for number in range(3):
+            standing = portfolio.scan_standing(floor.account(number))
+            gross = (floor.account(number).gross_lots + 1) // 2
+            loss = standing.equity_micro - standing.worst_worth_micro + gross
+            if 100 * standing.equity_micro < line * loss:
+                due.append(number)
+        assert fallen(portfolio, 1, line) == due
+        assert set(due) <= set(below_by_account(portfolio, 1, line))
+
+
+def test_a_hypothesis_and_a_moved_index_count_collateral_as_margin_does() -> None:
+    floor = floor_with_assets()
+    floor.deposit(0, 4 * ETHER, ETH)
+    floor.deposit(0, 500 * DOLLAR, USDT)
+    price = ETH_INDEX // 2_000 * 2_000
+    floor.sell(1, price, 30, ETH_PERP)
+    floor.buy(0, price, 30, ETH_PERP)
+    portfolio, account = floor.state.portfolio, floor.account(0)
+    change = after_trades(portfolio, account, [Trade(ETH_PERP, 7), Trade(ETH_PERP, -7)])
+    assert isinstance(change, Change)
+    assert change.before == portfolio.requirement(account)
+    assert change.after.maintenance_micro == change.before.maintenance_micro
+    moved = Moved(portfolio, account, 1).standing(-50_000)
+    floor.mark(1, ETH_INDEX * 95 // 100)
+    standing = portfolio.scan_standing(account)
+    assert moved == (standing.equity_micro, standing.maintenance_micro)
 
 
 # WITHDRAWING

@@ -1,0 +1,52 @@
+"""Who fell: the accounts whose equity no longer covers what their positions could lose, found among
+all accounts when the marks of an underlying have moved.
+
+Holds: equal to `tests/model/watch.py`; who may have fallen by the scan of each underlying alone is
+decided by the account's own standing. Compiled, the loop below values every account's positions and
+keeps what it found with the account; interpreted that would be slow, so there `watch_numpy` finds
+the same by one sparse product.
+Never: decides what becomes of an account; changes one but for what it keeps of the marks.
+"""
+
+from typing import TYPE_CHECKING
+
+from margin.portfolio import Portfolio
+from margin.requirement import half_up, is_below_apart
+
+
+def fallen(portfolio: Portfolio, underlying: int, line_percent: int = 100) -> list[int]:
+    """Numbers of the accounts with positions on `underlying` whose equity is below `line_percent`
+    of what their positions alone could lose, by ascending number: 100 is the call line, 80 that of
+    liquidation.
+    """
+    found: list[int] = []
+    for number in below(portfolio, underlying, line_percent):
+        account = portfolio.accounts[number]
+        standing = portfolio.scan_standing(account)
+        loss = standing.equity_micro - standing.worst_worth_micro + half_up(account.gross_lots)
+        if 100 * standing.equity_micro < line_percent * loss:
+            found.append(number)
+    return found
+
+
+def below(portfolio: Portfolio, underlying: int, line_percent: int) -> list[int]:
+    """At least those, by ascending number: here each underlying's worst scenario is added, and the
+    blend of underlyings only lowers what an account could lose.
+    """
+    return below_by_account(portfolio, underlying, line_percent)
+
+
+def below_by_account(portfolio: Portfolio, underlying: int, line_percent: int) -> list[int]:
+    """`below`, account by account."""
+    found: list[int] = []
+    for number, account in portfolio.accounts.items():
+        if underlying not in account.risks:
+            continue
+        if is_below_apart(account, line_percent):
+            found.append(number)
+    found.sort()
+    return found
+
+
+if __file__.endswith(".py") and not TYPE_CHECKING:  # interpreted
+    from margin.watch_numpy import below
