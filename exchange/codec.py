@@ -242,6 +242,7 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.ProtectionTripped: (_U32, _U8, _U8, _I128, _I128),
     events.ProtectionSet: (_U32, _U8, _U32, _U32, _U32, _U64, _U64),
     events.ProtectionReset: (_U32, _U8),
+    events.SettlementSampled: (_U16, _U8),
     events.CashTransferred: (_U32, _U32, _U8, _U64, _I128, _I128),
     events.PositionTransferred: (_U32, _U32, _U24, _I32, _I32, _I32),
 }  # fmt: skip

@@ -151,6 +151,7 @@ BATCH_OUT_OF_ORDER: Final = 707
 SPEC_OUT_OF_BOUNDS: Final = 708
 GENESIS: Final = 709
 NOT_LINEAR: Final = 710
+SAMPLE_NOT_SEEN: Final = 740
 # 8xx: the service
 VENUE_STOPPING: Final = 801
 VENUE_BUSY: Final = 802
@@ -486,6 +487,10 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     ),
     GENESIS: ("genesis", "a journal begins with one Genesis command and has no second"),
     NOT_LINEAR: ("not linear", "instrument {got} is not a perpetual"),
+    SAMPLE_NOT_SEEN: (
+        "sample not seen",
+        "sample {got} micro-USDC; the index in force at its minute was {allowed}",
+    ),
     VENUE_STOPPING: ("venue stopping", "the exchange stops; when it is back, ask what was taken"),
     VENUE_BUSY: ("venue busy", "{got} messages are waiting; retry in {allowed} ms"),
 }

@@ -26,6 +26,9 @@ from exchange.events.batches import (
     ExchangeOpened,
     TimeAdvanced,
 )
+from exchange.events.lifecycle import (
+    SettlementSampled,
+)
 from exchange.events.markets import (
     STATE_REASONS,
     BreakerArmed,
@@ -145,6 +148,7 @@ __all__ = [
     "ProtectionTripped",
     "QuoteRejected",
     "QuotesTaken",
+    "SettlementSampled",
     "TimeAdvanced",
     "TradingStateChanged",
     "UnderlyingListed",

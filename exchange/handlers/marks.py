@@ -15,6 +15,7 @@ from exchange.handlers.combos import drop_combo
 from exchange.handlers.refusal import refuse
 from exchange.handlers.states import watch_index
 from exchange.handlers.volatility import reprice
+from exchange.settlement_samples import UNSEEN
 from exchange.state import State
 from margin.svi import ExpiryMark, check_index, check_marks
 from matching.instruments import MAX_VALUE_MICRO, PERPETUAL
@@ -25,6 +26,7 @@ from matching.rejects import (
     MARK_OUT_OF_BOUNDS,
     NOT_LINEAR,
     NOT_YET_EXPIRED,
+    SAMPLE_NOT_SEEN,
     UNKNOWN_EXPIRY,
     UNKNOWN_INSTRUMENT,
     UNKNOWN_UNDERLYING,
@@ -122,6 +124,7 @@ def settle_expiry(state: State, command: SettleExpiry, emit: Emit) -> None:
         refuse(emit, reject)
         return
     expiry = state.expiries[command.expiry]
+    seen = state.samples.seen(expiry.underlying.number, expiry.number, state.time_ns)
     listed = state.options_by_expiry[expiry.number]
     for instrument in listed:
         cancel_book(state, instrument.number, emit)
@@ -136,12 +139,14 @@ def settle_expiry(state: State, command: SettleExpiry, emit: Emit) -> None:
     options = [instrument for instrument in listed if not instrument.is_linear]
     moved = state.marks.settle_expiry(expiry, price, options)
     expiry.settlement_micro = price
+    state.samples.settled(expiry.underlying.number, expiry.number)
     state.settlements += 1
     state.portfolio.settlements = state.settlements
     state.portfolio.sweep(expiry.underlying.number)
     # EMIT: the price first, for the future's last accrual follows from it
     state.record(records.expiry_settled_record(expiry.number, price))
     _record_accruals(state, moved)
+    emit(events.SettlementSampled(expiry.number, sum(sample != UNSEEN for sample in seen)))
     emit(events.ExpirySettled(expiry.number, price))
 
 
@@ -157,6 +162,10 @@ def _check_settlement(state: State, command: SettleExpiry) -> Reject | None:
         check_index(expiry.underlying.number, sample) is None for sample in command.samples_micro
     ):
         return Reject(MARK_OUT_OF_BOUNDS, command.expiry)
+    seen = state.samples.seen(expiry.underlying.number, command.expiry, state.time_ns)
+    for told, own in zip(command.samples_micro, seen, strict=True):
+        if own not in (UNSEEN, told):
+            return Reject(SAMPLE_NOT_SEEN, told, own)
     return None
 
 

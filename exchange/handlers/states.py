@@ -204,9 +204,11 @@ def set_breaker(state: State, command: SetBreaker, emit: Emit) -> None:
 
 
 def watch_index(state: State, underlying: int, emit: Emit) -> None:
-    """Lets an underlying's breaker see the index that was just set: it trips, or goes to a higher
-    level; else, if its time is over and the index is calm, it is released.
+    """Lets those see the index that was just set who remember it: the samples that expiries settle
+    at, and the underlying's breaker, which trips, or goes to a higher level; else, if its time is
+    over and the index is calm, it is released.
     """
+    state.samples.take(underlying, state.time_ns, state.marks.index_micro[underlying])
     breaker = state.breakers.get(underlying)
     if breaker is None:
         return

@@ -87,6 +87,7 @@ class PublicMarket:
             events.OrderCancelled: self._cancelled,
             events.ComboCreated: self._combo_created,
             events.ComboDropped: self._combo_dropped,
+            events.PositionTransferred: self._position_transferred,
             events.MarksUpdated: self._marks_updated,
             events.ExpirySettled: self._expiry_settled,
             events.TradingStateChanged: self._state_changed,
@@ -195,6 +196,13 @@ class PublicMarket:
         self.books.pop(event.book, None)
         self._days.pop(event.book, None)
         self.tape.by_book.pop(event.book, None)
+
+    def _position_transferred(self, event: events.PositionTransferred) -> None:
+        lots = event.quantity_lots
+        giver, taker = event.account, event.to_account
+        if lots < 0:  # who gives a short position takes lots
+            giver, taker, lots = taker, giver, -lots
+        self._open_interest.fill(event.instrument, taker, giver, lots)
 
     def _marks_updated(self, event: events.MarksUpdated) -> None:
         self.index_micro[event.underlying] = event.index_micro

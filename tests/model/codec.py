@@ -68,6 +68,7 @@ EVENTS: Final = {
     "ProtectionSet": "0x53 account u32, group u8, window_ms u32, frozen_ms u32,"
     " quantity_limit_lots u32, delta_limit_e6 u64, vega_limit_micro u64",
     "ProtectionReset": "0x54 account u32, group u8",
+    "SettlementSampled": "0x7a expiry u16, seen u8",
     "CashTransferred": "0x78 account u32, to_account u32, asset u8, amount_micro u64,"
     " cash_micro i128, to_cash_micro i128",
     "PositionTransferred": "0x79 account u32, to_account u32, instrument u24, quantity_lots i32,"
