@@ -128,7 +128,7 @@ _QUOTES = _counted(_U8, _group(_LEGS, _I64, _U32, _I64, _U32))
 _LEVELS = _counted(_U8, _group(_U16, _U8, _U16))
 
 _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
-    commands.Genesis: (_U64, _ADDRESS, _ADDRESS, _U16, _U16, _U16, _U8),
+    commands.Genesis: (_U64, _ADDRESS, _ADDRESS, _U16, _U16, _U16, _U16, _U16, _U8, _U8),
     commands.PlaceOrder: (_order(), _HASH, _ADDRESS, _SIGNATURE, _U32),
     commands.CancelOrder: (_U32, _HASH, _ADDRESS, _SIGNATURE),
     commands.CancelAllOrders: (_U32, _U32, _ADDRESS, _SIGNATURE),
@@ -229,6 +229,7 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.ProtectionTripped: (_U32, _U8, _U8, _I128, _I128),
     events.ProtectionSet: (_U32, _U8, _U32, _U32, _U32, _U64, _U64),
     events.ProtectionReset: (_U32, _U8),
+    events.FeeLevelSet: (_U8, _U8, _I32),
 }  # fmt: skip
 
 _FLAT_COMMANDS: Final = {

@@ -37,6 +37,9 @@ class Genesis(Command, frozen=True, gc=False):
     maker_fee_e6: int
     taker_fee_e6: int
     fee_cap_e4: int
+    rebate_step_e6: int
+    liquidation_fee_e6: int
+    combo_discount: int
     width_percent: int
 
 

@@ -64,6 +64,7 @@ def _market_lines(state: State) -> Iterator[str]:
     yield repr((state.combo_life.next_number, list(state.combo_life.idle.items())))
     for combo in state.combos.values():
         yield repr((combo.book, combo.legs, combo.tick_micro))
+    yield repr(sorted(state.portfolio.fee_levels.items()))
     yield repr((state.trading.items(), sorted(state.trading.by_breaker.items())))
     for underlying, breaker in sorted(state.breakers.items()):
         yield repr((underlying, shape(breaker)))

@@ -144,6 +144,9 @@ BATCH_OUT_OF_ORDER: Final = 707
 SPEC_OUT_OF_BOUNDS: Final = 708
 GENESIS: Final = 709
 NOT_LINEAR: Final = 710
+# 75x: fees and funding
+FUNDING_IS_ARMED: Final = 750
+FEES_OUT_OF_BOUNDS: Final = 751
 # 8xx: the service
 VENUE_STOPPING: Final = 801
 VENUE_BUSY: Final = 802
@@ -461,6 +464,11 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     ),
     GENESIS: ("genesis", "a journal begins with one Genesis command and has no second"),
     NOT_LINEAR: ("not linear", "instrument {got} is not a perpetual"),
+    FUNDING_IS_ARMED: (
+        "funding is armed",
+        "the funding of instrument {got} follows its premium; nobody sets it",
+    ),
+    FEES_OUT_OF_BOUNDS: ("fees out of bounds", "field {got} of the fee schedule is out of bounds"),
     VENUE_STOPPING: ("venue stopping", "the exchange stops; when it is back, ask what was taken"),
     VENUE_BUSY: ("venue busy", "{got} messages are waiting; retry in {allowed} ms"),
 }

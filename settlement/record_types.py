@@ -26,8 +26,15 @@ INDEX_UPDATED: Final = 0x0F
 MARK_UPDATED: Final = 0x10
 ACCRUAL_UPDATED: Final = 0x11
 EXPIRY_SETTLED: Final = 0x12
+FEE_LEVEL_SET: Final = 0x17
 
-MARK_TYPES: Final = (INDEX_UPDATED, MARK_UPDATED, ACCRUAL_UPDATED, EXPIRY_SETTLED)
+MARK_TYPES: Final = (
+    INDEX_UPDATED,
+    MARK_UPDATED,
+    ACCRUAL_UPDATED,
+    EXPIRY_SETTLED,
+    FEE_LEVEL_SET,
+)
 """Records that stand only at a chunk's start."""
 
 TAKER_BUYS: Final = 1
@@ -175,6 +182,13 @@ class ExpirySettled(NamedTuple):
     settlement_micro: int
 
 
+class FeeLevelSet(NamedTuple):
+    """The level of warning that makers' fees on an underlying are at from here on."""
+
+    underlying: int
+    level: int
+
+
 Record = (
     Padding
     | AccountOpened
@@ -195,6 +209,7 @@ Record = (
     | MarkUpdated
     | AccrualUpdated
     | ExpirySettled
+    | FeeLevelSet
 )
 
 

@@ -19,6 +19,7 @@ from settlement.record_types import (
     DEPOSIT_CREDITED,
     EXPIRY_LISTED,
     EXPIRY_SETTLED,
+    FEE_LEVEL_SET,
     FILL,
     INDEX_UPDATED,
     INSTRUMENT_LISTED,
@@ -38,6 +39,7 @@ from settlement.record_types import (
     DepositCredited,
     ExpiryListed,
     ExpirySettled,
+    FeeLevelSet,
     Fill,
     IndexUpdated,
     InstrumentListed,
@@ -78,6 +80,7 @@ _INDEX_UPDATED: Final = Struct(">BBBIHI18x")
 _MARK_UPDATED: Final = Struct(">BHBIiiiiiBH")
 _ACCRUAL_UPDATED: Final = Struct(">BBHqBI14x")
 _EXPIRY_SETTLED: Final = Struct(">BHBI23x")
+_FEE_LEVEL_SET: Final = Struct(">BBB28x")
 
 PADDING_RECORD: Final = bytes(RECORD_BYTES)
 
@@ -257,6 +260,10 @@ def expiry_settled_record(expiry: int, settlement_micro: int) -> bytes:
     )
 
 
+def fee_level_set_record(underlying: int, level: int) -> bytes:
+    return _FEE_LEVEL_SET.pack(FEE_LEVEL_SET, underlying, level)
+
+
 _ENCODERS: Final[dict[type[Any], Callable[..., bytes]]] = {
     Padding: padding_record,
     AccountOpened: account_opened_record,
@@ -277,6 +284,7 @@ _ENCODERS: Final[dict[type[Any], Callable[..., bytes]]] = {
     MarkUpdated: mark_updated_record,
     AccrualUpdated: accrual_updated_record,
     ExpirySettled: expiry_settled_record,
+    FeeLevelSet: fee_level_set_record,
 }
 
 
@@ -339,6 +347,7 @@ _SHAPES: Final[dict[int, _Shape]] = {
     MARK_UPDATED: _shape(MarkUpdated, "u16 u40 i32 i32 i32 i32 i32 u24"),
     ACCRUAL_UPDATED: _shape(AccrualUpdated, "u24 i64 u40"),
     EXPIRY_SETTLED: _shape(ExpirySettled, "u16 u40"),
+    FEE_LEVEL_SET: _shape(FeeLevelSet, "u8 u8"),
 }
 
 

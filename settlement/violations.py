@@ -82,6 +82,9 @@ FUTURE_NOT_CLOSED: Final = 608
 TIME_FELL: Final = 609
 MARKED_AHEAD: Final = 610
 SETTLED_EARLY: Final = 611
+# 72x: fees
+FEE_LEVEL_TOO_HIGH: Final = 720
+FEE_LEVEL_UNCHANGED: Final = 721
 
 TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     MALFORMED: ("malformed", "the record cannot be read at byte {got}"),
@@ -141,4 +144,6 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "settled early",
         "the batch's time is {got}; it settles the expiry of {allowed}",
     ),
+    FEE_LEVEL_TOO_HIGH: ("fee level too high", "fee level {got}; the highest is {allowed}"),
+    FEE_LEVEL_UNCHANGED: ("fee level unchanged", "the fee level is {got} already"),
 }

@@ -25,6 +25,7 @@ from exchange.limits import BAND_INDEX_E4, MAX_ORDER_LOTS
 from exchange.state import State
 from exchange.state_digest import state_hash
 from margin.accounts import Account
+from margin.fees import FeeSchedule
 from matching.instruments import CALL, FUTURE, MAX_LOTS, NO_EXPIRY, PERPETUAL, PUT
 from matching.orders import BUY, GTC, SELL
 from matching.rejects import Reject
@@ -70,6 +71,7 @@ ETH_PERP: Final = 7
 ETH_PUT: Final = 8
 
 _ONE: Final = 1 << 30
+FEES: Final = FeeSchedule(300, 500, 1_250)
 SMILE: Final = (_ONE // 100, _ONE // 20, -_ONE // 5, 0, _ONE // 5)
 """a, b, rho, m, sigma: about 32% volatility for a term of 70 days."""
 
@@ -177,10 +179,8 @@ class Floor:
 
     # THE OPERATOR AND THE CHAIN
 
-    def genesis(self, maker_fee: int = 300, taker_fee: int = 500, cap: int = 1_250) -> None:
-        self.send(
-            c.Genesis(self.time_ns, CHAIN_ID, SETTLEMENT, OPERATOR, maker_fee, taker_fee, cap, 18)
-        )
+    def genesis(self, fees: FeeSchedule = FEES) -> None:
+        self.send(c.Genesis(self.time_ns, CHAIN_ID, SETTLEMENT, OPERATOR, *fees, 18))
 
     def list_underlying(self, name: bytes, lot_e8: int) -> tuple[Event, ...]:
         number = len(self.state.underlyings)
@@ -520,10 +520,11 @@ def open_floor(
     *,
     watched: bool = True,
     floor: Floor | None = None,
+    fees: FeeSchedule = FEES,
 ) -> Floor:
     """BTC and ETH with the instruments named above, marked, and accounts with cash."""
     floor = floor or Floor(watched=watched)
-    floor.genesis()
+    floor.genesis(fees)
     floor.list_underlying(b"BTC", 1_000_000)
     floor.list_underlying(b"ETH", 10_000_000)
     floor.list_expiry(0, MARCH)

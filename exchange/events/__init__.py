@@ -26,6 +26,7 @@ from exchange.events.batches import (
     ExchangeOpened,
     TimeAdvanced,
 )
+from exchange.events.fees import FeeLevelSet
 from exchange.events.markets import (
     STATE_REASONS,
     BreakerArmed,
@@ -119,6 +120,7 @@ __all__ = [
     "ExchangeOpened",
     "ExpiryListed",
     "ExpirySettled",
+    "FeeLevelSet",
     "FundingAccrued",
     "InstrumentListed",
     "KeyRegistered",

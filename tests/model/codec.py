@@ -68,6 +68,7 @@ EVENTS: Final = {
     "ProtectionSet": "0x53 account u32, group u8, window_ms u32, frozen_ms u32,"
     " quantity_limit_lots u32, delta_limit_e6 u64, vega_limit_micro u64",
     "ProtectionReset": "0x54 account u32, group u8",
+    "FeeLevelSet": "0x80 underlying u8, level u8, maker_rate_e6 i32",
 }
 
 CALLED_OTHERWISE: Final = {"CancelAll": "CancelAllOrders"}

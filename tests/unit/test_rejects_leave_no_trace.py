@@ -1197,7 +1197,7 @@ def the_confirmation_of_a_batch_from_the_far_future(floor: Floor) -> Events:
 @told(r.GENESIS)
 def a_second_genesis(floor: Floor) -> Events:
     now = floor.time_ns
-    return floor.send(c.Genesis(now, CHAIN_ID, SETTLEMENT, OPERATOR, 0, 0, 0, 18))
+    return floor.send(c.Genesis(now, CHAIN_ID, SETTLEMENT, OPERATOR, 0, 0, 0, 0, 0, 0, 18))
 
 
 # THE TABLE
@@ -1485,7 +1485,7 @@ def test_before_genesis_nothing_is_taken() -> None:
 def test_a_genesis_for_another_margin_model_is_refused() -> None:
     floor = Floor()
     now = floor.time_ns
-    events = floor.send(c.Genesis(now, CHAIN_ID, SETTLEMENT, OPERATOR, 0, 0, 0, 16))
+    events = floor.send(c.Genesis(now, CHAIN_ID, SETTLEMENT, OPERATOR, 0, 0, 0, 0, 0, 0, 16))
     assert refusal(events) == Reject(r.GENESIS)
 
 
