@@ -175,6 +175,7 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
     commands.SettleExpiry: (_U16, _SAMPLES),
     commands.SetTradingState: (_U8, _U24, _U8, _U8),
     commands.SetBreaker: (_U8, _U16, _U16, _U16, _LEVELS),
+    commands.SetFunding: (_U24, _U32, _U32, _U32, _U32, _U32),
     commands.CutBatch: (_HASH,),
     commands.ConfirmBatch: (_U64, _U64, _HASH),
     commands.AdvanceTime: (),
@@ -230,6 +231,8 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.ProtectionSet: (_U32, _U8, _U32, _U32, _U32, _U64, _U64),
     events.ProtectionReset: (_U32, _U8),
     events.FeeLevelSet: (_U8, _U8, _I32),
+    events.FundingSet: (_U24, _U32, _U32, _U32, _U32, _U32),
+    events.FundingSampled: (_U24, _U40, _I64, _I64, _I64, _I64),
 }  # fmt: skip
 
 _FLAT_COMMANDS: Final = {

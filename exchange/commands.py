@@ -266,6 +266,20 @@ class SetBreaker(Command, frozen=True, gc=False):
     levels: tuple[tuple[int, int, int], ...]
 
 
+class SetFunding(Command, frozen=True, gc=False):
+    """Lets a perpetual's funding follow the premium of its book, or stops it where all terms are
+    zero. Cap and dead band in 1e-6 of the index a period; the period divides a day.
+    """
+
+    TYPE: ClassVar[int] = 0x38
+    instrument: int
+    cap_e6: int
+    band_e6: int
+    period_s: int
+    impact_lots: int
+    sample_s: int
+
+
 class CutBatch(Command, frozen=True, gc=False):
     """Close the open batch. `journal_hash` is the journal's chain hash after the command before
     this one.

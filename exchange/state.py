@@ -14,6 +14,7 @@ from exchange.expiry_schedule import ExpirySchedule
 from exchange.volatility_orders import VolatilityOrders
 from exchange.waiting_orders import WaitingOrders
 from margin.accounts import Account
+from margin.funding import Funding
 from margin.marks import Marks
 from margin.portfolio import Portfolio
 from matching.book import Book
@@ -71,6 +72,7 @@ class State:
         self.marks = Marks()
         self.portfolio = Portfolio(self.accounts, self.marks, self.combos, self.instruments)
         self.settlements = 0
+        self.funding: dict[int, Funding] = {}
         # The exchange's own cash, and what came in and went out
         self.fee_cash_micro = 0
         self.insurance_cash_micro = 0

@@ -74,7 +74,7 @@ def fill_made(state: State, fill: Fill) -> Violation | None:
 
 
 def _fees_micro(schedule: FeeSchedule, fill: Fill, market: Market) -> tuple[int, int]:
-    """The fees of a fill's taker and maker, before a combo's discount. A rebate is paid by who came:
+    """The fees of a fill's taker and maker, before a combo's discount. Who came pays a rebate, so
     where both sides rest there is none.
     """
     flags, underlying = fill.flags, market.underlying

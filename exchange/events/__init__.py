@@ -26,7 +26,7 @@ from exchange.events.batches import (
     ExchangeOpened,
     TimeAdvanced,
 )
-from exchange.events.fees import FeeLevelSet
+from exchange.events.fees import FeeLevelSet, FundingSampled, FundingSet
 from exchange.events.markets import (
     STATE_REASONS,
     BreakerArmed,
@@ -122,6 +122,8 @@ __all__ = [
     "ExpirySettled",
     "FeeLevelSet",
     "FundingAccrued",
+    "FundingSampled",
+    "FundingSet",
     "InstrumentListed",
     "KeyRegistered",
     "MarksUpdated",

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from exchange import events
 from exchange.commands import AdvanceTime, ConfirmBatch, CutBatch, Genesis
+from exchange.handlers.funding import advance_funding
 from exchange.handlers.refusal import refuse
 from exchange.state import State
 from margin.fees import FeeSchedule, schedule_fault
@@ -95,3 +96,4 @@ def confirm_batch(state: State, command: ConfirmBatch, emit: Emit) -> None:
 def advance_time(state: State, command: AdvanceTime, emit: Emit) -> None:
     # EMIT: what has expired by now is gone already (`engine.apply`)
     emit(events.TimeAdvanced(command.time_ns))
+    advance_funding(state, emit)

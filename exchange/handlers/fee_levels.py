@@ -1,4 +1,4 @@
-"""Makers' fees follow an underlying's circuit breaker: the nearer it is to trip, the lower they are.
+"""Makers' fees follow an underlying's circuit breaker: the nearer it is to trip, the lower.
 
 Holds: the level in force is the breaker's warning at the last update of the marks, and stands in a
 record before the first fill at it, so that the ledger knows the rate of every fill; with fees that

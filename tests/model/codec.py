@@ -69,6 +69,10 @@ EVENTS: Final = {
     " quantity_limit_lots u32, delta_limit_e6 u64, vega_limit_micro u64",
     "ProtectionReset": "0x54 account u32, group u8",
     "FeeLevelSet": "0x80 underlying u8, level u8, maker_rate_e6 i32",
+    "FundingSet": "0x81 instrument u24, cap_e6 u32, band_e6 u32, period_s u32, impact_lots u32,"
+    " sample_s u32",
+    "FundingSampled": "0x82 instrument u24, index_micro u40, impact_bid_micro i64,"
+    " impact_ask_micro i64, premium_e9 i64, rate_e9 i64",
 }
 
 CALLED_OTHERWISE: Final = {"CancelAll": "CancelAllOrders"}

@@ -1334,6 +1334,30 @@ def a_breaker_of_five_levels(floor: Floor) -> Events:
     return floor.arm([(1_000 + level, CANCEL_ONLY, 60) for level in range(5)])
 
 
+# FUNDING
+
+
+@told(r.UNKNOWN_INSTRUMENT, LISTED, LISTED)
+def funding_that_follows_the_premium_of_nothing(floor: Floor) -> Events:
+    return floor.arm_funding(LISTED)
+
+
+@told(r.NOT_LINEAR, FUT)
+def a_future_whose_funding_follows_its_premium(floor: Floor) -> Events:
+    return floor.arm_funding(FUT)
+
+
+@told(r.SPEC_OUT_OF_BOUNDS, 4)
+def a_period_of_funding_that_does_not_divide_a_day(floor: Floor) -> Events:
+    return floor.arm_funding(period_s=7 * 3_600)
+
+
+@told(r.FUNDING_IS_ARMED, PERP)
+def funding_set_by_hand_beside_the_premium(floor: Floor) -> Events:
+    assert was_accepted(floor.arm_funding(PERP))
+    return floor.fund(PERP, 1)
+
+
 @pytest.mark.parametrize(("story", "expected"), STORIES, ids=[s.__name__ for s, _ in STORIES])
 def test_the_engine_refuses(story: Story, expected: Reject) -> None:
     assert refusal(story(open_floor())) == expected
@@ -1489,6 +1513,16 @@ def test_a_genesis_for_another_margin_model_is_refused() -> None:
     assert refusal(events) == Reject(r.GENESIS)
 
 
+def test_a_genesis_whose_rebates_outgrow_what_takers_pay_is_refused() -> None:
+    floor = Floor()
+    head = (floor.time_ns, CHAIN_ID, SETTLEMENT, OPERATOR)
+    for fees, field in (((100, 300, 1_250, 101, 0, 0), 4), ((100, 300, 1_250, 100, 0, 101), 6)):
+        assert refusal(floor.send(c.Genesis(*head, *fees, 18))) == Reject(
+            r.FEES_OUT_OF_BOUNDS, field
+        )
+    assert was_accepted(floor.send(c.Genesis(*head, 100, 300, 1_250, 100, 0, 100, 18)))
+
+
 def test_a_refused_order_may_be_sent_again_when_it_has_become_right() -> None:
     floor = open_floor()
     poor = floor.open_account()
@@ -1562,6 +1596,7 @@ def codes_of_the_engine() -> set[str]:
 
 TOLD_BELOW: Final = {
     "MARGIN",
+    "FEES_OUT_OF_BOUNDS",
     "QUOTE_CROSSED",
     "QUOTE_TWICE",
     "TOO_MANY_OPEN_ORDERS",
