@@ -128,7 +128,7 @@ _QUOTES = _counted(_U8, _group(_LEGS, _I64, _U32, _I64, _U32))
 _LEVELS = _counted(_U8, _group(_U16, _U8, _U16))
 
 _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
-    commands.Genesis: (_U64, _ADDRESS, _ADDRESS, _U16, _U16, _U16, _U8),
+    commands.Genesis: (_U64, _ADDRESS, _ADDRESS, _U16, _U16, _U16, _U16, _U16, _U8, _U8),
     commands.PlaceOrder: (_order(), _HASH, _ADDRESS, _SIGNATURE, _U32),
     commands.CancelOrder: (_U32, _HASH, _ADDRESS, _SIGNATURE),
     commands.CancelAllOrders: (_U32, _U32, _ADDRESS, _SIGNATURE),
@@ -188,6 +188,7 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
     commands.SettleExpiry: (_U16, _SAMPLES),
     commands.SetTradingState: (_U8, _U24, _U8, _U8),
     commands.SetBreaker: (_U8, _U16, _U16, _U16, _LEVELS),
+    commands.SetFunding: (_U24, _U32, _U32, _U32, _U32, _U32),
     commands.CutBatch: (_HASH,),
     commands.ConfirmBatch: (_U64, _U64, _HASH),
     commands.AdvanceTime: (),
@@ -245,6 +246,9 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.SettlementSampled: (_U16, _U8),
     events.CashTransferred: (_U32, _U32, _U8, _U64, _I128, _I128),
     events.PositionTransferred: (_U32, _U32, _U24, _I32, _I32, _I32),
+    events.FeeLevelSet: (_U8, _U8, _I32),
+    events.FundingSet: (_U24, _U32, _U32, _U32, _U32, _U32),
+    events.FundingSampled: (_U24, _U40, _I64, _I64, _I64, _I64),
 }  # fmt: skip
 
 _FLAT_COMMANDS: Final = {

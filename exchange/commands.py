@@ -37,6 +37,9 @@ class Genesis(Command, frozen=True, gc=False):
     maker_fee_e6: int
     taker_fee_e6: int
     fee_cap_e4: int
+    rebate_step_e6: int
+    liquidation_fee_e6: int
+    combo_discount: int
     width_percent: int
 
 
@@ -294,6 +297,20 @@ class SetBreaker(Command, frozen=True, gc=False):
     calm_window_s: int
     calm_e4: int
     levels: tuple[tuple[int, int, int], ...]
+
+
+class SetFunding(Command, frozen=True, gc=False):
+    """Lets a perpetual's funding follow the premium of its book, or stops it where all terms are
+    zero. Cap and dead band in 1e-6 of the index a period; the period divides a day.
+    """
+
+    TYPE: ClassVar[int] = 0x38
+    instrument: int
+    cap_e6: int
+    band_e6: int
+    period_s: int
+    impact_lots: int
+    sample_s: int
 
 
 class CutBatch(Command, frozen=True, gc=False):

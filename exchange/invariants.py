@@ -504,6 +504,9 @@ def _ledger(state: State) -> Iterator[str]:
         ]
         yield from _differs(f"{here}: positions", *held)
     yield from _ledger_orders(state)
+    for number, underlying in ledger.underlyings.items():
+        level = state.portfolio.fee_levels.get(number, 0)
+        yield from _differs(f"ledger: fee level of {number}", level, underlying.fee_level)
     for number, market in ledger.markets.items():
         ours = (state.marks.accrual_micro[number], state.marks.carry_micro[number])
         theirs = (market.accrual_micro, market.carry_micro)

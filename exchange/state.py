@@ -15,6 +15,7 @@ from exchange.settlement_samples import SettlementSamples
 from exchange.volatility_orders import VolatilityOrders
 from exchange.waiting_orders import WaitingOrders
 from margin.accounts import Account
+from margin.funding import Funding
 from margin.marks import Marks
 from margin.portfolio import Portfolio
 from matching.book import Book
@@ -73,6 +74,7 @@ class State:
         self.marks = Marks()
         self.portfolio = Portfolio(self.accounts, self.marks, self.combos, self.instruments)
         self.settlements = 0
+        self.funding: dict[int, Funding] = {}
         # The exchange's own cash, and what came in and went out
         self.fee_cash_micro = 0
         self.insurance_cash_micro = 0

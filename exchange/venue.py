@@ -74,7 +74,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 class DomainView(msgspec.Struct, frozen=True):
     """What a wallet needs to sign and a trader to understand units. Fee rates in 1e-6 of the
-    index, `fee_cap` in 1e-4 of an option's premium.
+    index, `fee_cap` in 1e-4 of an option's premium, `combo_discount` in percent (docs/fees.md).
     """
 
     name: str
@@ -86,6 +86,9 @@ class DomainView(msgspec.Struct, frozen=True):
     maker_fee_e6: int
     taker_fee_e6: int
     fee_cap_e4: int
+    rebate_step_e6: int = 0
+    liquidation_fee_e6: int = 0
+    combo_discount: int = 0
 
 
 class InstrumentView(msgspec.Struct, frozen=True):

@@ -53,6 +53,9 @@ def domain(state: State, vault: bytes) -> DomainView:
         schedule.maker_rate,
         schedule.taker_rate,
         schedule.cap,
+        schedule.rebate_step,
+        schedule.liquidation_rate,
+        schedule.combo_discount,
     )
 
 

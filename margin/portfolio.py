@@ -15,7 +15,13 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from margin.accounts import MAX_POSITIONS, Account, Position, Risk
-from margin.fees import FeeSchedule, check_fees, fees_of
+from margin.fees import (
+    FeeSchedule,
+    check_fees,
+    discount_combos,
+    discount_through,
+    fees_of,
+)
 from margin.kernel import (
     Vector,
     add_lots,
@@ -72,7 +78,8 @@ class Portfolio(Gate):
     """The gate over all accounts, and the reading of any one of them.
 
     `settlements` counts the expiries that settled; `fees[i]` after a plan are the (taker, maker)
-    fees of its i-th fill, micro-USDC; `moved` what the command's plans moved and orders that may
+    fees of its i-th fill, micro-USDC; `fee_levels` the levels of warning above zero by underlying;
+    `moved` what the command's plans moved and orders that may
     only reduce stand against, as (account, instrument).
     """
 
@@ -91,6 +98,7 @@ class Portfolio(Gate):
         self.protections = Protections(accounts, marks)
         self.settlements = 0
         self.fees: list[tuple[int, int]] = []
+        self.fee_levels: dict[int, int] = {}
         self.moved: list[tuple[int, int]] = []
         self._taker: Order | None = None
         self._replaced: Order | None = None
@@ -250,7 +258,10 @@ class Portfolio(Gate):
     def propose(self, fills: Sequence[Fill], units: int, maker_combo: Order | None) -> Ruling:
         taker = self._taker
         assert taker is not None, "a plan is open"
-        fees = fees_of(self.open_orders.schedule, self.marks.index_micro, fills)
+        schedule = self.open_orders.schedule
+        fees = fees_of(schedule, self.marks.index_micro, self.fee_levels, fills)
+        if taker.book >= COMBO_BASE and schedule.combo_discount:
+            discount_combos(schedule.combo_discount, fees, fills, maker_combo is not None)
         ruling = check_fees(taker, fills, fees, units, maker_combo)
         if ruling is not None:
             return ruling
@@ -260,17 +271,21 @@ class Portfolio(Gate):
         taker, resting = self._taker, incoming.maker
         assert taker is not None, "a plan is open"
         fills = (incoming, *others)
-        fees = fees_of(self.open_orders.schedule, self.marks.index_micro, fills)
+        schedule = self.open_orders.schedule
+        fees = fees_of(schedule, self.marks.index_micro, self.fee_levels, fills)
         lots = incoming.quantity_lots
         if fees[0][0] > taker.max_fee_micro * lots:
             return Ruling(TAKER_FEE, None, -(-fees[0][0] // lots), taker.max_fee_micro)
-        resting_fees = fees[0][1]
         for at, fill in enumerate(others, start=1):
-            fee = fees[at][1]  # both sides pay as makers here
+            fee = max(fees[at][1], 0)  # both sides pay as makers here, and nobody pays a rebate
             if fee > fill.maker.max_fee_micro * fill.quantity_lots:
                 return Ruling(MAKER_FEE, fill.maker)
             fees[at] = (fee, fee)
-            resting_fees += fee
+        if schedule.combo_discount:
+            discount_through(schedule.combo_discount, fees, fills)
+        resting_fees = fees[0][1]
+        for at in range(1, len(fees)):
+            resting_fees += fees[at][0]
         if resting_fees > resting.max_fee_micro * units:
             return Ruling(MAKER_FEE, resting)
         return self._judge(taker, fills, fees, units, None, resting)

@@ -152,6 +152,9 @@ SPEC_OUT_OF_BOUNDS: Final = 708
 GENESIS: Final = 709
 NOT_LINEAR: Final = 710
 SAMPLE_NOT_SEEN: Final = 740
+# 75x: fees and funding
+FUNDING_IS_ARMED: Final = 750
+FEES_OUT_OF_BOUNDS: Final = 751
 # 8xx: the service
 VENUE_STOPPING: Final = 801
 VENUE_BUSY: Final = 802
@@ -491,6 +494,11 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "sample not seen",
         "sample {got} micro-USDC; the index in force at its minute was {allowed}",
     ),
+    FUNDING_IS_ARMED: (
+        "funding is armed",
+        "the funding of instrument {got} follows its premium; nobody sets it",
+    ),
+    FEES_OUT_OF_BOUNDS: ("fees out of bounds", "field {got} of the fee schedule is out of bounds"),
     VENUE_STOPPING: ("venue stopping", "the exchange stops; when it is back, ask what was taken"),
     VENUE_BUSY: ("venue busy", "{got} messages are waiting; retry in {allowed} ms"),
 }

@@ -15,6 +15,7 @@ from exchange.engine import apply
 from exchange.events import (
     CommandRejected,
     Event,
+    FundingAccrued,
     OrderCancelled,
     OrderFilled,
     OrderPlaced,
@@ -25,6 +26,7 @@ from exchange.limits import BAND_INDEX_E4, MAX_ORDER_LOTS
 from exchange.state import State
 from exchange.state_digest import state_hash
 from margin.accounts import Account
+from margin.fees import FeeSchedule
 from matching.instruments import CALL, FUTURE, MAX_LOTS, NO_EXPIRY, PERPETUAL, PUT
 from matching.orders import BUY, GTC, SELL
 from matching.rejects import Reject
@@ -72,6 +74,7 @@ ETH_PERP: Final = 7
 ETH_PUT: Final = 8
 
 _ONE: Final = 1 << 30
+FEES: Final = FeeSchedule(300, 500, 1_250)
 SMILE: Final = (_ONE // 100, _ONE // 20, -_ONE // 5, 0, _ONE // 5)
 """a, b, rho, m, sigma: about 32% volatility for a term of 70 days."""
 
@@ -157,7 +160,7 @@ class Floor:
             if refused:
                 assert len(events) == 1, "a refused command has one event"
                 assert state_hash(self.state) == before, f"a trace of the refused {command}"
-            if not isinstance(command, MOVES_MARKS):
+            if not isinstance(command, MOVES_MARKS) and not of_type(events, FundingAccrued):
                 broken = margin_kept(excesses, self.state)
                 assert not broken, f"after {command}: {broken}"
         return events
@@ -179,10 +182,8 @@ class Floor:
 
     # THE OPERATOR AND THE CHAIN
 
-    def genesis(self, maker_fee: int = 300, taker_fee: int = 500, cap: int = 1_250) -> None:
-        self.send(
-            c.Genesis(self.time_ns, CHAIN_ID, SETTLEMENT, OPERATOR, maker_fee, taker_fee, cap, 18)
-        )
+    def genesis(self, fees: FeeSchedule = FEES) -> None:
+        self.send(c.Genesis(self.time_ns, CHAIN_ID, SETTLEMENT, OPERATOR, *fees, 18))
 
     def list_underlying(self, name: bytes, lot_e8: int) -> tuple[Event, ...]:
         number = len(self.state.underlyings)
@@ -236,6 +237,19 @@ class Floor:
 
     def fund(self, instrument: int, rate_micro: int) -> tuple[Event, ...]:
         return self.send(c.AccrueFunding(self.time_ns, instrument, rate_micro))
+
+    def arm_funding(
+        self,
+        instrument: int = PERP,
+        *,
+        cap_e6: int = 5_000,
+        band_e6: int = 500,
+        period_s: int = 28_800,
+        impact_lots: int = 10,
+        sample_s: int = 60,
+    ) -> tuple[Event, ...]:
+        terms = (cap_e6, band_e6, period_s, impact_lots, sample_s)
+        return self.send(c.SetFunding(self.time_ns, instrument, *terms))
 
     def settle(self, expiry: int, *samples_micro: int) -> tuple[Event, ...]:
         """Settles an expiry; one sample stands for thirty."""
@@ -567,10 +581,11 @@ def open_floor(
     *,
     watched: bool = True,
     floor: Floor | None = None,
+    fees: FeeSchedule = FEES,
 ) -> Floor:
     """BTC and ETH with the instruments named above, marked, and accounts with cash."""
     floor = floor or Floor(watched=watched)
-    floor.genesis()
+    floor.genesis(fees)
     floor.list_underlying(b"BTC", 1_000_000)
     floor.list_underlying(b"ETH", 10_000_000)
     floor.list_expiry(0, MARCH)

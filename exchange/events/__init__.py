@@ -26,6 +26,7 @@ from exchange.events.batches import (
     ExchangeOpened,
     TimeAdvanced,
 )
+from exchange.events.fees import FeeLevelSet, FundingSampled, FundingSet
 from exchange.events.lifecycle import (
     SettlementSampled,
 )
@@ -127,7 +128,10 @@ __all__ = [
     "ExchangeOpened",
     "ExpiryListed",
     "ExpirySettled",
+    "FeeLevelSet",
     "FundingAccrued",
+    "FundingSampled",
+    "FundingSet",
     "InstrumentListed",
     "KeyRegistered",
     "MarksUpdated",

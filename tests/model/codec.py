@@ -73,6 +73,11 @@ EVENTS: Final = {
     " cash_micro i128, to_cash_micro i128",
     "PositionTransferred": "0x79 account u32, to_account u32, instrument u24, quantity_lots i32,"
     " position_lots i32, to_position_lots i32",
+    "FeeLevelSet": "0x80 underlying u8, level u8, maker_rate_e6 i32",
+    "FundingSet": "0x81 instrument u24, cap_e6 u32, band_e6 u32, period_s u32, impact_lots u32,"
+    " sample_s u32",
+    "FundingSampled": "0x82 instrument u24, index_micro u40, impact_bid_micro i64,"
+    " impact_ask_micro i64, premium_e9 i64, rate_e9 i64",
 }
 
 CALLED_OTHERWISE: Final = {"CancelAll": "CancelAllOrders"}

@@ -443,6 +443,9 @@ class SmallVenue:
             100,
             300,
             1_250,
+            50,
+            1_900,
+            100,
         )
 
     def status(self) -> StatusView:
