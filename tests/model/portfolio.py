@@ -313,9 +313,10 @@ def excess_by_fills(
     charge: Callable[[Mapping[int, int]], int] | None = None,
 ) -> int:
     """By its meaning for any number of underlyings: the least that the account can be worth after
-    its orders have filled in any part, each underlying in any scenario of its own, netted. `groups[i]`
-    is the protection group of order i, of which at most `limits` lots (or units) fill; `charge` what
-    positions are charged.
+    its orders have filled in any part, each underlying in any scenario of its own, netted.
+    `groups[i]`
+    is the protection group of order i, of which at most `limits` lots (or units) fill; `charge`
+    what positions are charged, where it is not the orders' prices that hold their own.
     """
     open_lots = sum(order.gross_lots() for order in orders)
     lots = sum(abs(position.lots) for position in held.values()) + open_lots
@@ -332,7 +333,8 @@ def excess_by_fills(
         for position in held.values():
             total -= position.lots * position.accrual_seen_micro
         for order, units in zip(orders, filled, strict=True):
-            total -= units * (order.sign * order.price_micro + order.fee_micro)
+            cost = order.fee_micro + (order.charge_micro if charge is None else 0)
+            total -= units * (order.sign * order.price_micro + cost)
             for number, ratio in order.legs:
                 signed = order.sign * ratio * units
                 owned[number] = owned.get(number, 0) + signed

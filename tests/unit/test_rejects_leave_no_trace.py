@@ -166,13 +166,14 @@ def many_legs(count: int) -> list[tuple[tuple[int, int], ...]]:
 @told(r.TOO_MANY_COMBOS_OF_ACCOUNT, 256, 256)
 def an_order_in_one_combo_too_many(floor: Floor) -> Events:
     floor.watched = False
+    rich = floor.open_account(10**13)
     *most, last = many_legs(257)
     for legs in most:
-        assert was_accepted(floor.buy(0, 10_000 * (legs[0][1] + legs[1][1]), 1, legs))
-    assert was_accepted(floor.buy(0, 250_000, 1, most[7]))  # one that it is in already
+        assert was_accepted(floor.buy(rich, 10_000 * (legs[0][1] + legs[1][1]), 1, legs))
+    assert was_accepted(floor.buy(rich, 250_000, 1, most[7]))  # one that it is in already
     assert was_accepted(floor.buy(1, 2_000_000, 1, last))
     floor.watched = True
-    return floor.buy(0, 2_000_000, 1, last)
+    return floor.buy(rich, 2_000_000, 1, last)
 
 
 @told(r.TOO_MANY_COMBOS, MAX_COMBOS, MAX_COMBOS)
