@@ -9,6 +9,7 @@ Never: changes the state, or freshens what it keeps for later (an order loss of 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from exchange.liquidation_invariants import broken_liquidations
 from exchange.state import State
 from exchange.waiting_invariants import broken_waiting
 from margin.accounts import MAX_POSITIONS, Account
@@ -36,6 +37,7 @@ def check(state: State) -> list[str]:
         *broken_waiting(state),
         *_combos(state),
         *_ledger(state),
+        *broken_liquidations(state),
     ]
 
 
@@ -498,6 +500,7 @@ def _ledger(state: State) -> Iterator[str]:
         yield from _differs(f"{here}: owner", ours.owner, theirs.owner)
         yield from _differs(f"{here}: cash", ours.cash_micro, theirs.cash_micro)
         yield from _differs(f"{here}: counter", ours.counter, theirs.counter)
+        yield from _differs(f"{here}: status", ours.status, theirs.status)
         held = [
             sorted((n, p.quantity_lots, p.accrual_seen_micro) for n, p in account.positions.items())
             for account in (ours, theirs)

@@ -1,7 +1,8 @@
 """Accounts under liquidation, and what deleveraging took from whom in the present epoch.
 
 Holds: an account is in `of_account` while its status is liquidating or auctioned; times are of
-commands; `halted` are the underlyings that wait for the next epoch, with the accounts whose lots wait.
+commands; `halted` are the underlyings that wait for the next epoch, with the accounts whose lots
+wait.
 Never: decides anything (`handlers/liquidation.py` does).
 """
 

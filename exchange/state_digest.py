@@ -34,6 +34,7 @@ def _lines(state: State) -> Iterable[str]:
         yield from _account_lines(account)
         for group, protection in sorted(account.protections.items()):
             yield repr((group, protection.terms(state.time_ns)))
+    yield from state.liquidations.lines()
     for order in resting(state):
         yield _order_line(order)
     yield from waiting_lines(state, _order_line)
@@ -65,6 +66,7 @@ def _market_lines(state: State) -> Iterator[str]:
     for combo in state.combos.values():
         yield repr((combo.book, combo.legs, combo.tick_micro))
     yield repr((state.trading.items(), sorted(state.trading.by_breaker.items())))
+    yield repr(sorted(state.trading.by_clearing.items()))
     for underlying, breaker in sorted(state.breakers.items()):
         yield repr((underlying, shape(breaker)))
 
@@ -74,6 +76,7 @@ def _account_lines(account: Account) -> Iterator[str]:
     yield repr((account.cash_micro, account.basis_micro, account.gross_lots, account.open_lots))
     yield repr((account.next_slot, account.settlements_seen, list(account.orders)))
     yield repr((account.owner_number, account.rate_full_ns))
+    yield repr((account.status, account.paid_in_micro))
     yield repr([(n, p.quantity_lots, p.accrual_seen_micro) for n, p in account.positions.items()])
 
 

@@ -1,8 +1,9 @@
 """Events of liquidation: called, reduced step by step, auctioned, insured, deleveraged, ended.
 
 Holds: each has the numbers from which its victim and the auditor compute the decision again
-(docs/liquidation.md): `equity_micro` at the marks, `worst_micro` the scan's worst loss of the positions
-alone (W), `maintenance_micro` 80% of it, `scenario` the worst; amounts are micro-USDC, shares 1e-6.
+(docs/liquidation.md): `equity_micro` at the marks, `worst_micro` the scan's worst loss of the
+positions alone (W), `maintenance_micro` 80% of it, `scenario` the worst; amounts are micro-USDC,
+shares 1e-6.
 Never: decides anything.
 """
 
@@ -56,8 +57,8 @@ class LiquidationStarted(Event, frozen=True, gc=False):
 
 
 class LiquidationStep(Event, frozen=True, gc=False):
-    """The order `order_hash` was the exchange's for the account: immediate or cancel, of `asked_lots`
-    at `limit_price_micro` or better. `fee_micro` went to the insurance fund.
+    """The order `order_hash` was the exchange's for the account: immediate or cancel, of
+    `asked_lots` at `limit_price_micro` or better. `fee_micro` went to the insurance fund.
     """
 
     TYPE: ClassVar[int] = 0x67
@@ -92,9 +93,10 @@ class AuctionOpened(Event, frozen=True, gc=False):
 
 
 class AuctionBidTaken(Event, frozen=True, gc=False):
-    """A bidder took `share_e6` of all lots: `moved` are (instrument, signed lots) worth `lots_micro` at
-    the marks. `cash_micro` went to him from the account (negative: from him), `fund_micro` from
-    the insurance fund. `worth_micro` and `price_micro` are of the whole portfolio.
+    """A bidder took `share_e6` of all lots: `moved` are (instrument, signed lots) worth
+    `lots_micro` at the marks. `cash_micro` went to him from the account (negative: from him),
+    `fund_micro` from the insurance fund. `worth_micro` and `price_micro` are of the whole
+    portfolio.
     """
 
     TYPE: ClassVar[int] = 0x69
@@ -144,9 +146,10 @@ class InsuranceFunded(Event, frozen=True, gc=False):
 
 
 class Deleveraged(Event, frozen=True, gc=False):
-    """The account gave `counterparty`, `rank`-th (from 1) of those on the other side, signed lots for
-    `cash_micro` (negative: it paid), which is `loss_micro` worse for the counterparty than the mark.
-    The counterparty's `profit_micro`, `equity_micro` and `worst_micro` are those it was ranked by.
+    """The account gave `counterparty`, `rank`-th (from 1) of those on the other side, signed lots
+    for `cash_micro` (negative: it paid), which is `loss_micro` worse for the counterparty than the
+    mark. The counterparty's `profit_micro`, `equity_micro` and `worst_micro` are those it was
+    ranked by.
     """
 
     TYPE: ClassVar[int] = 0x6D
@@ -164,8 +167,8 @@ class Deleveraged(Event, frozen=True, gc=False):
 
 
 class LossCapped(Event, frozen=True, gc=False):
-    """The caps of `epoch` leave `lots_left` of an account's lots on an underlying, which is cancel-only
-    until they are placed; none left: it is released.
+    """The caps of `epoch` leave `lots_left` of an account's lots on an underlying, which is
+    cancel-only until they are placed; none left: it is released.
     """
 
     TYPE: ClassVar[int] = 0x6E

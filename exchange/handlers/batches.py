@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from exchange import events
 from exchange.commands import AdvanceTime, ConfirmBatch, CutBatch, Genesis
+from exchange.handlers.liquidation import carry_on
 from exchange.handlers.refusal import refuse
 from exchange.state import State
 from margin.fees import FeeSchedule
@@ -78,3 +79,4 @@ def confirm_batch(state: State, command: ConfirmBatch, emit: Emit) -> None:
 def advance_time(state: State, command: AdvanceTime, emit: Emit) -> None:
     # EMIT: what has expired by now is gone already (`engine.apply`)
     emit(events.TimeAdvanced(command.time_ns))
+    carry_on(state, emit)

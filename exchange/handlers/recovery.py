@@ -42,9 +42,7 @@ def end_if_recovered(state: State, account: Account, emit: Emit) -> bool:
     return True
 
 
-def _end(
-    state: State, account: Account, standing: ScanStanding, reason: int, emit: Emit
-) -> None:
+def _end(state: State, account: Account, standing: ScanStanding, reason: int, emit: Emit) -> None:
     number, before = account.number, account.status
     liquidation = state.liquidations.of_account.pop(number, None)
     if before == AUCTIONED:
