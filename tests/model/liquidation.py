@@ -131,7 +131,7 @@ def score(profit: int, equity: int, worst: int) -> tuple[int, Fraction]:
 
 
 def shares_of(deficit: int, weights: Sequence[int], clamps: Sequence[int]) -> list[Fraction]:
-    """A deficit laid on in proportion to weights, none above its clamp: water filled into vessels."""
+    """A deficit laid on by weight, none above its clamp: water filled into vessels."""
     parts = [Fraction(0)] * len(weights)
     open_places = [at for at, clamp in enumerate(clamps) if clamp > 0 and weights[at] > 0]
     left = Fraction(deficit)

@@ -30,7 +30,14 @@ from tests.floor import (
 from tests.model import liquidation as twin
 
 TRADED = (PERP, FUT, CALL_90, CALL_100, PUT_100, ETH_PERP)
-SMALL = (1_500_000_000, 3_000_000_000, 8_000_000_000, 40_000_000_000)
+SMALL = (1_200_000_000, 2_400_000_000, 2_500_000_000, 6_000_000_000)
+OPENING = (  # buyer, seller, instrument, lots: all near their limit, on both sides
+    (0, 3, PERP, 6),
+    (1, 2, FUT, 10),
+    (3, 1, CALL_90, 3),
+    (3, 2, CALL_100, 4),
+    (1, 2, PUT_100, 3),
+)
 RICH_ONE = len(SMALL)
 NS = 10**9
 
@@ -63,8 +70,10 @@ class Life:
 
     def __init__(self, fund_micro: int) -> None:
         self.floor: ClearingFloor = clearing_floor(SMALL, fund_micro=fund_micro)
+        for buyer, seller, number, lots in OPENING:
+            self.floor.trade(buyer, seller, number, lots)
         for number in TRADED:
-            self.floor.make_book(RICH_ONE, number, 30)
+            self.floor.make_book(RICH_ONE, number, 3)
 
     def act(self, act: Act) -> None:
         floor = self.floor
@@ -88,11 +97,11 @@ class Life:
             floor.trade(act.one, act.two, number, lots)
         elif act.what == "book":
             for of_all in TRADED:
-                floor.make_book(RICH_ONE, of_all, 1 + act.amount % 40, away_e4=1 + act.one * 8)
+                floor.make_book(RICH_ONE, of_all, 1 + act.amount % 8, away_e4=1 + act.one * 20)
         elif act.what == "index":
-            floor.mark(0, BTC_INDEX * (7_000 + act.amount * 6 // 10) // 10_000)
+            floor.mark(0, BTC_INDEX * (7_500 + act.amount * 5 // 10) // 10_000)
         elif act.what == "eth":
-            floor.mark(1, ETH_INDEX * (7_000 + act.amount * 6 // 10) // 10_000)
+            floor.mark(1, ETH_INDEX * (7_500 + act.amount * 5 // 10) // 10_000)
         elif act.what == "fund":
             floor.fund(PERP, (act.amount - 5_000) * 400)
         elif act.what == "time":
@@ -212,7 +221,7 @@ class Life:
 
 
 def check_bid(bid: e.AuctionBidTaken) -> None:
-    """The bidder's gain is his share of the discount, or the fund's payment; rounded against him."""
+    """The bidder gains his share of the discount, or of the fund's payment, and no more."""
     share = Fraction(bid.share_e6, 10**6)
     assert 0 < bid.share_e6 <= min(bid.asked_e6, bid.most_e6)
     gain = bid.lots_micro + bid.cash_micro
