@@ -190,6 +190,25 @@ class TransferPosition(Command, frozen=True, gc=False):
     signature: bytes
 
 
+class BidAuction(Command, frozen=True, gc=False):
+    """A signed bid for a share of the portfolio of the account `auction`, in 1e-6: at most
+    `most_share_e6`, at least `least_share_e6`, while the whole costs at most `most_price_micro`.
+    `message_hash` is the struct hash of the signed BidAuction; each is taken once.
+    """
+
+    TYPE: ClassVar[int] = 0x0B
+    account: int
+    auction: int
+    most_share_e6: int
+    least_share_e6: int
+    most_price_micro: int
+    salt: int
+    expiry_s: int
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
 class OpenAccount(Command, frozen=True, gc=False):
     TYPE: ClassVar[int] = 0x10
     inbox_index: int
@@ -311,6 +330,30 @@ class SetFunding(Command, frozen=True, gc=False):
     period_s: int
     impact_lots: int
     sample_s: int
+
+
+class FundInsurance(Command, frozen=True, gc=False):
+    """Moves free cash of an account into the insurance fund. `message_hash` is the struct hash of
+    the signed FundInsurance; each is taken once.
+    """
+
+    TYPE: ClassVar[int] = 0x3A
+    account: int
+    amount_micro: int
+    salt: int
+    expiry_s: int
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
+class SetLiquidation(Command, frozen=True, gc=False):
+    """The operator's word on liquidation as a whole: it decides (1), or holds whatever is under way
+    (0).
+    """
+
+    TYPE: ClassVar[int] = 0x3D
+    is_armed: int
 
 
 class CutBatch(Command, frozen=True, gc=False):

@@ -9,6 +9,7 @@ Never: changes the state, or freshens what it keeps for later (an order loss of 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from exchange.liquidation_invariants import broken_liquidations
 from exchange.margin_invariants import charges_micro, order_charge_micro
 from exchange.state import State
 from exchange.waiting_invariants import broken_waiting
@@ -40,6 +41,7 @@ def check(state: State) -> list[str]:
         *broken_waiting(state),
         *_combos(state),
         *_ledger(state),
+        *broken_liquidations(state),
     ]
 
 
@@ -528,6 +530,7 @@ def _ledger(state: State) -> Iterator[str]:
         yield from _differs(f"{here}: owner", ours.owner, theirs.owner)
         yield from _differs(f"{here}: cash", ours.cash_micro, theirs.cash_micro)
         yield from _differs(f"{here}: counter", ours.counter, theirs.counter)
+        yield from _differs(f"{here}: status", ours.status, theirs.status)
         held = [
             sorted((n, p.quantity_lots, p.accrual_seen_micro) for n, p in account.positions.items())
             for account in (ours, theirs)

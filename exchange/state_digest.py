@@ -35,6 +35,7 @@ def _lines(state: State) -> Iterable[str]:
         yield from _account_lines(account)
         for group, protection in sorted(account.protections.items()):
             yield repr((group, protection.terms(state.time_ns)))
+    yield from state.liquidations.lines()
     for order in resting(state):
         yield _order_line(order)
     yield from waiting_lines(state, _order_line)
@@ -70,6 +71,7 @@ def _market_lines(state: State) -> Iterator[str]:
         yield repr((number, [getattr(funding, name) for name in Funding.__slots__]))
     yield repr((state.trading.items(), sorted(state.trading.by_breaker.items())))
     yield repr(state.samples.shape())
+    yield repr(sorted(state.trading.by_clearing.items()))
     for underlying, breaker in sorted(state.breakers.items()):
         yield repr((underlying, shape(breaker)))
 
@@ -79,6 +81,7 @@ def _account_lines(account: Account) -> Iterator[str]:
     yield repr((account.cash_micro, account.basis_micro, account.gross_lots, account.open_lots))
     yield repr((account.next_slot, account.settlements_seen, list(account.orders)))
     yield repr((account.owner_number, account.rate_full_ns))
+    yield repr((account.status, account.paid_in_micro))
     yield repr([(n, p.quantity_lots, p.accrual_seen_micro) for n, p in account.positions.items()])
 
 

@@ -17,9 +17,11 @@ from settlement.mass_quotes import MassQuote
 from settlement.signed_messages import (
     PLAIN,
     Acknowledgement,
+    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
+    FundInsurance,
     Message,
     Order,
     ResetProtection,
@@ -111,6 +113,21 @@ _FIELDS: Final[dict[type[Message], tuple[tuple[str, str], ...]]] = {
         ("asset", "uint8"),
         ("amountMicro", "uint64"),
         ("salt", "uint64"),
+    ),
+    BidAuction: (
+        ("account", "uint32"),
+        ("auction", "uint32"),
+        ("mostShareE6", "uint32"),
+        ("leastShareE6", "uint32"),
+        ("mostPriceMicro", "int64"),
+        ("salt", "uint64"),
+        ("expirySeconds", "uint64"),
+    ),
+    FundInsurance: (
+        ("account", "uint32"),
+        ("amountMicro", "uint64"),
+        ("salt", "uint64"),
+        ("expirySeconds", "uint64"),
     ),
     Acknowledgement: (
         ("sequence", "uint64"),

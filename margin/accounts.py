@@ -153,6 +153,8 @@ class Account:
     its open orders that may only reduce, by instrument and number. `protection_limits` says of
     a group of quotes how many lots (or units) of it can fill before the rest of it goes;
     `protections` has the groups that are set.
+    `paid_in_micro` is what its owner brought in less what he took out: equity beyond it is profit.
+    `status` is where it stands in liquidation, 0 for nowhere (`margin/standing.py`).
     `rate_full_ns` is when it may again send as many orders at once as any (`exchange/limits.py`).
     """
 
@@ -168,6 +170,7 @@ class Account:
         "orders",
         "owner",
         "owner_number",
+        "paid_in_micro",
         "positions",
         "protection_limits",
         "protections",
@@ -176,6 +179,7 @@ class Account:
         "risks",
         "settlements_seen",
         "slots",
+        "status",
     )
 
     def __init__(self, number: int, owner: bytes, owner_number: int = -1) -> None:
@@ -185,6 +189,8 @@ class Account:
         self.counter = 0
         self.keys: dict[bytes, int] = {}
         self.cash_micro = 0
+        self.paid_in_micro = 0
+        self.status = 0
         self.basis_micro = 0
         self.positions: dict[int, Position] = {}
         self.orders: dict[int, Order] = {}

@@ -133,6 +133,14 @@ MESSAGE_ALREADY_USED: Final = 608
 BEYOND_PRICE_BAND: Final = 610
 ORDER_TOO_LARGE: Final = 611
 TOO_MANY_ORDERS_A_SECOND: Final = 612
+# 62x: liquidation
+IN_LIQUIDATION: Final = 620
+NOT_AUCTIONED: Final = 621
+OWN_AUCTION: Final = 622
+SHARE_OUT_OF_RANGE: Final = 623
+AUCTION_SHARE_TOO_SMALL: Final = 624
+AUCTION_PRICE_ABOVE: Final = 625
+MARKS_TOO_OLD: Final = 626
 # 64x: transfers
 TRANSFER_TO_ITSELF: Final = 640
 OTHER_OWNER: Final = 641
@@ -455,6 +463,28 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     TOO_MANY_ORDERS_A_SECOND: (
         "too many orders a second",
         "account {got} sends orders too fast; retry in {allowed} ms",
+    ),
+    IN_LIQUIDATION: (
+        "in liquidation",
+        "account {got} is being liquidated (status {allowed}): it may deposit and cancel",
+    ),
+    NOT_AUCTIONED: ("not auctioned", "account {got} has nothing in auction now"),
+    OWN_AUCTION: ("own auction", "account {got} is of the bidder's own owner"),
+    SHARE_OUT_OF_RANGE: (
+        "share out of range",
+        "a share of at most {got} millionths; it is 1 to {allowed}, and no less than the least",
+    ),
+    AUCTION_SHARE_TOO_SMALL: (
+        "auction share too small",
+        "at least {got} millionths are asked; {allowed} can be had in whole lots",
+    ),
+    AUCTION_PRICE_ABOVE: (
+        "auction price above limit",
+        "the portfolio costs {got} micro-USDC now; the bid says at most {allowed}",
+    ),
+    MARKS_TOO_OLD: (
+        "marks too old",
+        "the last marks are of {got}; nothing is decided by marks before {allowed} (Unix seconds)",
     ),
     TRANSFER_TO_ITSELF: ("transfer to itself", "account {got} would give to itself"),
     OTHER_OWNER: (

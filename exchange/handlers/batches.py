@@ -11,6 +11,7 @@ from collections.abc import Callable
 from exchange import events
 from exchange.commands import AdvanceTime, ConfirmBatch, CutBatch, Genesis
 from exchange.handlers.funding import advance_funding
+from exchange.handlers.liquidation import carry_on
 from exchange.handlers.refusal import refuse
 from exchange.state import State
 from margin.fees import FeeSchedule, schedule_fault
@@ -97,3 +98,4 @@ def advance_time(state: State, command: AdvanceTime, emit: Emit) -> None:
     # EMIT: what has expired by now is gone already (`engine.apply`)
     emit(events.TimeAdvanced(command.time_ns))
     advance_funding(state, emit)
+    carry_on(state, emit)

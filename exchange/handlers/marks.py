@@ -3,7 +3,7 @@
 Holds: a mark within the bounds of docs/protocol.md, 7, or none of the update; positions are
 re-margined in one sweep; no account's cash moves here (it takes what has accrued when it is next
 touched).
-Never: liquidates; loops over accounts' cash.
+Never: loops over accounts' cash.
 """
 
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from exchange.handlers.funding import (
     pay_funding,
     sample_premiums,
 )
+from exchange.handlers.liquidation import watch_accounts
 from exchange.handlers.refusal import refuse
 from exchange.handlers.states import watch_index
 from exchange.handlers.volatility import reprice
@@ -74,6 +75,7 @@ def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
     watch_index(state, number, emit)
     sample_premiums(state, number, emit)
     reprice(state, number, emit)
+    watch_accounts(state, number, emit)
 
 
 def _check_update(state: State, command: UpdateMarks) -> Reject | None:
@@ -124,6 +126,7 @@ def accrue_funding(state: State, command: AccrueFunding, emit: Emit) -> None:
     _record_accruals(state, [number])
     accrual = state.marks.accrual_micro[number]
     emit(events.FundingAccrued(number, command.rate_micro, accrual))
+    watch_accounts(state, instrument.underlying.number, emit)
 
 
 def settle_expiry(state: State, command: SettleExpiry, emit: Emit) -> None:
@@ -157,6 +160,7 @@ def settle_expiry(state: State, command: SettleExpiry, emit: Emit) -> None:
     _record_accruals(state, moved)
     emit(events.SettlementSampled(expiry.number, sum(sample != UNSEEN for sample in seen)))
     emit(events.ExpirySettled(expiry.number, price))
+    watch_accounts(state, expiry.underlying.number, emit)
 
 
 def _check_settlement(state: State, command: SettleExpiry) -> Reject | None:

@@ -78,6 +78,30 @@ EVENTS: Final = {
     " sample_s u32",
     "FundingSampled": "0x82 instrument u24, index_micro u40, impact_bid_micro i64,"
     " impact_ask_micro i64, premium_e9 i64, rate_e9 i64",
+    "MarginCalled": "0x64 account u32, equity_micro i128, worst_micro i128, maintenance_micro i128,"
+    " scenario u8",
+    "LiquidationArmed": "0x65 is_armed u8",
+    "LiquidationStarted": "0x66 account u32, equity_micro i128, worst_micro i128,"
+    " maintenance_micro i128, scenario u8",
+    "LiquidationStep": "0x67 account u32, step u32, order_hash 32, instrument u24, sells u8,"
+    " asked_lots u32, filled_lots u32, limit_price_micro i64, mark_micro i64, fee_micro u64,"
+    " equity_before_micro i128, worst_before_micro i128, equity_micro i128, worst_micro i128",
+    "AuctionOpened": "0x68 account u32, is_insolvent u8, since_ns u64, equity_micro i128,"
+    " worst_micro i128, maintenance_micro i128",
+    "AuctionBidTaken": "0x69 account u32, bidder u32, asked_e6 u32, most_e6 u32, share_e6 u32,"
+    " is_insolvent u8, discount_e6 u32, worth_micro i128, price_micro i128,"
+    " [u16] (instrument u24, lots i32), lots_micro i128, cash_micro i128, fund_micro u64,"
+    " equity_micro i128, worst_micro i128",
+    "AuctionEnded": "0x6a account u32, reason u8, equity_micro i128, worst_micro i128",
+    "InsurancePaid": "0x6b account u32, amount_micro u64, fund_micro i128, reason u8",
+    "InsuranceFunded": "0x6c account u32, amount_micro u64, fund_micro i128, reason u8",
+    "Deleveraged": "0x6d account u32, counterparty u32, instrument u24, quantity_lots i32,"
+    " mark_micro i64, cash_micro i128, loss_micro i128, rank u32, profit_micro i128,"
+    " equity_micro i128, worst_micro i128",
+    "LossCapped": "0x6e account u32, underlying u8, epoch u32, lots_left u32, deficit_micro i128,"
+    " lost_micro i128",
+    "LiquidationEnded": "0x6f account u32, before u8, equity_micro i128, worst_micro i128,"
+    " maintenance_micro i128, steps u32",
 }
 
 CALLED_OTHERWISE: Final = {"CancelAll": "CancelAllOrders"}

@@ -25,6 +25,8 @@ CORE: Final = (
     "exchange/waiting_orders.py",
     "exchange/circuit_breaker.py",
     "exchange/limits.py",
+    "exchange/liquidations.py",
+    "exchange/liquidation_invariants.py",
     "exchange/handlers/**/*.py",
     "exchange/commands.py",
     "exchange/events/*.py",
