@@ -9,6 +9,7 @@ Never: changes the state, or freshens what it keeps for later (an order loss of 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from exchange.fee_invariants import broken_fees
 from exchange.state import State
 from exchange.waiting_invariants import broken_waiting
 from margin.accounts import MAX_POSITIONS, Account
@@ -35,6 +36,7 @@ def check(state: State) -> list[str]:
         *_orders(state),
         *broken_waiting(state),
         *_combos(state),
+        *broken_fees(state),
         *_ledger(state),
     ]
 

@@ -4,6 +4,7 @@
 `open_orders`, `provisional`       what open orders could lose; an account inside a plan
 `kernel`, `kernel_numpy`, `sweep`  scenario vectors: the few operations that are hot
 `fixed_point`, `normal`, `svi`, `black76`, `scenarios`, `rows`   pricing, bit for bit as in Solidity
-`parameters`, `fees`               every number of the model
+`parameters`                       every number of the model
+`fees`, `funding`                  what a trade costs; what longs and shorts pay each other
 `analytics`                        float advice: fits, Greeks, the shipped chain
 """
