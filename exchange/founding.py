@@ -41,7 +41,7 @@ class Terms(NamedTuple):
         taker_rate=300,
         cap=1_250,
         rebate_step=50,
-        liquidation_rate=1_900,
+        liquidation_rate=1_000,
         combo_discount=100,
     )
     challenge_window_s: int = 0

@@ -9,6 +9,7 @@ Never: changes the state, or freshens what it keeps for later (an order loss of 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from exchange.fee_invariants import broken_fees
 from exchange.liquidation_invariants import broken_liquidations
 from exchange.margin_invariants import charges_micro, order_charge_micro
 from exchange.state import State
@@ -40,6 +41,7 @@ def check(state: State) -> list[str]:
         *_orders(state),
         *broken_waiting(state),
         *_combos(state),
+        *broken_fees(state),
         *_ledger(state),
         *broken_liquidations(state),
     ]

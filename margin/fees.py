@@ -10,6 +10,7 @@ Never: decides anything but whether an order's maximum fee allows it.
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from matching.combos import COMBO_BASE
 from matching.gate import MAKER_FEE, TAKER_FEE, Fill, Ruling
 from matching.orders import Order
 from matching.packed import i64
@@ -85,9 +86,44 @@ def fees_of(
     schedule: FeeSchedule,
     index_micro: dict[int, int],
     levels: dict[int, int],
+    taker: Order,
+    fills: Sequence[Fill],
+    maker_combo: Order | None,
+) -> list[tuple[int, int]]:
+    """(taker, maker) fees of each fill of a group, micro-USDC, less what combo orders are spared;
+    index and level of warning by underlying.
+    """
+    fees = _full_fees(schedule, index_micro, levels, fills)
+    if schedule.combo_discount and taker.book >= COMBO_BASE:
+        discount_combos(schedule.combo_discount, fees, fills, maker_combo is not None)
+    return fees
+
+
+def fees_through(
+    schedule: FeeSchedule,
+    index_micro: dict[int, int],
+    levels: dict[int, int],
     fills: Sequence[Fill],
 ) -> list[tuple[int, int]]:
-    """(taker, maker) fees of each fill, micro-USDC; index and level of warning by underlying."""
+    """The same of a group in which a single order meets a resting combo order (the first fill), and
+    that one others: both sides of those pay as makers, and nobody is paid.
+    """
+    fees = _full_fees(schedule, index_micro, levels, fills)
+    for at in range(1, len(fees)):
+        fee = max(fees[at][1], 0)
+        fees[at] = (fee, fee)
+    if schedule.combo_discount:
+        discount_through(schedule.combo_discount, fees, fills)
+    return fees
+
+
+def _full_fees(
+    schedule: FeeSchedule,
+    index_micro: dict[int, int],
+    levels: dict[int, int],
+    fills: Sequence[Fill],
+) -> list[tuple[int, int]]:
+    """What taker and maker of each fill pay if no combo is spared anything."""
     fees: list[tuple[int, int]] = []
     maker_rate, cap = schedule.maker_rate, schedule.cap
     for fill in fills:
@@ -201,4 +237,24 @@ def check_fees(
         return Ruling(TAKER_FEE, None, -(-taker_fees // units), taker.max_fee_micro)
     if maker_combo is not None and maker_fees > maker_combo.max_fee_micro * units:
         return Ruling(MAKER_FEE, maker_combo)
+    return None
+
+
+def check_through(
+    taker: Order, fills: Sequence[Fill], fees: list[tuple[int, int]], units: int
+) -> Ruling | None:
+    """The maximum fee of every order of a group of `fees_through`: the order that came, makers of
+    the other legs, the resting combo order.
+    """
+    lots, resting = fills[0].quantity_lots, fills[0].maker
+    if fees[0][0] > taker.max_fee_micro * lots:
+        return Ruling(TAKER_FEE, None, -(-fees[0][0] // lots), taker.max_fee_micro)
+    resting_fees = fees[0][1]
+    for at in range(1, len(fees)):
+        fill, fee = fills[at], fees[at]
+        if fee[1] > fill.maker.max_fee_micro * fill.quantity_lots:
+            return Ruling(MAKER_FEE, fill.maker)
+        resting_fees += fee[0]
+    if resting_fees > resting.max_fee_micro * units:
+        return Ruling(MAKER_FEE, resting)
     return None

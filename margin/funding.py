@@ -18,7 +18,7 @@ DAY_S: Final = 86_400
 MAX_RATE_E6: Final = 100_000
 """The most that cap and dead band may be: 10% a period."""
 _E6_TO_E9: Final = 1_000
-_CARRY_UNIT: Final = E9 * DAY_S
+CARRY_UNIT: Final = E9 * DAY_S
 """What is carried counts in shares of a micro-USDC of one lot that every period divides."""
 
 
@@ -89,7 +89,7 @@ class Funding:
             return 0
         periods = DAY_S // self.period_s
         owed = self.carried + index_micro * self.rate_e9 * seconds * periods
-        paid_micro, self.carried = divmod(owed, _CARRY_UNIT)
+        paid_micro, self.carried = divmod(owed, CARRY_UNIT)
         return paid_micro
 
 

@@ -15,13 +15,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from margin.accounts import MAX_POSITIONS, Account
-from margin.fees import (
-    FeeSchedule,
-    check_fees,
-    discount_combos,
-    discount_through,
-    fees_of,
-)
+from margin.fees import FeeSchedule, check_fees, check_through, fees_of, fees_through
 from margin.marks import Marks
 from margin.open_orders import OpenOrders
 from margin.parameters import DISTRESS_BAND_E6
@@ -36,13 +30,11 @@ from margin.requirement import (
     least_worth_micro,
 )
 from margin.sweep import Holdings
-from matching.combos import COMBO_BASE, Combo
+from matching.combos import Combo
 from matching.gate import (
     FITS,
     IT_FITS,
     MAKER_FAILS,
-    MAKER_FEE,
-    TAKER_FEE,
     TAKER_LIMIT,
     TAKER_MARGIN,
     TAKER_POSITIONS,
@@ -222,10 +214,8 @@ class Portfolio(Gate):
     def propose(self, fills: Sequence[Fill], units: int, maker_combo: Order | None) -> Ruling:
         taker = self.plan.taker
         assert taker is not None, "a plan is open"
-        schedule = self.open_orders.schedule
-        fees = fees_of(schedule, self.marks.index_micro, self.fee_levels, fills)
-        if taker.book >= COMBO_BASE and schedule.combo_discount:
-            discount_combos(schedule.combo_discount, fees, fills, maker_combo is not None)
+        indices, levels = self.marks.index_micro, self.fee_levels
+        fees = fees_of(self.open_orders.schedule, indices, levels, taker, fills, maker_combo)
         ruling = check_fees(taker, fills, fees, units, maker_combo)
         if ruling is not None:
             return ruling
@@ -235,23 +225,11 @@ class Portfolio(Gate):
         taker, resting = self.plan.taker, incoming.maker
         assert taker is not None, "a plan is open"
         fills = (incoming, *others)
-        schedule = self.open_orders.schedule
-        fees = fees_of(schedule, self.marks.index_micro, self.fee_levels, fills)
-        lots = incoming.quantity_lots
-        if fees[0][0] > taker.max_fee_micro * lots:
-            return Ruling(TAKER_FEE, None, -(-fees[0][0] // lots), taker.max_fee_micro)
-        for at, fill in enumerate(others, start=1):
-            fee = max(fees[at][1], 0)  # both sides pay as makers here, and nobody pays a rebate
-            if fee > fill.maker.max_fee_micro * fill.quantity_lots:
-                return Ruling(MAKER_FEE, fill.maker)
-            fees[at] = (fee, fee)
-        if schedule.combo_discount:
-            discount_through(schedule.combo_discount, fees, fills)
-        resting_fees = fees[0][1]
-        for at in range(1, len(fees)):
-            resting_fees += fees[at][0]
-        if resting_fees > resting.max_fee_micro * units:
-            return Ruling(MAKER_FEE, resting)
+        indices, levels = self.marks.index_micro, self.fee_levels
+        fees = fees_through(self.open_orders.schedule, indices, levels, fills)
+        ruling = check_through(taker, fills, fees, units)
+        if ruling is not None:
+            return ruling
         return self._judge(taker, fills, fees, units, None, resting)
 
     def _judge(

@@ -74,7 +74,7 @@ ETH_PERP: Final = 7
 ETH_PUT: Final = 8
 
 _ONE: Final = 1 << 30
-FEES: Final = FeeSchedule(300, 500, 1_250)
+FEES: Final = FeeSchedule(300, 500, 1_250, liquidation_rate=1_000)
 SMILE: Final = (_ONE // 100, _ONE // 20, -_ONE // 5, 0, _ONE // 5)
 """a, b, rho, m, sigma: about 32% volatility for a term of 70 days."""
 

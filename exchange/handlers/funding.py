@@ -101,8 +101,9 @@ def advance_funding(state: State, emit: Emit) -> None:
 
 def _armed(state: State) -> Iterator[tuple[Instrument, Funding]]:
     for number, funding in state.funding.items():
-        if funding.period_s:
-            yield state.instruments[number], funding
+        instrument = state.instruments[number]
+        if funding.period_s and not instrument.is_settled:
+            yield instrument, funding
 
 
 def _pay(state: State, instrument: Instrument, funding: Funding, emit: Emit) -> bool:

@@ -125,7 +125,7 @@ async def test_a_wallet_learns_from_the_door_all_that_it_needs_to_sign(
         "takerE6": 300,
         "capE4": 1250,
         "rebateStepE6": 50,
-        "liquidationE6": 1900,
+        "liquidationE6": 1000,
         "comboDiscountPercent": 100,
     }
 
