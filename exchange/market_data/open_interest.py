@@ -1,7 +1,7 @@
 """Open interest: the lots that are held long, which is as many as are held short.
 
-Holds: it follows from fills and transfers alone; once an expiry has its settlement price, nothing of it is open,
-whenever accounts take what it pays.
+Holds: it follows from fills and transfers alone; once an expiry has its settlement price, nothing
+of it is open, whenever accounts take what it pays.
 Never: tells who holds what.
 """
 
