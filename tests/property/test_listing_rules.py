@@ -1,4 +1,4 @@
-"""Listing rules against an engine that distrusts them, and against what Deribit listed on real days.
+"""Listing rules against an engine that distrusts them, and against what Deribit listed.
 
 Holds: whatever the rules say is taken by the engine, all of it; a second look has nothing to say;
 the ladder covers its stated width whatever the index did in between.
@@ -6,6 +6,7 @@ the ladder covers its stated width whatever the index did in between.
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import pytest
@@ -31,6 +32,7 @@ from exchange.listing_rules import (
     finest_spacing,
     strikes,
 )
+from exchange.snapshot_chain import snapshot
 from margin.parameters import MAX_FORWARD_MICRO
 from matching.instruments import CALL, FUTURE, MAX_VALUE_MICRO, PERPETUAL, PUT
 from tests.floor import BTC_INDEX, ETH_INDEX, NS, START_S, Floor, was_accepted
@@ -118,8 +120,6 @@ def test_most_strikes_that_deribit_quoted_near_the_index_are_ours_too() -> None:
     """Of strikes within 10% of the index, on each expiry of 15 January 2026 that the shipped chain
     has; Deribit's own ladder also keeps strikes of older indices.
     """
-    from exchange.snapshot_chain import snapshot
-
     chain = snapshot()
     ours = both = theirs = 0
     for expiry in chain.expiries:
@@ -173,7 +173,7 @@ def test_what_is_due_is_taken_and_then_nothing_is_due(
 
 
 def covers(floor: Floor, index: int) -> None:
-    """Every expiry that the rules ask for has a ladder around the index, and a call with each put."""
+    """Every expiry that the rules ask for has a ladder around the index, with both kinds."""
     state = floor.state
     spacing = finest_spacing(BTC_RULE, index)
     for at_s, has_future in expiry_times(floor.time_s):
@@ -283,7 +283,7 @@ def test_no_strike_is_added_while_an_expiry_is_sampled() -> None:
 
 
 def test_bands_widen_and_coarsen_with_the_term() -> None:
-    for near, far in zip(TERMS, TERMS[1:], strict=False):
+    for near, far in pairwise(TERMS):
         assert near.most_days < far.most_days
         assert near.bands[-1].width_percent < far.bands[-1].width_percent
         assert near.bands[-1].spacings <= far.bands[-1].spacings
