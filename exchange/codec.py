@@ -183,6 +183,8 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
     commands.ListUnderlying: (_U8, _NAME, _U64),
     commands.ListExpiry: (_U16, _U8, _U48),
     commands.ListInstrument: (_U24, _U8, _U8, _U16, _U40, _U32),
+    commands.DelistInstrument: (_U24, _U48),
+    commands.SettlePerpetual: (_U24, _SAMPLES),
     commands.UpdateMarks: (_U8, _U40, _MARKS),
     commands.AccrueFunding: (_U24, _I64),
     commands.SettleExpiry: (_U16, _SAMPLES),
@@ -243,6 +245,9 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.ProtectionSet: (_U32, _U8, _U32, _U32, _U32, _U64, _U64),
     events.ProtectionReset: (_U32, _U8),
     events.SettlementSampled: (_U16, _U8),
+    events.DelistingAnnounced: (_U24, _U48),
+    events.InstrumentDelisted: (_U24,),
+    events.PerpetualSettled: (_U24, _U40, _U8),
     events.CashTransferred: (_U32, _U32, _U8, _U64, _I128, _I128),
     events.PositionTransferred: (_U32, _U32, _U24, _I32, _I32, _I32),
 }  # fmt: skip

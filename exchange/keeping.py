@@ -11,12 +11,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from exchange.commands import Command, SettleExpiry
+from exchange.commands import Command, SettleExpiry, SettlePerpetual
 from exchange.events import CommandRejected
 from exchange.founding import timed
 from exchange.listing_rules import DAY_S, EXPIRY_HOUR_S, Listed, UnderlyingRule, due_listings
 from exchange.service import Exchange
-from exchange.settlement_samples import UNSEEN
+from exchange.settlement_samples import PERPETUAL_KEYS, UNSEEN
 from exchange.state import NANOSECONDS, State
 from matching.instruments import NO_EXPIRY
 
@@ -48,19 +48,27 @@ def listed_of(state: State) -> Listed:
 
 
 def settlement_command(state: State, expiry: int, time_ns: int) -> SettleExpiry | None:
-    """Settles an expiry at what was seen; where a minute was not, at the next one that was, else at
-    the index in force. None where there is no index at all.
-    """
-    underlying = state.expiries[expiry].underlying.number
-    seen = state.samples.seen(underlying, expiry, time_ns)
+    """Settles an expiry. None where there is no index at all."""
+    samples = _samples(state, state.expiries[expiry].underlying.number, expiry, time_ns)
+    return SettleExpiry(time_ns, expiry, samples) if samples else None
+
+
+def end_command(state: State, perpetual: int, time_ns: int) -> SettlePerpetual | None:
+    """Settles a perpetual whose announced end has come; else as above."""
+    underlying = state.instruments[perpetual].underlying.number
+    samples = _samples(state, underlying, PERPETUAL_KEYS + perpetual, time_ns)
+    return SettlePerpetual(time_ns, perpetual, samples) if samples else None
+
+
+def _samples(state: State, underlying: int, key: int, time_ns: int) -> tuple[int, ...]:
+    """What was seen; where a minute was not, the next one that was, else the index in force."""
+    seen = state.samples.seen(underlying, key, time_ns)
     following = state.marks.index_micro.get(underlying, UNSEEN)
     samples: list[int] = []
     for sample in reversed(seen):
         following = following if sample == UNSEEN else sample
         samples.append(following)
-    if UNSEEN in samples:
-        return None
-    return SettleExpiry(time_ns, expiry, tuple(reversed(samples)))
+    return () if UNSEEN in samples else tuple(reversed(samples))
 
 
 class Keeper:
@@ -73,17 +81,22 @@ class Keeper:
         self._index_micro: dict[int, int] = {}
 
     async def settle_expired(self, now_s: int) -> None:
-        """Settles every expiry whose time has come."""
-        exchange = self._exchange
-        for expiry in exchange.state.expiries:
-            if expiry.settlement_micro is not None or expiry.expiry_time_s > now_s:
-                continue
-            command = settlement_command(exchange.state, expiry.number, exchange.state.time_ns)
+        """Settles every expiry whose time has come, and every perpetual whose end has."""
+        state = self._exchange.state
+        due = [
+            settlement_command(state, expiry.number, now_s * NANOSECONDS)
+            for expiry in state.expiries
+            if expiry.settlement_micro is None and expiry.expiry_time_s <= now_s
+        ]
+        ended = [
+            end_command(state, number, now_s * NANOSECONDS)
+            for number, end_s in state.trading.ends_s.items()
+            if end_s <= now_s and number not in state.trading.delisted
+        ]
+        for command in (*due, *ended):
             if command is not None:
-                await exchange.submit(
-                    lambda time_ns, _, number=expiry.number, command=command: (
-                        settlement_command(exchange.state, number, time_ns) or command
-                    )
+                await self._exchange.submit(
+                    lambda time_ns, _, command=command: timed(command, time_ns)
                 )
 
     async def list_due(self, now_ns: int) -> list[Command]:

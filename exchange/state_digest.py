@@ -65,6 +65,7 @@ def _market_lines(state: State) -> Iterator[str]:
     for combo in state.combos.values():
         yield repr((combo.book, combo.legs, combo.tick_micro))
     yield repr((state.trading.items(), sorted(state.trading.by_breaker.items())))
+    yield repr((sorted(state.trading.ends_s.items()), list(state.trading.delisted)))
     yield repr(state.samples.shape())
     for underlying, breaker in sorted(state.breakers.items()):
         yield repr((underlying, shape(breaker)))

@@ -158,6 +158,21 @@ class Marks:
         chain.strikes.append(instrument.strike_micro)
         chain.ln_strikes.append(ln_q30(instrument.strike_micro))
 
+    def delist(self, instrument: Instrument) -> None:
+        """An instrument that nobody holds is marked no more; what it was worth last stays."""
+        if instrument.kind == PERPETUAL:
+            self._perpetuals.pop(instrument.underlying.number, None)
+            return
+        assert instrument.expiry is not None, "only a perpetual has no expiry"
+        expiry = instrument.expiry.number
+        if instrument.kind == FUTURE:
+            self._futures.pop(expiry, None)
+            return
+        chain = self._chains[expiry]
+        at = chain.numbers.index(instrument.number)
+        for listed in (chain.numbers, chain.kinds, chain.strikes, chain.ln_strikes):
+            del listed[at]
+
     def ln_strikes_q30(self, expiry: int) -> Sequence[int]:
         """ln(strike) in Q30 of every option of an expiry, for checks at the door."""
         chain = self._chains.get(expiry)
@@ -179,7 +194,9 @@ class Marks:
         self.expiry_marks[expiry.number] = mark
         chain = self._chains.get(expiry.number)
         self._forget_units(expiry.underlying.number, chain.numbers if chain else ())
-        if chain and expiry.expiry_time_s > time_s:  # from then on the last rows carry the risk
+        if (
+            chain and chain.numbers and expiry.expiry_time_s > time_s
+        ):  # from then on the last rows carry the risk
             prices, rows = price_expiry(
                 np.array(chain.kinds, dtype=np.int64),
                 np.array(chain.strikes, dtype=np.int64),

@@ -152,6 +152,10 @@ SPEC_OUT_OF_BOUNDS: Final = 708
 GENESIS: Final = 709
 NOT_LINEAR: Final = 710
 SAMPLE_NOT_SEEN: Final = 740
+OPEN_INTEREST: Final = 741
+ALREADY_ENDING: Final = 742
+END_TOO_SOON: Final = 743
+END_NOT_ANNOUNCED: Final = 744
 # 8xx: the service
 VENUE_STOPPING: Final = 801
 VENUE_BUSY: Final = 802
@@ -490,6 +494,16 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     SAMPLE_NOT_SEEN: (
         "sample not seen",
         "sample {got} micro-USDC; the index in force at its minute was {allowed}",
+    ),
+    OPEN_INTEREST: ("open interest", "instrument {got} is held: {allowed} lots are open"),
+    ALREADY_ENDING: ("already ending", "instrument {got} ends, or ended, at {allowed}"),
+    END_TOO_SOON: (
+        "end too soon",
+        "an end at {got}; the earliest that can be announced now is {allowed} (Unix seconds)",
+    ),
+    END_NOT_ANNOUNCED: (
+        "end not announced",
+        "nobody announced the end of instrument {got}, or it is delisted already",
     ),
     VENUE_STOPPING: ("venue stopping", "the exchange stops; when it is back, ask what was taken"),
     VENUE_BUSY: ("venue busy", "{got} messages are waiting; retry in {allowed} ms"),

@@ -27,6 +27,9 @@ from exchange.events.batches import (
     TimeAdvanced,
 )
 from exchange.events.lifecycle import (
+    DelistingAnnounced,
+    InstrumentDelisted,
+    PerpetualSettled,
     SettlementSampled,
 )
 from exchange.events.markets import (
@@ -46,6 +49,7 @@ from exchange.events.orders import (
     CANCEL_REASONS,
     CANCELLED_BY_OWNER,
     CANCELLED_COUNTER,
+    CANCELLED_DELISTED,
     CANCELLED_DISCONNECTED,
     CANCELLED_EXPIRED,
     CANCELLED_FEE,
@@ -91,6 +95,7 @@ from exchange.events.transfers import (
 __all__ = [
     "CANCELLED_BY_OWNER",
     "CANCELLED_COUNTER",
+    "CANCELLED_DELISTED",
     "CANCELLED_DISCONNECTED",
     "CANCELLED_EXPIRED",
     "CANCELLED_FEE",
@@ -122,12 +127,14 @@ __all__ = [
     "ComboFilled",
     "CommandRejected",
     "CounterRaised",
+    "DelistingAnnounced",
     "DepositCredited",
     "Event",
     "ExchangeOpened",
     "ExpiryListed",
     "ExpirySettled",
     "FundingAccrued",
+    "InstrumentDelisted",
     "InstrumentListed",
     "KeyRegistered",
     "MarksUpdated",
@@ -141,6 +148,7 @@ __all__ = [
     "OrderRested",
     "OrderTriggered",
     "OrdersCancelled",
+    "PerpetualSettled",
     "PositionSettled",
     "PositionTransferred",
     "ProtectionReset",
