@@ -266,6 +266,26 @@ class ListInstrument(Command, frozen=True, gc=False):
     tick_value_micro: int
 
 
+class DelistInstrument(Command, frozen=True, gc=False):
+    """Ends an instrument that nobody holds, for good (`end_time_s` 0), or announces when a
+    perpetual ends, which is then settled.
+    """
+
+    TYPE: ClassVar[int] = 0x23
+    instrument: int
+    end_time_s: int
+
+
+class SettlePerpetual(Command, frozen=True, gc=False):
+    """Settles a perpetual whose announced end has come, at the mean of `samples_micro` as in
+    SettleExpiry, and delists it.
+    """
+
+    TYPE: ClassVar[int] = 0x24
+    instrument: int
+    samples_micro: tuple[int, ...]
+
+
 class UpdateMarks(Command, frozen=True, gc=False):
     """A new index and marks of one underlying. `marks` are (expiry, forward_micro, a, b, rho, m,
     sigma), SVI parameters in Q30 (docs/protocol.md, 7).

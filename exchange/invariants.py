@@ -44,6 +44,7 @@ def check(state: State) -> list[str]:
         *broken_fees(state),
         *_ledger(state),
         *broken_liquidations(state),
+        *_delisted(state),
     ]
 
 
@@ -505,6 +506,25 @@ def _used(state: State) -> Iterator[str]:
     }
     opened = {place: order_hash for order_hash, place in state.opened.items()}
     yield from _differs("slots of accounts and of opened orders", slots, opened)
+
+
+# WHAT HAS ENDED
+
+
+def _delisted(state: State) -> Iterator[str]:
+    """Nobody holds what is delisted, and no order or combo names it."""
+    for number in state.trading.delisted:
+        here = f"delisted instrument {number}"
+        if number not in state.trading.ends_s:
+            yield f"{here}: has no end"
+        if not state.books[number].is_empty() or state.waiting.of_book(number):
+            yield f"{here}: has orders"
+        for account in state.accounts.values():
+            if number in account.positions:
+                yield f"{here}: held by account {account.number}"
+        for combo in state.combos.values():
+            if any(leg == number for leg, _ in combo.legs):
+                yield f"{here}: a leg of combo {combo.book}"
 
 
 # THE LEDGER

@@ -70,6 +70,7 @@ def _market_lines(state: State) -> Iterator[str]:
     for number, funding in sorted(state.funding.items()):
         yield repr((number, [getattr(funding, name) for name in Funding.__slots__]))
     yield repr((state.trading.items(), sorted(state.trading.by_breaker.items())))
+    yield repr((sorted(state.trading.ends_s.items()), list(state.trading.delisted)))
     yield repr(state.samples.shape())
     yield repr(sorted(state.trading.by_clearing.items()))
     for underlying, breaker in sorted(state.breakers.items()):

@@ -218,6 +218,21 @@ class Marks:
             self._partners[partner] = option.number
             self._features[partner] = None
 
+    def delist(self, instrument: Instrument) -> None:
+        """An instrument that nobody holds is marked no more; what it was worth last stays."""
+        if instrument.kind == PERPETUAL:
+            self._perpetuals.pop(instrument.underlying.number, None)
+            return
+        assert instrument.expiry is not None, "only a perpetual has no expiry"
+        expiry = instrument.expiry.number
+        if instrument.kind == FUTURE:
+            self._futures.pop(expiry, None)
+            return
+        chain = self._chains[expiry]
+        at = chain.numbers.index(instrument.number)
+        for listed in (chain.numbers, chain.kinds, chain.strikes, chain.ln_strikes):
+            del listed[at]
+
     def ln_strikes_q30(self, expiry: int) -> Sequence[int]:
         """ln(strike) in Q30 of every option of an expiry, for checks at the door."""
         chain = self._chains.get(expiry)
@@ -244,7 +259,7 @@ class Marks:
             self.term_rates[expiry.number] = TermRates(
                 roll_e6(left_s), basis_e6(left_s), charm_e6(left_s)
             )
-        if chain and left_s > 0:  # from then on the last rows carry the risk
+        if chain and chain.numbers and left_s > 0:  # from then on the last rows carry the risk
             prices, rows = price_expiry(
                 np.array(chain.kinds, dtype=np.int64),
                 np.array(chain.strikes, dtype=np.int64),

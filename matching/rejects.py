@@ -160,6 +160,10 @@ SPEC_OUT_OF_BOUNDS: Final = 708
 GENESIS: Final = 709
 NOT_LINEAR: Final = 710
 SAMPLE_NOT_SEEN: Final = 740
+OPEN_INTEREST: Final = 741
+ALREADY_ENDING: Final = 742
+END_TOO_SOON: Final = 743
+END_NOT_ANNOUNCED: Final = 744
 # 75x: fees and funding
 FUNDING_IS_ARMED: Final = 750
 FEES_OUT_OF_BOUNDS: Final = 751
@@ -523,6 +527,16 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     SAMPLE_NOT_SEEN: (
         "sample not seen",
         "sample {got} micro-USDC; the index in force at its minute was {allowed}",
+    ),
+    OPEN_INTEREST: ("open interest", "instrument {got} is held: {allowed} lots are open"),
+    ALREADY_ENDING: ("already ending", "instrument {got} ends, or ended, at {allowed}"),
+    END_TOO_SOON: (
+        "end too soon",
+        "an end at {got}; the earliest that can be announced now is {allowed} (Unix seconds)",
+    ),
+    END_NOT_ANNOUNCED: (
+        "end not announced",
+        "nobody announced the end of instrument {got}, or it is delisted already",
     ),
     FUNDING_IS_ARMED: (
         "funding is armed",

@@ -87,7 +87,7 @@ for _kind in MAX_ORDER_LOTS:
     MAX_ORDER_LOTS[_kind] = MAX_LOTS
     BAND_INDEX_E4[_kind] = 1 << 48
 
-MOVES_MARKS: Final = (c.UpdateMarks, c.AccrueFunding, c.SettleExpiry)
+MOVES_MARKS: Final = (c.UpdateMarks, c.AccrueFunding, c.SettleExpiry, c.SettlePerpetual)
 
 
 class Listing(NamedTuple):
@@ -255,6 +255,14 @@ class Floor:
         """Settles an expiry; one sample stands for thirty."""
         samples = samples_micro * 30 if len(samples_micro) == 1 else samples_micro
         return self.send(c.SettleExpiry(self.time_ns, expiry, samples))
+
+    def delist(self, instrument: int, end_time_s: int = 0) -> tuple[Event, ...]:
+        return self.send(c.DelistInstrument(self.time_ns, instrument, end_time_s))
+
+    def settle_perpetual(self, instrument: int, *samples_micro: int) -> tuple[Event, ...]:
+        """Settles a perpetual; one sample stands for thirty."""
+        samples = samples_micro * 30 if len(samples_micro) == 1 else samples_micro
+        return self.send(c.SettlePerpetual(self.time_ns, instrument, samples))
 
     def set_state(
         self, state: int, scope: int = 0, number: int = 0, reason: int = 0

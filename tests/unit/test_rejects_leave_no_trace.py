@@ -86,6 +86,7 @@ from tests.floor import (
     refusal,
     was_accepted,
 )
+from tests.unit.test_delisting import STORIES as TOLD_OF_ENDS
 from tests.unit.test_transfers import STORIES as TOLD_OF_TRANSFERS
 
 Events = tuple[Event, ...]
@@ -1603,7 +1604,6 @@ TOLD_BELOW: Final = {
     "QUOTE_CROSSED",
     "QUOTE_TWICE",
     "RECEIVER_SHORT",
-    "SAMPLE_NOT_SEEN",
     "TOO_MANY_OPEN_ORDERS",
 }
 OF_BYTES: Final = {"MALFORMED"}
@@ -1621,7 +1621,7 @@ def test_sides_of_a_mass_quote_that_are_all_refused_leave_no_trace() -> None:
 
 def test_no_code_is_without_a_story() -> None:
     codes = {name: getattr(r, name) for name in codes_of_the_engine()}
-    told_codes = {expected.code for _, expected in (*STORIES, *TOLD_OF_TRANSFERS)}
+    told_codes = {expected.code for _, expected in (*STORIES, *TOLD_OF_TRANSFERS, *TOLD_OF_ENDS)}
     silent = {name for name, code in codes.items() if code not in told_codes}
     assert silent == TOLD_BELOW | OF_BYTES
     assert set(codes.values()) <= set(TEMPLATES)
