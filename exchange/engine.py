@@ -28,6 +28,7 @@ from exchange.handlers import (
     protection,
     quotes,
     reduce_only,
+    risk_profiles,
     states,
     triggers,
 )
@@ -49,6 +50,8 @@ _HANDLERS: Final[dict[type[Command], Handler]] = {
     commands.QuoteMass: quotes.quote_mass,
     commands.SetProtection: protection.set_protection,
     commands.ResetProtection: protection.reset_protection,
+    commands.ChooseMargin: risk_profiles.choose_margin,
+    commands.SetRiskProfile: risk_profiles.set_risk_profile,
     commands.OpenAccount: accounts.open_account,
     commands.CreditDeposit: accounts.credit_deposit,
     commands.RegisterKey: accounts.register_key,

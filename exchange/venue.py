@@ -21,6 +21,7 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
     Order,
     ResetProtection,
     SetProtection,
@@ -148,7 +149,7 @@ class PositionView(msgspec.Struct, frozen=True):
 
 class MarginView(msgspec.Struct, frozen=True):
     """An account's margin at the current marks, micro-USDC. `worst_scenario` is the index of the
-    scenario that sets the scan.
+    scenario that sets the scan; `model`, `tier` and `least_tier` as in `margin/accounts.py`.
     """
 
     account: int
@@ -161,6 +162,9 @@ class MarginView(msgspec.Struct, frozen=True):
     open_orders: int
     positions: int
     worst_scenario: int
+    model: int
+    tier: int
+    least_tier: int
 
 
 class OrderView(msgspec.Struct, frozen=True):
@@ -304,6 +308,10 @@ class Venue(Protocol):
     async def set_protection(self, message: SetProtection, signature: bytes) -> Verdict: ...
 
     async def reset_protection(self, message: ResetProtection, signature: bytes) -> Verdict: ...
+
+    async def choose_margin(self, message: ChooseMargin, signature: bytes) -> Verdict:
+        """Margins the account by another model or tier, if it carries that."""
+        ...
 
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict: ...
 

@@ -160,6 +160,9 @@ def margin(state: State, account: int) -> MarginView | Reject:
         len(found.orders),
         len(found.positions),
         required.worst_scenario,
+        found.margin_model,
+        found.risk_tier,
+        found.least_tier,
     )
 
 

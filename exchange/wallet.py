@@ -20,6 +20,7 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
     Message,
     Order,
     ResetProtection,
@@ -84,6 +85,13 @@ _FIELDS: Final[dict[type[Message], tuple[tuple[str, str], ...]]] = {
     ResetProtection: (
         ("account", "uint32"),
         ("group", "uint8"),
+        ("salt", "uint64"),
+        ("expirySeconds", "uint64"),
+    ),
+    ChooseMargin: (
+        ("account", "uint32"),
+        ("model", "uint8"),
+        ("tier", "uint8"),
         ("salt", "uint64"),
         ("expirySeconds", "uint64"),
     ),

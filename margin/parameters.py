@@ -126,6 +126,15 @@ position moves the market as it is closed grows with its size. [house]"""
 CONCENTRATED_SHORT_E6: Final = 10_000
 """Concentration of short options: half as much, for most of them expire. [house]"""
 
+RISK_TIER_QUARTERS: Final = (4, 5, 6)
+"""Tiers of risk profile: the scan and the charges of initial margin times 100%, 125%, 150%. Whoever
+wants to keep further from liquidation chooses more; the operator may ask it of whom it must, never
+less than the model. [house]"""
+
+PORTFOLIO_EQUITY_MICRO: Final = 10_000 * 10**6
+"""Equity of an account that goes over to portfolio margin, at least 10,000 USDC: it is for books,
+and its liquidation must be worth the trouble. [D asked for 0.5 BTC; house]"""
+
 NETTING_PERCENT: Final = 50
 """Netting between underlyings: of what the worst scenario of all together loses less than the worst
 of each by itself, half is given. [D counts 60% of another currency's profit; house: BTC and ETH

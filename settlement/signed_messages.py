@@ -205,6 +205,18 @@ class ResetProtection(NamedTuple):
     expiry_s: int
 
 
+class ChooseMargin(NamedTuple):
+    """How the account is margined: its model and tier of risk (`margin/accounts.py`). Its owner's
+    word alone; taken once, before `expiry_s`.
+    """
+
+    account: int
+    model: int
+    tier: int
+    salt: int
+    expiry_s: int
+
+
 class Withdraw(NamedTuple):
     """Move free cash out of the exchange, to be claimed from the Vault by the account's owner."""
 
@@ -231,6 +243,7 @@ Message = (
     | CancelWhere
     | SetProtection
     | ResetProtection
+    | ChooseMargin
     | Withdraw
     | Acknowledgement
 )
@@ -360,6 +373,9 @@ SET_PROTECTION_TYPE: Final = (
 RESET_PROTECTION_TYPE: Final = (
     "ResetProtection(uint32 account,uint8 group,uint64 salt,uint64 expirySeconds)"
 )
+CHOOSE_MARGIN_TYPE: Final = (
+    "ChooseMargin(uint32 account,uint8 model,uint8 tier,uint64 salt,uint64 expirySeconds)"
+)
 WITHDRAW_TYPE: Final = "Withdraw(uint32 account,uint8 asset,uint64 amountMicro,uint64 salt)"
 ACKNOWLEDGEMENT_TYPE: Final = (
     "Acknowledgement(uint64 sequence,bytes32 orderHash,bytes32 journalHash)"
@@ -379,6 +395,7 @@ CANCEL_ALL_TYPE_HASH: Final = keccak256(CANCEL_ALL_TYPE.encode())
 CANCEL_WHERE_TYPE_HASH: Final = keccak256(CANCEL_WHERE_TYPE.encode())
 SET_PROTECTION_TYPE_HASH: Final = keccak256(SET_PROTECTION_TYPE.encode())
 RESET_PROTECTION_TYPE_HASH: Final = keccak256(RESET_PROTECTION_TYPE.encode())
+CHOOSE_MARGIN_TYPE_HASH: Final = keccak256(CHOOSE_MARGIN_TYPE.encode())
 WITHDRAW_TYPE_HASH: Final = keccak256(WITHDRAW_TYPE.encode())
 ACKNOWLEDGEMENT_TYPE_HASH: Final = keccak256(ACKNOWLEDGEMENT_TYPE.encode())
 DOMAIN_TYPE_HASH: Final = keccak256(DOMAIN_TYPE.encode())
@@ -394,6 +411,7 @@ _FLAT: Final[dict[type[Message], tuple[bytes, Struct]]] = {
     CancelWhere: (CANCEL_WHERE_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ24xQ")),
     SetProtection: (SET_PROTECTION_TYPE_HASH, Struct(">32s28xI31xB28xI28xI28xI24xQ24xQ24xQ24xQ")),
     ResetProtection: (RESET_PROTECTION_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ")),
+    ChooseMargin: (CHOOSE_MARGIN_TYPE_HASH, Struct(">32s28xI31xB31xB24xQ24xQ")),
     Withdraw: (WITHDRAW_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ")),
     Acknowledgement: (ACKNOWLEDGEMENT_TYPE_HASH, Struct(">32s24xQ32s32s")),
 }

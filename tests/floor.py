@@ -34,6 +34,7 @@ from settlement.signed_messages import (
     OF_ALL,
     PLAIN,
     CancelWhere,
+    ChooseMargin,
     Conditions,
     Legs,
     Order,
@@ -453,6 +454,33 @@ class Floor:
                 NO_SIGNATURE,
             )
         )
+
+    def choose_margin(
+        self,
+        account: int,
+        model: int,
+        tier: int = 0,
+        *,
+        life_s: int = 60,
+        salt: int | None = None,
+        signer: bytes | None = None,
+    ) -> tuple[Event, ...]:
+        if salt is None:
+            self._salt += 1
+            salt = self._salt
+        message = ChooseMargin(account, model, tier, salt, self.time_s + life_s)
+        return self.send(
+            c.ChooseMargin(
+                self.time_ns,
+                *message,
+                struct_hash(message),
+                self.owner(account) if signer is None else signer,
+                NO_SIGNATURE,
+            )
+        )
+
+    def set_risk_profile(self, account: int, model: int, least_tier: int) -> tuple[Event, ...]:
+        return self.send(c.SetRiskProfile(self.time_ns, account, model, least_tier))
 
     def reset_protection(
         self,

@@ -26,6 +26,7 @@ from exchange.events.batches import (
     ExchangeOpened,
     TimeAdvanced,
 )
+from exchange.events.margin import MarginChosen
 from exchange.events.markets import (
     STATE_REASONS,
     BreakerArmed,
@@ -122,6 +123,7 @@ __all__ = [
     "FundingAccrued",
     "InstrumentListed",
     "KeyRegistered",
+    "MarginChosen",
     "MarksUpdated",
     "OrderAwaiting",
     "OrderCancelled",

@@ -43,7 +43,7 @@ def set_protection(state: State, command: SetProtection, emit: Emit) -> None:
     # CHECK
     reject = check_signer(state, command.account, command.signer) or _check_terms(command)
     if reject is None:
-        reject = _check_once(state, command.expiry_s, command.message_hash)
+        reject = check_once(state, command.expiry_s, command.message_hash)
     # MARGIN
     if reject is None:
         reject = _limit(state, state.accounts[command.account], command)
@@ -51,7 +51,7 @@ def set_protection(state: State, command: SetProtection, emit: Emit) -> None:
         refuse(emit, reject, command.account, command.message_hash)
         return
     # EMIT
-    _take_once(state, command.expiry_s, command.message_hash)
+    take_once(state, command.expiry_s, command.message_hash)
     state.accounts[command.account].protections[command.group] = Protection(
         command.window_ms,
         command.frozen_ms,
@@ -78,12 +78,12 @@ def reset_protection(state: State, command: ResetProtection, emit: Emit) -> None
     if reject is None and command.group not in state.accounts[command.account].protections:
         reject = Reject(PROTECTION_NOT_SET, command.group)
     if reject is None:
-        reject = _check_once(state, command.expiry_s, command.message_hash)
+        reject = check_once(state, command.expiry_s, command.message_hash)
     if reject is not None:
         refuse(emit, reject, command.account, command.message_hash)
         return
     # EMIT
-    _take_once(state, command.expiry_s, command.message_hash)
+    take_once(state, command.expiry_s, command.message_hash)
     state.accounts[command.account].protections[command.group].reset()
     emit(events.ProtectionReset(command.account, command.group))
 
@@ -131,7 +131,8 @@ def _check_terms(command: SetProtection) -> Reject | None:
     return None
 
 
-def _check_once(state: State, expiry_s: int, message_hash: bytes) -> Reject | None:
+def check_once(state: State, expiry_s: int, message_hash: bytes) -> Reject | None:
+    """Whether a signed message is neither past, nor too far ahead, nor taken before."""
     now_s = state.time_s
     if expiry_s <= now_s:
         return Reject(MESSAGE_EXPIRED, expiry_s, now_s)
@@ -140,7 +141,8 @@ def _check_once(state: State, expiry_s: int, message_hash: bytes) -> Reject | No
     return Reject(MESSAGE_ALREADY_USED) if message_hash in state.used else None
 
 
-def _take_once(state: State, expiry_s: int, message_hash: bytes) -> None:
+def take_once(state: State, expiry_s: int, message_hash: bytes) -> None:
+    """Remembers a signed message until it expires."""
     state.used[message_hash] = expiry_s
     state.expiring.add(expiry_s, message_hash)
 

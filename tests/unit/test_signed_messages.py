@@ -28,6 +28,7 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
     Conditions,
     Message,
     Order,
@@ -53,6 +54,7 @@ KINDS: dict[str, type[Message]] = {
     "CancelWhere": CancelWhere,
     "SetProtection": SetProtection,
     "ResetProtection": ResetProtection,
+    "ChooseMargin": ChooseMargin,
     "Withdraw": Withdraw,
     "Acknowledgement": Acknowledgement,
 }
