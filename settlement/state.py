@@ -33,7 +33,7 @@ from settlement.tree import EMPTY_ROOT, Proof, Tree
 USDC: Final = 0
 """The only asset."""
 OPEN: Final = 0
-"""The status of every account and market."""
+"""The status of every market, and of an account that is not being liquidated."""
 NO_SVI: Final = (0, 0, 0, 0, 0)
 
 
@@ -70,6 +70,7 @@ class Account:
         "owner",
         "position_tree",
         "positions",
+        "status",
     )
 
     def __init__(self, number: int, owner: bytes) -> None:
@@ -78,6 +79,7 @@ class Account:
         self.cash_micro = 0
         self.counter = 0
         self.key_hash = NO_KEYS_HASH
+        self.status = OPEN
         self.positions: dict[int, Position] = {}
         self.position_tree = Tree()
         self.orders: dict[int, OpenedOrder] = {}
@@ -133,7 +135,7 @@ class Account:
             len(self.orders),
             self.key_hash,
             self.counter,
-            OPEN,
+            self.status,
         )
 
 

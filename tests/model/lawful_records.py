@@ -68,9 +68,13 @@ class Operator:
             self.open_account,
             self.settle_expiry,
             self.relist,
+            self.move_cash,
+            self.move_position,
+            self.change_status,
+            self.insure,
         )
         act = acts[what % len(acts)]
-        if act == self.meet_legs and what & len(acts):
+        if act == self.meet_legs and what // len(acts) % 2:
             act = self.meet_resting_combo
         act(*numbers)
 
@@ -250,6 +254,48 @@ class Operator:
                 self.bring_up(account, instrument)
             else:
                 self.write("POSITION_SETTLED", account, instrument)
+
+    # MOVES
+
+    def move_cash(self, pair: int, amount: int, beyond: int, *_: int) -> None:
+        giver, taker = self.two_accounts(pair)
+        held = self.ledger.accounts[giver]["cash"]
+        amount = 1 + amount * 1_000_000 % held if held > 0 else 0
+        if self.is_in_liquidation(giver, taker):
+            amount = 1 + beyond * 10_000_000
+        if amount:
+            self.write("CASH_MOVED", giver, taker, 0, amount)
+
+    def is_in_liquidation(self, *accounts: int) -> bool:
+        return any(self.ledger.accounts[account]["status"] for account in accounts)
+
+    def move_position(self, pair: int, which: int, lots: int, *_: int) -> None:
+        """Some of a position, or all of it, to an account with or without one."""
+        giver, taker = self.two_accounts(pair)
+        positions = self.ledger.accounts[giver]["positions"]
+        held = [number for number in self.open_markets() if number in positions]
+        if held:
+            instrument = held[which % len(held)]
+            self.bring_up(giver, instrument)
+            self.bring_up(taker, instrument)
+            most = positions[instrument]["lots"]
+            given = most if lots % 2 else (1 + lots % abs(most)) * (1 if most > 0 else -1)
+            self.write("POSITION_MOVED", giver, taker, instrument, given)
+
+    def change_status(self, account: int, step: int, *_: int) -> None:
+        account = self.some_account(account)
+        status = (self.ledger.accounts[account]["status"] + 1 + step % 3) % 4
+        self.write("STATUS_CHANGED", account, status)
+
+    def insure(self, account: int, amount: int, out: int, *_: int) -> None:
+        """Pays into the fund what there is, or on credit in liquidation; or takes out of it."""
+        account = self.some_account(account)
+        held, fund = self.ledger.accounts[account]["cash"], self.ledger.insurance
+        payable = 10**12 if self.is_in_liquidation(account) else held
+        most = payable if out % 2 else fund
+        if most > 0:
+            paid = 1 + amount * 1_000_000 % most
+            self.write("INSURANCE_MOVED", account, paid if out % 2 else -paid)
 
     # MARKETS
 

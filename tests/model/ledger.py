@@ -35,6 +35,10 @@ TABLE = {
     0x10: "MARK_UPDATED expiry:u16 forward_micro:u40 a:i32 b:i32 rho:i32 m:i32 sigma:i32 epoch:u24",
     0x11: "ACCRUAL_UPDATED instrument:u24 accrual_micro:i64 carry_micro:u40",
     0x12: "EXPIRY_SETTLED expiry:u16 settlement_micro:u40",
+    0x13: "CASH_MOVED giver:u32 taker:u32 asset:u8 amount_micro:u64",
+    0x14: "POSITION_MOVED giver:u32 taker:u32 instrument:u24 quantity_lots:i32",
+    0x15: "STATUS_CHANGED account:u32 status:u8",
+    0x16: "INSURANCE_MOVED account:u32 amount_micro:i64",
 }
 KINDS = {shape.split()[0]: kind for kind, shape in TABLE.items()}
 PERPETUAL, FUTURE, CALL, PUT = range(4)
@@ -99,6 +103,7 @@ class SlowLedger:
         self.markets: dict[int, Values] = {}
         self.withdrawals: list[Values] = []
         self.fee = 0
+        self.insurance = 0
         self.credited = 0
         self.withdrawn = 0
         self.inbox: list[bytes] = []
@@ -135,7 +140,15 @@ class SlowLedger:
     def do_account_opened(self, account: int, owner: bytes) -> None:
         require(account == len(self.accounts))
         self.accounts.append(
-            {"owner": owner, "cash": 0, "positions": {}, "orders": {}, "keys": [], "counter": 0}
+            {
+                "owner": owner,
+                "cash": 0,
+                "positions": {},
+                "orders": {},
+                "keys": [],
+                "counter": 0,
+                "status": 0,
+            }
         )
         self.enter(1, account, owner, 0, 0, 0)
 
@@ -287,6 +300,50 @@ class SlowLedger:
             del positions[instrument]
         self.accounts[account]["cash"] += gain
 
+    def two(self, giver: int, taker: int) -> tuple[Values, Values]:
+        require(giver != taker)
+        return self.account(giver), self.account(taker)
+
+    def do_cash_moved(self, giver: int, taker: int, asset: int, amount_micro: int) -> None:
+        gives, takes = self.two(giver, taker)
+        require(asset == 0 and amount_micro)
+        require(gives["cash"] >= amount_micro or gives["status"] or takes["status"])
+        gives["cash"] -= amount_micro
+        takes["cash"] += amount_micro
+
+    def do_position_moved(self, giver: int, taker: int, instrument: int, quantity_lots: int):
+        gives, takes = self.two(giver, taker)
+        require(instrument in self.markets)
+        market = self.markets[instrument]
+        require(self.settlement(market) is None)
+        require(instrument in gives["positions"])
+        given = gives["positions"][instrument]
+        taken = takes["positions"].get(instrument, {"lots": 0, "seen": market["accrual"]})
+        require(given["seen"] == taken["seen"] == market["accrual"])
+        # Within what is held, in its direction: neither nothing nor past zero.
+        require(0 < Fraction(quantity_lots, given["lots"]) <= 1)
+        require(abs(taken["lots"] + quantity_lots) < 2**31)
+        require(len({*takes["positions"], instrument}) <= 256)
+        for account, lots in ((gives, -quantity_lots), (takes, quantity_lots)):
+            position = account["positions"].setdefault(
+                instrument, {"lots": 0, "seen": market["accrual"]}
+            )
+            position["lots"] += lots
+            if not position["lots"]:
+                del account["positions"][instrument]
+
+    def do_status_changed(self, account: int, status: int) -> None:
+        require(self.account(account)["status"] != status and status in (0, 1, 2, 3))
+        self.accounts[account]["status"] = status
+
+    def do_insurance_moved(self, account: int, amount_micro: int) -> None:
+        holder = self.account(account)
+        require(amount_micro and self.insurance + amount_micro >= 0)
+        if amount_micro > 0 and not holder["status"]:
+            require(holder["cash"] >= amount_micro)
+        holder["cash"] -= amount_micro
+        self.insurance += amount_micro
+
     def do_underlying_listed(self, underlying: int, name: bytes, lot_e8: int) -> None:
         require(underlying not in self.underlyings and lot_e8)
         self.underlyings[underlying] = {"name": name, "lot_e8": lot_e8, "index": 0, "time": 0}
@@ -369,7 +426,7 @@ class SlowLedger:
     # WHAT IT COMES TO
 
     def liabilities(self) -> int:
-        owed = self.fee
+        owed = self.fee + self.insurance
         for account in self.accounts:
             owed += account["cash"]
             for instrument, position in account["positions"].items():
@@ -409,7 +466,7 @@ class SlowLedger:
             + integer(len(orders), 32)
             + self.chained(account["keys"])
             + integer(account["counter"], 32)
-            + b"\0"
+            + integer(account["status"], 8)
         )
 
     def withdrawal_root(self) -> bytes:
@@ -457,7 +514,7 @@ class SlowLedger:
             + tree.root(markets)
             + tree.root(expiries)
             + integer(self.fee, 128)
-            + bytes(16)
+            + integer(self.insurance, 128)
             + bytes(16)
             + tree.root(totals if has_deposits else {})
             + integer(len(self.inbox), 64)
