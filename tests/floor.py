@@ -83,7 +83,8 @@ for _kind in MAX_ORDER_LOTS:
     MAX_ORDER_LOTS[_kind] = MAX_LOTS
     BAND_INDEX_E4[_kind] = 1 << 48
 
-MOVES_MARKS: Final = (c.UpdateMarks, c.AccrueFunding, c.SettleExpiry)
+MOVES_MARKS: Final = (c.UpdateMarks, c.AccrueFunding, c.SettleExpiry, c.SetRiskProfile)
+"""What may leave an account short: marks, and the operator's word on how it is margined."""
 
 
 class Listing(NamedTuple):
