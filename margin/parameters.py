@@ -79,25 +79,26 @@ TILT_WIDTH_DEVIATIONS: Final = 2
 """Log-moneyness counts in the skew charges up to so many at-the-money deviations, where it counts
 one: wings beyond it move like it. [house; PM2 clamps its two skew scenarios likewise]"""
 
-ROLL_E6: Final = 2_500
-"""Roll: an expiry's forward moves by itself by 0.25% of its notional, and by"""
-ROLL_PER_YEAR_E6: Final = 7_500
-"""0.75% more for a year, at most a year: so futures against each other cost at least 0.5%, over a
-year 1.25%. [D charged 1% for offsetting futures and now shocks each expiry; house]"""
+ROLL_E6: Final = 1_500
+"""Roll: an expiry's forward moves by itself by 0.15% of its notional, and by"""
+ROLL_PER_YEAR_E6: Final = 5_000
+"""0.5% more for a year, at most a year. Two quarterly futures against each other cost, with the
+basis, about 1% of their notional. [D charged 1% for offsetting futures and now shocks each expiry;
+house]"""
 
-BASIS_PER_YEAR_E6: Final = 20_000
-"""Basis: all forwards move together by 2% of a year's interest, so a notional that is due in T
-years by 2% T, at most of two years. [PM2 has such a contingency; house]"""
+BASIS_PER_YEAR_E6: Final = 15_000
+"""Basis: all forwards move together by 1.5% of a year's interest, so a notional that is due in T
+years by 1.5% T, at most of two years. [PM2 has such a contingency; house]"""
 BASIS_LONGEST_YEARS: Final = 2
 
 PERPETUAL_E6: Final = 10_000
 """The premium of a perpetual over its index, 1% of its notional: half of the price band of an
 order. [PM2 3%, and 1% more for initial margin, where prices are an oracle's; house]"""
 
-TERM_VEGA_E6: Final = 200_000
-"""Term vega: the volatility of an expiry moves by itself by 20% of the shock up. The scan moves all
+TERM_VEGA_E6: Final = 150_000
+"""Term vega: the volatility of an expiry moves by itself by 15% of the shock up. The scan moves all
 expiries at once, so a calendar spread shows it little. [D charged 25% of vegas that offset between
-expiries; house]"""
+expiries; ours is on all of them, which alone is sub-additive; house]"""
 
 SKEW_E6: Final = 200_000
 """Skew: an option two deviations from the money moves by 20% of the shock up against the money: at
