@@ -48,6 +48,7 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
     Message,
     ResetProtection,
     SetProtection,
@@ -263,6 +264,11 @@ class _Auditor:
             self._check_signature(reset, command.message_hash, command.signer, command.signature)
         elif isinstance(command, commands.TransferCash | commands.TransferPosition):
             self._check_transfer(command)
+        elif isinstance(command, commands.ChooseMargin):
+            choice = ChooseMargin(
+                command.account, command.model, command.tier, command.salt, command.expiry_s
+            )
+            self._check_signature(choice, command.message_hash, command.signer, command.signature)
         elif isinstance(command, commands.RequestWithdrawal):
             withdraw = Withdraw(command.account, command.asset, command.amount_micro, command.salt)
             self._check_signature(withdraw, command.message_hash, command.signer, command.signature)

@@ -51,6 +51,7 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
     Message,
     Order,
     ResetProtection,
@@ -294,6 +295,15 @@ class Client:
         terms = (*position, secrets.randbits(64), self._soon_s())
         message = TransferPosition(self._own_account(), to_account, *terms)
         return await self._send("transfer/position", message)
+
+    async def choose_margin(self, model: int, tier: int = 0) -> Placed:
+        """Margins the account by a model (0 portfolio, 1 standard) and a tier of risk; the owner's
+        key signs.
+        """
+        expiry_s = int(self._clock()) + _CANCEL_LIFE_S
+        salt = secrets.randbits(64)
+        message = ChooseMargin(self._own_account(), model, tier, salt, expiry_s)
+        return await self._send("account/choose_margin", message)
 
     async def withdraw(self, amount: str) -> Placed:
         """Asks for `amount` USDC back; `withdrawals` then tells when and how to claim it."""

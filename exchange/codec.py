@@ -135,6 +135,8 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
     commands.CancelAllOrders: (_U32, _U32, _ADDRESS, _SIGNATURE),
     commands.RequestWithdrawal: (_U32, _U8, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
     commands.CancelWhere: (_U32, _U8, _U64, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
+    commands.ChooseMargin: (_U32, _U8, _U8, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
+    commands.SetRiskProfile: (_U32, _U8, _U8),
     commands.QuoteMass: (
         _U32,
         _U32,
@@ -259,6 +261,7 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.QuotesTaken: (_U32, _HASH, _U64, _U16, _U16),
     events.ProtectionTripped: (_U32, _U8, _U8, _I128, _I128),
     events.ProtectionSet: (_U32, _U8, _U32, _U32, _U32, _U64, _U64),
+    events.MarginChosen: (_U32, _U8, _U8, _U8),
     events.ProtectionReset: (_U32, _U8),
     events.MarginCalled: (_U32, _I128, _I128, _I128, _U8),
     events.LiquidationArmed: (_U8,),

@@ -209,6 +209,22 @@ class BidAuction(Command, frozen=True, gc=False):
     signature: bytes
 
 
+class ChooseMargin(Command, frozen=True, gc=False):
+    """The owner's choice of margin model and tier. `message_hash` is the struct hash of the signed
+    ChooseMargin; each is taken once.
+    """
+
+    TYPE: ClassVar[int] = 0x0C
+    account: int
+    model: int
+    tier: int
+    salt: int
+    expiry_s: int
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
 class OpenAccount(Command, frozen=True, gc=False):
     TYPE: ClassVar[int] = 0x10
     inbox_index: int
@@ -323,6 +339,17 @@ class SetTradingState(Command, frozen=True, gc=False):
     number: int
     state: int
     reason: int
+
+
+class SetRiskProfile(Command, frozen=True, gc=False):
+    """The operator's word on how an account is margined: its model, and the least tier that it may
+    have.
+    """
+
+    TYPE: ClassVar[int] = 0x39
+    account: int
+    model: int
+    least_tier: int
 
 
 class SetBreaker(Command, frozen=True, gc=False):

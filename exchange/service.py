@@ -62,6 +62,7 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
     Order,
     ResetProtection,
     SetProtection,
@@ -286,6 +287,18 @@ class Exchange:
         return await self._decide(
             message_hash,
             lambda time_ns, _: commands.SetProtection(
+                time_ns, *message, message_hash, signer, signature
+            ),
+        )
+
+    async def choose_margin(self, message: ChooseMargin, signature: bytes) -> Verdict:
+        message_hash = struct_hash(message)
+        signer = self._signer(message.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.ChooseMargin(
                 time_ns, *message, message_hash, signer, signature
             ),
         )

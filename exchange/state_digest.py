@@ -83,6 +83,7 @@ def _account_lines(account: Account) -> Iterator[str]:
     yield repr((account.next_slot, account.settlements_seen, list(account.orders)))
     yield repr((account.owner_number, account.rate_full_ns))
     yield repr((account.status, account.paid_in_micro))
+    yield repr((account.margin_model, account.risk_tier, account.least_tier))
     yield repr([(n, p.quantity_lots, p.accrual_seen_micro) for n, p in account.positions.items()])
 
 

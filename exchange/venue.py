@@ -21,6 +21,7 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
     Order,
     ResetProtection,
     SetProtection,
@@ -153,7 +154,7 @@ class PositionView(msgspec.Struct, frozen=True):
 
 class MarginView(msgspec.Struct, frozen=True):
     """An account's margin at the current marks, micro-USDC. `worst_scenario` is the index of the
-    scenario that sets the scan.
+    scenario that sets the scan; `model`, `tier` and `least_tier` as in `margin/accounts.py`.
     """
 
     account: int
@@ -166,6 +167,9 @@ class MarginView(msgspec.Struct, frozen=True):
     open_orders: int
     positions: int
     worst_scenario: int
+    model: int
+    tier: int
+    least_tier: int
 
 
 class OrderView(msgspec.Struct, frozen=True):
@@ -313,6 +317,10 @@ class Venue(Protocol):
     async def transfer_cash(self, message: TransferCash, signature: bytes) -> Verdict: ...
 
     async def transfer_position(self, message: TransferPosition, signature: bytes) -> Verdict: ...
+
+    async def choose_margin(self, message: ChooseMargin, signature: bytes) -> Verdict:
+        """Margins the account by another model or tier, if it carries that."""
+        ...
 
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict: ...
 

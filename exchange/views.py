@@ -174,6 +174,9 @@ def _margin(state: State, found: Account) -> MarginView:
         len(found.orders),
         len(found.positions),
         required.worst_scenario,
+        found.margin_model,
+        found.risk_tier,
+        found.least_tier,
     )
 
 

@@ -133,6 +133,11 @@ MESSAGE_ALREADY_USED: Final = 608
 BEYOND_PRICE_BAND: Final = 610
 ORDER_TOO_LARGE: Final = 611
 TOO_MANY_ORDERS_A_SECOND: Final = 612
+UNKNOWN_MARGIN_MODEL: Final = 613
+UNKNOWN_RISK_TIER: Final = 614
+PORTFOLIO_EQUITY_TOO_LOW: Final = 615
+TIER_BELOW_LEAST: Final = 616
+MARGIN_UNDER_MODEL: Final = 617
 # 62x: liquidation
 IN_LIQUIDATION: Final = 620
 NOT_AUCTIONED: Final = 621
@@ -467,6 +472,23 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     TOO_MANY_ORDERS_A_SECOND: (
         "too many orders a second",
         "account {got} sends orders too fast; retry in {allowed} ms",
+    ),
+    UNKNOWN_MARGIN_MODEL: (
+        "unknown margin model",
+        "margin model {got}; the last is {allowed}",
+    ),
+    UNKNOWN_RISK_TIER: ("unknown risk tier", "risk tier {got}; the last is {allowed}"),
+    PORTFOLIO_EQUITY_TOO_LOW: (
+        "too little equity for portfolio margin",
+        "equity is {got} micro-USDC; portfolio margin needs {allowed}",
+    ),
+    TIER_BELOW_LEAST: (
+        "risk tier below the least",
+        "risk tier {got}; the operator asks for at least {allowed}",
+    ),
+    MARGIN_UNDER_MODEL: (
+        "margin under this model",
+        "initial margin there would be short by {got} micro-USDC; the excess here is {allowed}",
     ),
     IN_LIQUIDATION: (
         "in liquidation",

@@ -56,6 +56,7 @@ from exchange.events.liquidations import (
     LossCapped,
     MarginCalled,
 )
+from exchange.events.margin import MarginChosen
 from exchange.events.markets import (
     STATE_REASONS,
     BreakerArmed,
@@ -187,6 +188,7 @@ __all__ = [
     "LiquidationStep",
     "LossCapped",
     "MarginCalled",
+    "MarginChosen",
     "MarksUpdated",
     "OrderAwaiting",
     "OrderCancelled",

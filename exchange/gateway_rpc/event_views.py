@@ -17,6 +17,7 @@ from exchange.events import (
     DepositCredited,
     Event,
     KeyRegistered,
+    MarginChosen,
     OrderAwaiting,
     OrderCancelled,
     OrderFilled,
@@ -37,7 +38,7 @@ from exchange.events import (
     WithdrawalRequested,
 )
 from exchange.gateway_rpc.failures import hexadecimal, reject_data
-from exchange.gateway_rpc.views import SIDES, Catalogue, Json
+from exchange.gateway_rpc.views import MARGIN_MODELS, SIDES, Catalogue, Json
 from exchange.symbols import cash_text, price_text, quantity_text
 from matching.rejects import Reject
 
@@ -322,6 +323,15 @@ def _protection_set(event: ProtectionSet, _: Catalogue) -> Json:
     }
 
 
+def _margin_chosen(event: MarginChosen, _: Catalogue) -> Json:
+    return {
+        "event": "marginChosen",
+        "model": MARGIN_MODELS[event.model],
+        "tier": event.tier,
+        "leastTier": event.least_tier,
+    }
+
+
 def _protection_reset(event: ProtectionReset, _: Catalogue) -> Json:
     return {"event": "protectionReset", "group": event.group}
 
@@ -415,4 +425,5 @@ _VIEWS: Final[dict[type[Event], Callable[[Any, Catalogue], Json]]] = {
     ProtectionTripped: _tripped,
     ProtectionSet: _protection_set,
     ProtectionReset: _protection_reset,
+    MarginChosen: _margin_chosen,
 }

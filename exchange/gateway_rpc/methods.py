@@ -38,6 +38,7 @@ from exchange.gateway_rpc.requests import (
     SignedCancel,
     SignedCancelAll,
     SignedCancelWhere,
+    SignedChooseMargin,
     SignedMassQuote,
     SignedOrder,
     SignedResetProtection,
@@ -101,6 +102,7 @@ class Methods:
             "public/states": _method(Params, self._states),
             "account/of_owner": _method(OfOwner, self._accounts_of),
             "account/margin": _method(OfAccount, self._margin),
+            "account/choose_margin": _method(SignedChooseMargin, self._choose_margin),
             "account/positions": _method(OfAccount, self._positions),
             "account/orders": _method(OfAccount, self._orders),
             "account/fills": _method(OfFills, self._fills),
@@ -286,6 +288,11 @@ class Methods:
     async def _set_protection(self, params: SignedSetProtection, _: object) -> Answer:
         message = params.message.value()
         verdict = await self._venue.set_protection(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
+
+    async def _choose_margin(self, params: SignedChooseMargin, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.choose_margin(message, bytes(params.signature))
         return self._verdict(verdict, message.account)
 
     async def _reset_protection(self, params: SignedResetProtection, _: object) -> Answer:

@@ -28,6 +28,7 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
     Conditions,
     Order,
     ResetProtection,
@@ -451,6 +452,24 @@ class SignedMassQuote(Params):
 
 class SignedSetProtection(Params):
     message: SetProtectionFields
+    signature: Signature
+
+
+class ChooseMarginFields(Params):
+    account: U32
+    model: U8
+    tier: U8
+    salt: Unsigned64
+    expiry_seconds: Unsigned64
+
+    def value(self) -> ChooseMargin:
+        return ChooseMargin(
+            self.account, self.model, self.tier, int(self.salt), int(self.expiry_seconds)
+        )
+
+
+class SignedChooseMargin(Params):
+    message: ChooseMarginFields
     signature: Signature
 
 

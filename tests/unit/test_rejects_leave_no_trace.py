@@ -87,6 +87,7 @@ from tests.floor import (
     was_accepted,
 )
 from tests.unit.test_delisting import STORIES as TOLD_OF_ENDS
+from tests.unit.test_risk_profiles import STORIES as OF_PROFILES
 from tests.unit.test_transfers import STORIES as TOLD_OF_TRANSFERS
 
 Events = tuple[Event, ...]
@@ -1601,6 +1602,7 @@ TOLD_BELOW: Final = {
     "GIVER_SHORT",
     "MARGIN",
     "FEES_OUT_OF_BOUNDS",
+    "MARGIN_UNDER_MODEL",
     "QUOTE_CROSSED",
     "QUOTE_TWICE",
     "RECEIVER_SHORT",
@@ -1621,7 +1623,8 @@ def test_sides_of_a_mass_quote_that_are_all_refused_leave_no_trace() -> None:
 
 def test_no_code_is_without_a_story() -> None:
     codes = {name: getattr(r, name) for name in codes_of_the_engine()}
-    told_codes = {expected.code for _, expected in (*STORIES, *TOLD_OF_TRANSFERS, *TOLD_OF_ENDS)}
+    told = (*STORIES, *TOLD_OF_TRANSFERS, *TOLD_OF_ENDS, *OF_PROFILES)
+    told_codes = {expected.code for _, expected in told}
     silent = {name for name, code in codes.items() if code not in told_codes}
     assert silent == TOLD_BELOW | OF_BYTES
     assert set(codes.values()) <= set(TEMPLATES)

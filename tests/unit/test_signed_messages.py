@@ -28,6 +28,7 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
     Conditions,
     Message,
     Order,
@@ -57,6 +58,7 @@ KINDS: dict[str, type[Message]] = {
     "ResetProtection": ResetProtection,
     "TransferCash": TransferCash,
     "TransferPosition": TransferPosition,
+    "ChooseMargin": ChooseMargin,
     "Withdraw": Withdraw,
     "Acknowledgement": Acknowledgement,
 }
