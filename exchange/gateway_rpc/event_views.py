@@ -35,6 +35,11 @@ from exchange.events import (
     WithdrawalRequested,
 )
 from exchange.gateway_rpc.failures import hexadecimal, reject_data
+from exchange.gateway_rpc.liquidation_views import (
+    is_of_liquidation,
+    liquidation_json,
+    parties,
+)
 from exchange.gateway_rpc.views import SIDES, Catalogue, Json
 from exchange.symbols import cash_text, price_text, quantity_text
 from matching.rejects import Reject
@@ -50,6 +55,9 @@ def own_events(happened: Sequence[Event], account: int, catalogue: Catalogue) ->
             views += _fill_sides(event, account, catalogue)
         elif isinstance(event, ComboFilled):
             views += _combo_sides(event, account, catalogue)
+        elif is_of_liquidation(event):
+            if account in parties(event):
+                views.append(liquidation_json(event, catalogue))
         else:
             view = _VIEWS.get(type(event))
             if view is not None and _account_of(event) == account:
@@ -65,6 +73,9 @@ def accounts_of(happened: Sequence[Event]) -> list[int]:
             accounts[event.taker] = None
             if not isinstance(event, ComboFilled) or event.maker_left_units >= 0:
                 accounts[event.maker] = None
+        elif is_of_liquidation(event):
+            for account in parties(event):
+                accounts[account] = None
         elif type(event) in _VIEWS:
             accounts[_account_of(event)] = None
     return list(accounts)
@@ -104,6 +115,11 @@ def public_trades(happened: Sequence[Event], catalogue: Catalogue) -> list[Json]
                 }
             )
     return trades
+
+
+def public_liquidations(happened: Sequence[Event], catalogue: Catalogue) -> list[Json]:
+    """What a command did in liquidation, for everyone."""
+    return [liquidation_json(event, catalogue) for event in happened if is_of_liquidation(event)]
 
 
 def _taker_side(event: OrderFilled | ComboFilled) -> str:

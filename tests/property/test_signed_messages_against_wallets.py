@@ -13,10 +13,12 @@ from settlement.signature import Signer, recover
 from settlement.signed_messages import (
     PLAIN,
     Acknowledgement,
+    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
     Conditions,
+    FundInsurance,
     Message,
     Order,
     ResetProtection,
@@ -95,6 +97,17 @@ messages: st.SearchStrategy[Message] = st.one_of(
     ),
     st.builds(ResetProtection, unsigned(32), unsigned(8), unsigned(64), unsigned(64)),
     st.builds(Withdraw, unsigned(32), unsigned(8), unsigned(64), unsigned(64)),
+    st.builds(
+        BidAuction,
+        unsigned(32),
+        unsigned(32),
+        unsigned(32),
+        unsigned(32),
+        signed(64),
+        unsigned(64),
+        unsigned(64),
+    ),
+    st.builds(FundInsurance, unsigned(32), unsigned(64), unsigned(64), unsigned(64)),
     st.builds(Acknowledgement, unsigned(64), words(32), words(32)),
 )
 domains = st.builds(SigningDomain, unsigned(256), words(20))

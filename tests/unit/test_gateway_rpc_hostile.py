@@ -14,9 +14,11 @@ from exchange.gateway_rpc import RpcGateway
 from exchange.venue import StatusView
 from exchange.wallet import Wallet, message_json
 from settlement.signed_messages import (
+    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
+    FundInsurance,
     Message,
     Order,
     ResetProtection,
@@ -47,6 +49,8 @@ REQUESTS: list[tuple[str, dict[str, Any]]] = [
     ("protection/set", signed(SetProtection(0, 1, 1, 0, 0, 0, 0, 1, 1_768_521_600))),
     ("protection/reset", signed(ResetProtection(0, 1, 1, 1_768_521_600))),
     ("protection/get", {"account": 0}),
+    ("auction/bid", signed(BidAuction(0, 1, 1_000_000, 1, -5, 1, 1_768_521_600))),
+    ("insurance/fund", signed(FundInsurance(0, 5, 1, 1_768_521_600))),
     ("account/withdraw", signed(Withdraw(0, 0, 1, 1))),
     ("order/status", {"orderHash": "0x" + "ab" * 32}),
     ("subscribe", {"channels": ["trades", f"book.{SYMBOLS[0]}", "account.0.events"]}),

@@ -86,6 +86,7 @@ from tests.floor import (
     refusal,
     was_accepted,
 )
+from tests.unit.test_rejects_in_liquidation import STORIES as OF_LIQUIDATION
 
 Events = tuple[Event, ...]
 Story = Callable[[Floor], Events]
@@ -1582,7 +1583,7 @@ def test_sides_of_a_mass_quote_that_are_all_refused_leave_no_trace() -> None:
 
 def test_no_code_is_without_a_story() -> None:
     codes = {name: getattr(r, name) for name in codes_of_the_engine()}
-    told_codes = {expected.code for _, expected in STORIES}
+    told_codes = {expected.code for _, expected in (*STORIES, *OF_LIQUIDATION)}
     silent = {name for name, code in codes.items() if code not in told_codes}
     assert silent == TOLD_BELOW | OF_BYTES
     assert set(codes.values()) <= set(TEMPLATES)

@@ -25,10 +25,12 @@ from settlement.signed_messages import (
     PLAIN,
     WITHDRAW_TYPE,
     Acknowledgement,
+    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
     Conditions,
+    FundInsurance,
     Message,
     Order,
     ResetProtection,
@@ -54,6 +56,8 @@ KINDS: dict[str, type[Message]] = {
     "SetProtection": SetProtection,
     "ResetProtection": ResetProtection,
     "Withdraw": Withdraw,
+    "BidAuction": BidAuction,
+    "FundInsurance": FundInsurance,
     "Acknowledgement": Acknowledgement,
 }
 
