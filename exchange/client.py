@@ -28,6 +28,7 @@ from eth_account.messages import encode_typed_data
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from exchange.clearing_client import ClearingCalls
 from exchange.drafting import BadTerms, Market, Markets, QuoteTerms, Said, Terms, cash_micro
 from exchange.subscription import Subscription
 from exchange.symbols import parse_price
@@ -105,7 +106,7 @@ class Placed(NamedTuple):
     acknowledgement: Json
 
 
-class Client:
+class Client(ClearingCalls):
     """A connection to the exchange at `url` (ws://host:port/ws), for one account or none.
 
     `expected`: the domain that the caller knows the exchange to have; without it the one that

@@ -14,6 +14,7 @@ from exchange.commands import (
     ListInstrument,
     ListUnderlying,
     SetBreaker,
+    SetLiquidation,
 )
 from exchange.events import CommandRejected
 from exchange.home import Home, Site
@@ -101,8 +102,8 @@ async def open_journal(
     listing: Callable[[int], Iterable[Command]],
     terms: Terms | None = None,
 ) -> None:
-    """Writes Genesis and the listings into a journal, as far as they are not there; does nothing
-    once a batch was cut.
+    """Writes Genesis and the listings into a journal, as far as they are not there, and arms
+    liquidation; does nothing once a batch was cut.
 
     `listing` gives the commands as of a time. Raises ListingRefused.
     """
@@ -124,6 +125,8 @@ async def open_journal(
         if refused:
             sentence = Reject(refused[0].code, refused[0].got, refused[0].allowed).message
             raise ListingRefused(f"{type(command).__name__}: {sentence}")
+    if not state.liquidations.is_armed:
+        await exchange.submit(lambda time_ns, _: SetLiquidation(time_ns, 1))
 
 
 def _is_listed(state: State, command: Command) -> bool:

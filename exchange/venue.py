@@ -18,10 +18,12 @@ from matching.rejects import Reject
 from matching.trading_states import OPEN
 from settlement.mass_quotes import MassQuote
 from settlement.signed_messages import (
+    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
     ChooseMargin,
+    FundInsurance,
     Order,
     ResetProtection,
     SetProtection,
@@ -271,6 +273,38 @@ class ProtectionView(NamedTuple):
     thaws_ns: int
 
 
+class AuctionView(NamedTuple):
+    """What is auctioned of an account at the marks and the time of the last command, micro-USDC:
+    `price_micro` for the whole portfolio (negative: the insurance fund pays), of which at most
+    `share_e6` can be had; `lots` are (instrument, symbol, signed lots).
+    """
+
+    account: int
+    is_insolvent: bool
+    since_ns: int
+    equity_micro: int
+    worst_micro: int
+    maintenance_micro: int
+    discount_e6: int
+    worth_micro: int
+    price_micro: int
+    share_e6: int
+    lots: tuple[tuple[int, str, int], ...]
+
+
+class ClearingView(NamedTuple):
+    """The insurance fund and what deleveraging took in the present epoch, micro-USDC; `liquidated`
+    are the accounts under liquidation.
+    """
+
+    is_armed: bool
+    fund_micro: int
+    epoch: int
+    epoch_ends_s: int
+    lost_micro: int
+    liquidated: tuple[int, ...]
+
+
 Listener = Callable[[int, int, tuple[Event, ...]], None]
 """Called with (sequence, time_ns, events) after each command that is durable and applied, in
 order, on the event loop's thread.
@@ -323,6 +357,16 @@ class Venue(Protocol):
         ...
 
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict: ...
+
+    async def bid_auction(self, message: BidAuction, signature: bytes) -> Verdict:
+        """Takes a share of an auctioned portfolio, at the price of the command's time."""
+        ...
+
+    async def fund_insurance(self, message: FundInsurance, signature: bytes) -> Verdict: ...
+
+    def auctions(self) -> Sequence[AuctionView]: ...
+
+    def clearing(self) -> ClearingView: ...
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Registers a listener for all events; the returned function ends it."""

@@ -16,11 +16,13 @@ from exchange.wallet import SigningDomain, Wallet, typed_data
 from matching import rejects
 from settlement.signed_messages import (
     Acknowledgement,
+    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
     ChooseMargin,
     Conditions,
+    FundInsurance,
     Message,
     Order,
     ResetProtection,
@@ -133,6 +135,11 @@ MESSAGES: list[tuple[str, SigningDomain, Message]] = [
     ("choose margin at its largest", LARGEST, ChooseMargin(U32, U8, U8, U64, U64)),
     ("withdraw", DEVNET, Withdraw(3, 0, 1_000_000_000, 7)),
     ("withdraw at its largest", LARGEST, Withdraw(U32, U8, U64, U64)),
+    ("bid", DEVNET, BidAuction(3, 9, 1_000_000, 250_000, 12_345_678, 7, EXPIRY_S)),
+    ("bid below zero", DEVNET, BidAuction(3, 9, 1_000_000, 1, -12_345_678, 7, EXPIRY_S)),
+    ("bid at its largest", LARGEST, BidAuction(U32, U32, U32, U32, I64, U64, U64)),
+    ("fund insurance", DEVNET, FundInsurance(3, 1_000_000_000, 7, EXPIRY_S)),
+    ("fund insurance at its largest", LARGEST, FundInsurance(U32, U64, U64, U64)),
     ("acknowledgement", DEVNET, Acknowledgement(42, HASH, sha256(b"a journal").digest())),
     ("acknowledgement at its largest", DEVNET, Acknowledgement(U64, b"\xff" * 32, b"\xff" * 32)),
 ]

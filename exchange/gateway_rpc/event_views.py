@@ -38,6 +38,11 @@ from exchange.events import (
     WithdrawalRequested,
 )
 from exchange.gateway_rpc.failures import hexadecimal, reject_data
+from exchange.gateway_rpc.liquidation_views import (
+    is_of_liquidation,
+    liquidation_json,
+    parties,
+)
 from exchange.gateway_rpc.views import MARGIN_MODELS, SIDES, Catalogue, Json
 from exchange.symbols import cash_text, price_text, quantity_text
 from matching.rejects import Reject
@@ -56,6 +61,9 @@ def own_events(happened: Sequence[Event], account: int, catalogue: Catalogue) ->
         elif isinstance(event, CashTransferred | PositionTransferred):
             if account in (event.account, event.to_account):
                 views.append(_transferred(event, catalogue))
+        elif is_of_liquidation(event):
+            if account in parties(event):
+                views.append(liquidation_json(event, catalogue))
         else:
             view = _VIEWS.get(type(event))
             if view is not None and _account_of(event) == account:
@@ -73,6 +81,9 @@ def accounts_of(happened: Sequence[Event]) -> list[int]:
                 accounts[event.maker] = None
         elif isinstance(event, CashTransferred | PositionTransferred):
             accounts[event.account] = accounts[event.to_account] = None
+        elif is_of_liquidation(event):
+            for account in parties(event):
+                accounts[account] = None
         elif type(event) in _VIEWS:
             accounts[_account_of(event)] = None
     return list(accounts)
@@ -112,6 +123,11 @@ def public_trades(happened: Sequence[Event], catalogue: Catalogue) -> list[Json]
                 }
             )
     return trades
+
+
+def public_liquidations(happened: Sequence[Event], catalogue: Catalogue) -> list[Json]:
+    """What a command did in liquidation, for everyone."""
+    return [liquidation_json(event, catalogue) for event in happened if is_of_liquidation(event)]
 
 
 def _taker_side(event: OrderFilled | ComboFilled) -> str:

@@ -194,13 +194,16 @@ class MarketViews:
         }
 
     def states(self) -> Json:
-        """What the operator set, and which breakers have tripped; all else is open."""
+        """What the operator set, which breakers have tripped, and which underlyings are cancel-only
+        until lots of deleveraging are placed; all else is open.
+        """
         market = self.market
         return {
             "states": [
                 {"scope": SCOPE_NAMES[scope], "number": number, "state": STATE_NAMES[state]}
                 for scope, number, state in market.states.items()
             ],
+            "heldByClearing": sorted(market.states.by_clearing),
             "breakers": [
                 {
                     "underlying": underlying,

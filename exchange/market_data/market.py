@@ -21,7 +21,7 @@ from exchange.market_data.tape import Tape, Trade
 from matching.combos import COMBO_BASE, Legs
 from matching.instruments import Instrument
 from matching.orders import BUY, SELL
-from matching.trading_states import TradingStates
+from matching.trading_states import CANCEL_ONLY, OPEN, TradingStates
 
 NANOSECONDS: Final = 10**9
 
@@ -110,6 +110,9 @@ class PublicMarket:
             events.FundingSet: self._funding_set,
             events.FundingSampled: self._funding_sampled,
             events.FundingAccrued: self._funding_accrued,
+            events.AuctionBidTaken: self._bid_taken,
+            events.Deleveraged: self._deleveraged,
+            events.LossCapped: self._loss_capped,
         }
 
     def take(self, sequence: int, time_ns: int, happened: Sequence[Event]) -> Changes:
@@ -285,6 +288,18 @@ class PublicMarket:
     def _funding_accrued(self, event: events.FundingAccrued) -> None:
         time_s = self.time_ns // NANOSECONDS
         self._funding_of(event.instrument).pay(event.rate_micro, time_s)
+
+    def _bid_taken(self, event: events.AuctionBidTaken) -> None:
+        for instrument, lots in event.moved:
+            self._open_interest.fill(instrument, event.bidder, event.account, lots)
+
+    def _deleveraged(self, event: events.Deleveraged) -> None:
+        lots = event.quantity_lots
+        self._open_interest.fill(event.instrument, event.counterparty, event.account, lots)
+
+    def _loss_capped(self, event: events.LossCapped) -> None:
+        self.states.hold(event.underlying, CANCEL_ONLY if event.lots_left else OPEN)
+        self._are_states_new = True
 
     # WHAT IS ASKED
 

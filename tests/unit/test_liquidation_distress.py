@@ -7,6 +7,7 @@ import pytest
 from exchange import events as e
 from exchange.invariants import check
 from exchange.liquidation_invariants import plain_standing
+from exchange.market_data import PublicMarket
 from margin.accounts import MAX_POSITIONS
 from margin.liquidation_parameters import EPOCH_S, LOSS_CAP_E4
 from margin.standing import AUCTIONED, LIQUIDATING, OPEN
@@ -305,3 +306,22 @@ def test_a_bid_says_what_it_costs_at_most_and_is_not_taken_twice() -> None:
     message = BidAuction(MAKER, LONG, 170_000, 1, price + 1, 5, floor.time_s + 60)
     assert struct_hash(message) in floor.state.used
     assert not was_accepted(floor.bid(MAKER, LONG, 170_000, price_micro=price + 1, salt=5))
+
+
+def test_open_interest_and_states_follow_from_the_events_alone() -> None:
+    floor = a_long(short_micro=2_500_000_000)
+    market = PublicMarket(floor.state.instruments)
+    for _ in range(8):
+        floor.index(7_500)
+        floor.advance(EPOCH_S)
+        held = market_after(market, floor)
+        assert held == floor.state.trading.by_clearing
+        positions = [floor.lots(number, PERP) for number in floor.state.accounts]
+        assert market.open_interest_lots(PERP) == sum(lots for lots in positions if lots > 0)
+
+
+def market_after(market: PublicMarket, floor: ClearingFloor) -> dict[int, int]:
+    """Tells the market all events that it has not seen; gives the underlyings that it holds."""
+    market.take(floor.state.sequence, floor.time_ns, floor.events_since(market.sequence))
+    market.sequence = len(floor.events)
+    return market.states.by_clearing

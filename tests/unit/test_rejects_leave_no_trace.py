@@ -87,6 +87,7 @@ from tests.floor import (
     was_accepted,
 )
 from tests.unit.test_delisting import STORIES as TOLD_OF_ENDS
+from tests.unit.test_rejects_in_liquidation import STORIES as OF_LIQUIDATION
 from tests.unit.test_risk_profiles import STORIES as OF_PROFILES
 from tests.unit.test_transfers import STORIES as TOLD_OF_TRANSFERS
 
@@ -1623,7 +1624,7 @@ def test_sides_of_a_mass_quote_that_are_all_refused_leave_no_trace() -> None:
 
 def test_no_code_is_without_a_story() -> None:
     codes = {name: getattr(r, name) for name in codes_of_the_engine()}
-    told = (*STORIES, *TOLD_OF_TRANSFERS, *TOLD_OF_ENDS, *OF_PROFILES)
+    told = (*STORIES, *TOLD_OF_TRANSFERS, *TOLD_OF_ENDS, *OF_PROFILES, *OF_LIQUIDATION)
     told_codes = {expected.code for _, expected in told}
     silent = {name for name, code in codes.items() if code not in told_codes}
     assert silent == TOLD_BELOW | OF_BYTES

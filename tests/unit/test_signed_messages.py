@@ -25,11 +25,13 @@ from settlement.signed_messages import (
     PLAIN,
     WITHDRAW_TYPE,
     Acknowledgement,
+    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
     ChooseMargin,
     Conditions,
+    FundInsurance,
     Message,
     Order,
     ResetProtection,
@@ -60,6 +62,8 @@ KINDS: dict[str, type[Message]] = {
     "TransferPosition": TransferPosition,
     "ChooseMargin": ChooseMargin,
     "Withdraw": Withdraw,
+    "BidAuction": BidAuction,
+    "FundInsurance": FundInsurance,
     "Acknowledgement": Acknowledgement,
 }
 
