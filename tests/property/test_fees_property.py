@@ -1,4 +1,4 @@
-"""Random lives of an exchange with rebates and combo discounts: the engine's fees are the
+"""Random lives of an exchange with rebates, combo discounts and funding: the engine's fees are the
 ledger's and its slow twin's, and no trade takes from the fee cash.
 """
 
@@ -15,6 +15,7 @@ from exchange import commands as c
 from exchange import events as e
 from exchange.commands import Command
 from exchange.events import Event
+from exchange.state_digest import state_hash
 from margin.fees import (
     MAX_LEVEL,
     FeeSchedule,
@@ -26,7 +27,7 @@ from margin.fees import (
 )
 from matching.gate import Fill
 from matching.trading_states import CANCEL_ONLY
-from tests.floor import Floor, of_type
+from tests.floor import ETH_PERP, PERP, Floor, of_type
 from tests.model.ledger import SlowLedger
 from tests.property.trading import WholeExchange
 
@@ -96,9 +97,23 @@ class WithRebates(WholeExchange):
     def disarm(self, underlying: int) -> None:
         self.floor.arm((), underlying=underlying)
 
+    @rule(
+        instrument=st.sampled_from((PERP, PERP, ETH_PERP)),
+        band_e6=st.sampled_from((0, 0, 500)),
+        period_s=st.sampled_from((60, 3_600, 28_800)),
+        lots=st.sampled_from((1, 3, 20)),
+    )
+    def follow_premium(self, instrument: int, band_e6: int, period_s: int, lots: int) -> None:
+        self.floor.arm_funding(
+            instrument, band_e6=band_e6, period_s=period_s, impact_lots=lots, sample_s=60
+        )
+
     def teardown(self) -> None:
-        if self.floor.state.ledger is not None and self.floor.state.groups:
+        if self.floor.state.ledger is None:
+            return
+        if self.floor.state.groups:
             self.floor.cut()
+        assert state_hash(self.floor.replay().state) == state_hash(self.floor.state)
 
 
 TestRebates = WithRebates.TestCase
