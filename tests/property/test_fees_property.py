@@ -26,10 +26,11 @@ from margin.fees import (
     schedule_fault,
 )
 from matching.gate import Fill
+from matching.orders import BUY, IOC
 from matching.trading_states import CANCEL_ONLY
 from tests.floor import ETH_PERP, PERP, Floor, of_type
 from tests.model.ledger import SlowLedger
-from tests.property.trading import WholeExchange
+from tests.property.trading import COMBOS, SINGLES, Legs, Terms, WholeExchange, sides
 
 RICH = FeeSchedule(300, 500, 1_250, 170, 1_900, 75)
 
@@ -107,6 +108,27 @@ class WithRebates(WholeExchange):
         self.floor.arm_funding(
             instrument, band_e6=band_e6, period_s=period_s, impact_lots=lots, sample_s=60
         )
+
+    @rule(
+        permille=st.sampled_from((-35, -20, -5, 5, 20, 35)),
+        legs=st.sampled_from((*SINGLES, *COMBOS)),
+        maker=st.integers(2, 3),
+        side=sides,
+        lots=st.integers(1, 9),
+    )
+    def meet(self, permille: int, legs: Legs, maker: int, side: int, lots: int) -> None:
+        """The index moves part of the way to a breaker; then two trade near the marks, against
+        whatever rests there.
+        """
+        floor = self.floor
+        if 0 not in floor.state.breakers:
+            floor.arm([(400, CANCEL_ONLY, 1)], calm_e4=9_000)
+        floor.advance(1)
+        floor.mark(0, floor.state.marks.index_micro[0] * (1_000 + permille) // 1_000)
+        away = 3 if side == BUY else -3
+        self.place(maker, 1 - side, self.net_price(legs, 0), lots, legs, Terms())
+        taken = Terms(time_in_force=IOC)
+        self.place(5 - maker, side, self.net_price(legs, away), lots, legs, taken)
 
     def teardown(self) -> None:
         if self.floor.state.ledger is None:
