@@ -92,11 +92,9 @@ def features_from_values(state: State, instrument: Instrument) -> list[int]:
         return [0] * 6
     if instrument.expiry is None or instrument.is_linear:
         return [features_of(values, 0)[0], 0, 0, 0, 0, 0]
-    mark = marks.expiry_marks.get(instrument.expiry.number)
-    if mark is None or not marks.is_marked[number]:
+    mark = marks.feature_marks.get(number)
+    if mark is None:
         return [0] * 6
-    if marks.mark_time_s[instrument.underlying.number] >= instrument.expiry.expiry_time_s:
-        return marks.features[number].tolist()  # as of the last mark before the expiry
     return features_of(values, tilt_q10(ln_q30(instrument.strike_micro), mark))
 
 
