@@ -9,7 +9,7 @@ from hypothesis.stateful import rule
 from exchange import events as e
 from exchange.settlement_samples import PERPETUAL_KEYS
 from tests.floor import ETH_PERP, LISTINGS, PERP, of_type, was_accepted
-from tests.property.trading import Trading
+from tests.property.trading import MAKER, Trading
 
 PERPETUALS = (PERP, ETH_PERP)
 
@@ -25,11 +25,25 @@ class Endings(Trading):
     def announce(self, number: int, after_s: int) -> None:
         self.floor.delist(number, self.floor.time_s + after_s)
 
-    @rule(number=st.sampled_from(PERPETUALS), permille=st.integers(-50, 50))
-    def settle_the_perpetual(self, number: int, permille: int) -> None:
-        """At what was seen, and near the index for what was not."""
+    @rule(number=st.sampled_from(PERPETUALS), lots=st.integers(1, 20), seller=st.integers(0, 3))
+    def hold(self, number: int, lots: int, seller: int) -> None:
+        """The rich take positions in a perpetual, if it still trades."""
+        price = self.floor.near(number)
+        self.floor.sell(seller, price, lots, number)
+        self.floor.buy(MAKER if seller != MAKER else MAKER - 1, price, lots, number)
+
+    @rule(
+        number=st.sampled_from(PERPETUALS),
+        permille=st.integers(-50, 50),
+        notice_s=st.integers(1_800, 5_000),
+    )
+    def settle_the_perpetual(self, number: int, permille: int, notice_s: int) -> None:
+        """At what was seen, and near the index for what was not; announced where it was not."""
         state = self.floor.state
-        end_s = state.trading.ends_s.get(number, self.floor.time_s)
+        if number not in state.trading.ends_s:
+            self.hold(number, 7, permille % 3)
+            self.floor.delist(number, self.floor.time_s + notice_s)
+        end_s = state.trading.ends_s[number]
         if end_s > self.floor.time_s:
             self.floor.advance(end_s - self.floor.time_s)
         underlying = state.instruments[number].underlying.number
