@@ -24,6 +24,8 @@ CORE: Final = (
     "exchange/volatility_orders.py",
     "exchange/waiting_orders.py",
     "exchange/circuit_breaker.py",
+    "exchange/listing_rules.py",
+    "exchange/settlement_samples.py",
     "exchange/limits.py",
     "exchange/liquidations.py",
     "exchange/liquidation_invariants.py",
