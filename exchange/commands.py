@@ -263,6 +263,39 @@ class SetBreaker(Command, frozen=True, gc=False):
     levels: tuple[tuple[int, int, int], ...]
 
 
+class SetOracle(Command, frozen=True, gc=False):
+    """Arms an underlying's oracle, or disarms it where there are no reporters (quorum 0).
+    `reporters` are (address, decimals); bands and moves in 1e-4 (`exchange/oracle/terms.py`).
+    """
+
+    TYPE: ClassVar[int] = 0x36
+    underlying: int
+    quorum: int
+    max_age_s: int
+    deviation_e4: int
+    forward_band_e4: int
+    forward_move_e4: int
+    variance_move_e4: int
+    reporters: tuple[tuple[bytes, int], ...]
+
+
+class ReportPrices(Command, frozen=True, gc=False):
+    """A signed price report (`settlement/price_reports.py`). `message_hash` is its struct hash;
+    `signer` is who the door found to have signed it.
+    """
+
+    TYPE: ClassVar[int] = 0x37
+    underlying: int
+    observed_ms: int
+    decimals: int
+    index_price: int
+    sequence: int
+    expiries: tuple[tuple[int, int, int, int, int, int, int], ...]
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
 class CutBatch(Command, frozen=True, gc=False):
     """Close the open batch. `journal_hash` is the journal's chain hash after the command before
     this one.

@@ -11,6 +11,7 @@ from typing import Final
 
 from exchange.circuit_breaker import Breaker
 from exchange.expiry_schedule import ExpirySchedule
+from exchange.oracle.oracle import NEVER_NS, Oracle
 from exchange.volatility_orders import VolatilityOrders
 from exchange.waiting_orders import WaitingOrders
 from margin.accounts import Account
@@ -53,6 +54,9 @@ class State:
         # Whether it trades
         self.trading = TradingStates()
         self.breakers: dict[int, Breaker] = {}
+        self.oracles: dict[int, Oracle] = {}
+        self.oracle_due_ns = NEVER_NS
+        """The earliest `due_ns` of all oracles."""
         # Who trades
         self.accounts: dict[int, Account] = {}
         self.owners: dict[bytes, int] = {}

@@ -1,9 +1,9 @@
 """Trading states of the venue, its underlyings and its instruments, and what each permits.
 
 Holds: states are numbered from the most to the least permissive, and each permits no more than the
-one before it, so the most restrictive of several is the greatest number; the operator's states and
-the circuit breakers' are kept apart, so that neither lifts what the other has set; nobody settles
-an instrument here: its expiry's settlement price does.
+one before it, so the most restrictive of several is the greatest number; the operator's states, the
+circuit breakers' and the oracles' are kept apart, so that none lifts what another has set; nobody
+settles an instrument here: its expiry's settlement price does.
 Never: reads a clock, a price or a book.
 """
 
@@ -58,13 +58,14 @@ SCOPE_NAMES: Final[tuple[str, ...]] = ("venue", "underlying", "instrument")
 class TradingStates:
     """The states in force, by scope. What was never set is open."""
 
-    __slots__ = ("are_open", "by_breaker", "by_instrument", "by_underlying", "venue")
+    __slots__ = ("are_open", "by_breaker", "by_instrument", "by_oracle", "by_underlying", "venue")
 
     def __init__(self) -> None:
         self.venue = OPEN
         self.by_underlying: dict[int, int] = {}
         self.by_instrument: dict[int, int] = {}
         self.by_breaker: dict[int, int] = {}
+        self.by_oracle: dict[int, int] = {}
         self.are_open = True
         """Whether no scope has any state but open: nothing need be looked up."""
 
@@ -90,10 +91,18 @@ class TradingStates:
         _keep(self.by_breaker, underlying, state)
         self._look()
 
+    def distrust(self, underlying: int, state: int) -> None:
+        """Sets the state that an underlying's oracle asks for; OPEN when it is trusted again."""
+        _keep(self.by_oracle, underlying, state)
+        self._look()
+
     def of_underlying(self, number: int) -> int:
-        """The most restrictive of the venue's, the underlying's and its breaker's."""
+        """The most restrictive of the venue's, the underlying's, its breaker's and its oracle's."""
         return max(
-            self.venue, self.by_underlying.get(number, OPEN), self.by_breaker.get(number, OPEN)
+            self.venue,
+            self.by_underlying.get(number, OPEN),
+            self.by_breaker.get(number, OPEN),
+            self.by_oracle.get(number, OPEN),
         )
 
     def of_instrument(self, instrument: Instrument, is_settled: bool, time_s: int) -> int:
@@ -109,7 +118,11 @@ class TradingStates:
 
     def _look(self) -> None:
         self.are_open = not (
-            self.venue or self.by_underlying or self.by_instrument or self.by_breaker
+            self.venue
+            or self.by_underlying
+            or self.by_instrument
+            or self.by_breaker
+            or self.by_oracle
         )
 
     def items(self) -> Sequence[tuple[int, int, int]]:

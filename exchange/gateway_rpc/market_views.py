@@ -12,7 +12,7 @@ from exchange.market_data.tape import NO_BOOK, Trade
 from exchange.symbols import cash_text, price_text, quantity_text
 from exchange.venue import Legs, MarkView, Venue
 from matching.orders import BUY, SELL
-from matching.trading_states import SCOPE_NAMES, STATE_NAMES
+from matching.trading_states import CANCEL_ONLY, SCOPE_NAMES, STATE_NAMES
 
 ACTIONS = {ADDED: "add", RESIZED: "change", REMOVED: "remove", PLACED: "place"}
 
@@ -174,7 +174,9 @@ class MarketViews:
         )
 
     def states(self) -> Json:
-        """What the operator set, and which breakers have tripped; all else is open."""
+        """What the operator set, which breakers have tripped, which oracles miss their quorum; all
+        else is open.
+        """
         market = self.market
         return {
             "states": [
@@ -191,6 +193,16 @@ class MarketViews:
                     "untilSeconds": tripped.until_s,
                 }
                 for underlying, tripped in sorted(market.breakers.items())
+            ],
+            "oracles": [
+                {
+                    "underlying": underlying,
+                    "state": STATE_NAMES[CANCEL_ONLY],
+                    "counting": lost.counting,
+                    "quorum": lost.quorum,
+                    "newestMs": str(lost.newest_ms),
+                }
+                for underlying, lost in sorted(market.oracles_lost.items())
             ],
         }
 

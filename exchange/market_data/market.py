@@ -20,7 +20,7 @@ from exchange.market_data.tape import Tape, Trade
 from matching.combos import COMBO_BASE, Legs
 from matching.instruments import Instrument
 from matching.orders import BUY, SELL
-from matching.trading_states import TradingStates
+from matching.trading_states import CANCEL_ONLY, OPEN, TradingStates
 
 NANOSECONDS: Final = 10**9
 
@@ -55,6 +55,14 @@ class BreakerView(NamedTuple):
     until_s: int
 
 
+class OracleView(NamedTuple):
+    """An oracle without its quorum, as its event told it."""
+
+    counting: int
+    quorum: int
+    newest_ms: int
+
+
 class PublicMarket:
     """Books, trades, statistics, open interest and states of every instrument and combo."""
 
@@ -66,6 +74,7 @@ class PublicMarket:
         self.tape = Tape()
         self.states = TradingStates()
         self.breakers: dict[int, BreakerView] = {}
+        self.oracles_lost: dict[int, OracleView] = {}
         self.index_micro: dict[int, int] = {}
         self.latest = Changes(0, 0, (), (), (), False)
         self._days: dict[int, RollingDay] = {}
@@ -92,6 +101,8 @@ class PublicMarket:
             events.TradingStateChanged: self._state_changed,
             events.BreakerTripped: self._breaker_tripped,
             events.BreakerReleased: self._breaker_released,
+            events.OracleLost: self._oracle_lost,
+            events.OracleRecovered: self._oracle_recovered,
         }
 
     def take(self, sequence: int, time_ns: int, happened: Sequence[Event]) -> Changes:
@@ -221,6 +232,18 @@ class PublicMarket:
     def _breaker_released(self, event: events.BreakerReleased) -> None:
         self.states.trip(event.underlying, 0)
         del self.breakers[event.underlying]
+        self._are_states_new = True
+
+    def _oracle_lost(self, event: events.OracleLost) -> None:
+        self.states.distrust(event.underlying, CANCEL_ONLY)
+        self.oracles_lost[event.underlying] = OracleView(
+            event.counting, event.quorum, event.newest_ms
+        )
+        self._are_states_new = True
+
+    def _oracle_recovered(self, event: events.OracleRecovered) -> None:
+        self.states.distrust(event.underlying, OPEN)
+        del self.oracles_lost[event.underlying]
         self._are_states_new = True
 
     # WHAT IS ASKED

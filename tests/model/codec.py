@@ -68,6 +68,16 @@ EVENTS: Final = {
     "ProtectionSet": "0x53 account u32, group u8, window_ms u32, frozen_ms u32,"
     " quantity_limit_lots u32, delta_limit_e6 u64, vega_limit_micro u64",
     "ProtectionReset": "0x54 account u32, group u8",
+    "OracleArmed": "0x70 underlying u8, quorum u8, max_age_s u16, deviation_e4 u16,"
+    " forward_band_e4 u16, forward_move_e4 u16, variance_move_e4 u16,"
+    " [u8] (reporter 20, decimals u8)",
+    "PricesReported": "0x71 underlying u8, reporter 20, sequence u64, observed_ms u64,"
+    " index_micro u40, counting u8",
+    "ReportDropped": "0x72 underlying u8, reporter 20, sequence u64, reason u8, got i128,"
+    " allowed i128",
+    "ExpiryHeld": "0x73 underlying u8, expiry u16, reason u8, got i128, allowed i128",
+    "OracleLost": "0x74 underlying u8, counting u8, quorum u8, newest_ms u64",
+    "OracleRecovered": "0x75 underlying u8, counting u8, quorum u8, lost_s u48",
 }
 
 CALLED_OTHERWISE: Final = {"CancelAll": "CancelAllOrders"}
