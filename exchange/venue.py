@@ -17,6 +17,7 @@ from exchange.market_data.market import PublicMarket
 from matching.rejects import Reject
 from matching.trading_states import OPEN
 from settlement.mass_quotes import MassQuote
+from settlement.price_reports import PriceReport
 from settlement.signed_messages import (
     Cancel,
     CancelAll,
@@ -262,6 +263,34 @@ class ProtectionView(NamedTuple):
     thaws_ns: int
 
 
+class ReporterStatus(NamedTuple):
+    """One reporter of an oracle and its last report, micro-USDC per lot; `sequence` -1 without one.
+    `standing`: one of `events.REPORT_REASONS`, 0 where it counts.
+    """
+
+    address: bytes
+    decimals: int
+    sequence: int
+    observed_ms: int
+    index_micro: int
+    standing: int
+
+
+class OracleStatus(NamedTuple):
+    """An armed oracle as of the last command; bands and moves in 1e-4."""
+
+    underlying: int
+    is_lost: bool
+    quorum: int
+    counting: int
+    max_age_s: int
+    deviation_e4: int
+    forward_band_e4: int
+    forward_move_e4: int
+    variance_move_e4: int
+    reporters: tuple[ReporterStatus, ...]
+
+
 Listener = Callable[[int, int, tuple[Event, ...]], None]
 """Called with (sequence, time_ns, events) after each command that is durable and applied, in
 order, on the event loop's thread.
@@ -306,6 +335,14 @@ class Venue(Protocol):
     async def reset_protection(self, message: ResetProtection, signature: bytes) -> Verdict: ...
 
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict: ...
+
+    async def report_prices(self, report: PriceReport, signature: bytes) -> Verdict:
+        """Takes a reporter's signed price report."""
+        ...
+
+    def oracles(self) -> Sequence[OracleStatus]:
+        """Every armed oracle."""
+        ...
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Registers a listener for all events; the returned function ends it."""

@@ -19,9 +19,11 @@ from exchange.venue import (
     Legs,
     LevelView,
     MarginView,
+    OracleStatus,
     OrderView,
     PositionView,
     ProtectionView,
+    ReporterStatus,
     StatusView,
     WithdrawalView,
 )
@@ -90,6 +92,39 @@ def _instrument(state: State, instrument: Instrument) -> InstrumentView:
         marks.index_micro.get(instrument.underlying.number),
         instrument_state(state, instrument),
     )
+
+
+def oracles(state: State) -> list[OracleStatus]:
+    """Armed oracles by underlying, their reporters in the order of the terms."""
+    found: list[OracleStatus] = []
+    for number, oracle in sorted(state.oracles.items()):
+        terms = oracle.terms
+        if terms is None:
+            continue
+        reporters: list[ReporterStatus] = []
+        for address, decimals in terms.reporters.items():
+            report = oracle.reports.get(address)
+            last = (
+                (-1, 0, 0, 0)
+                if report is None
+                else (report.sequence, report.observed_ms, report.index_micro, report.standing)
+            )
+            reporters.append(ReporterStatus(address, decimals, *last))
+        found.append(
+            OracleStatus(
+                number,
+                oracle.is_lost,
+                terms.quorum,
+                len(oracle.counting()),
+                terms.max_age_s,
+                terms.deviation_e4,
+                terms.forward_band_e4,
+                terms.forward_move_e4,
+                terms.variance_move_e4,
+                tuple(reporters),
+            )
+        )
+    return found
 
 
 def book(state: State, legs: Legs, depth: int) -> BookView | Reject:

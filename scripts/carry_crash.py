@@ -2,10 +2,11 @@
 
     python scripts/carry_crash.py FOLDER CARRIED.csv.gz
 
-CARRIED is margin/analytics/data/crash_202602.csv.gz. The folder has one `*.csv.gz` per snapshot with
-a row per option (`currency`, `timestamp`, `strike`, `expiry_datetime`, `option_type`, `bid_price`,
-`ask_price`, `implied_volatility`, `vega`, `futures_price`, `index_price`); the output has a row per
-snapshot, currency and expiry: index and forward in USD, and the fitted raw SVI in Q30. The same
+CARRIED is margin/analytics/data/crash_202602.csv.gz. The folder has one `*.csv.gz` per snapshot
+with a row per option (`currency`, `timestamp`, `strike`, `expiry_datetime`, `option_type`,
+`bid_price`, `ask_price`, `implied_volatility`, `vega`, `futures_price`, `index_price`); the output
+has a row per snapshot, currency and expiry: index and forward in USD, and the fitted raw SVI in
+Q30, flattened where it had a butterfly between a quarter and three times the forward. The same
 input gives the same bytes on one machine.
 """
 
@@ -21,8 +22,11 @@ from typing import Final
 
 import numpy as np
 
+from exchange.oracle.arbitrage import Strikes
+from exchange.oracle.feed import flattened
 from margin.analytics.black76_float import SECONDS_PER_YEAR
 from margin.analytics.svi_fit import Observed, fit_smile
+from margin.fixed_point import ln_q30
 
 CURRENCIES: Final = ("BTC", "ETH")
 EXPIRIES: Final = (
@@ -43,6 +47,8 @@ COLUMNS: Final = (
 )
 LEAST_HALF_SPREAD: Final = 0.001
 FEWEST: Final = 5
+MICRO: Final = 10_000
+GRID: Final = 64
 
 Row = dict[str, str]
 
@@ -82,14 +88,24 @@ def _fitted(currency: str, rows: list[Row]) -> list[tuple[object, ...]]:
             continue
         years = (expiry_s - time_s) / SECONDS_PER_YEAR
         k, volatility, half_spread = np.array(points).T
-        mark = fit_smile(Observed(k, volatility, half_spread), years).rounded(1)
+        micro = round(forward * MICRO)
+        fitted = fit_smile(Observed(k, volatility, half_spread), years).rounded(micro)
+        mark = flattened(fitted, strike_grid(micro))
+        if mark is None:
+            continue
         lines.append((currency, time_s, f"{index:.2f}", expiry_s, f"{forward:.2f}", *mark[1:]))
     return lines
 
 
+def strike_grid(forward_micro: int) -> Strikes:
+    """Strikes from a quarter of the forward to three times it."""
+    strikes = [forward_micro * (GRID + 11 * at) // (4 * GRID) for at in range(GRID + 1)]
+    return [(strike, ln_q30(strike)) for strike in strikes]
+
+
 def _point(row: Row, forward: float) -> tuple[float, float, float] | None:
-    """Log-moneyness, volatility and half a spread in volatility of an out-of-the-money option that is
-    quoted on both sides.
+    """Log-moneyness, volatility and half a spread in volatility of an out-of-the-money option that
+    is quoted on both sides.
     """
     strike = float(row["strike"])
     is_call = row["option_type"] == "call"

@@ -2,8 +2,8 @@
 
 Holds: the newest report of each reporter that its present terms name; the last sequence of every
 reporter that it ever had, so that no report is taken twice, whoever is registered meanwhile;
-`due_ns` is the first moment at which a report that counts goes stale, or at which the patience after
-arming ends, and nothing changes before it unless a command comes.
+`due_ns` is the first moment at which a report goes stale, or at which the patience after arming
+ends, and nothing changes before it unless a command comes.
 Never: reads a clock; makes a mark (`handlers/oracle.py` does).
 """
 

@@ -13,8 +13,7 @@ E4: Final = 10_000
 MAX_REPORTERS: Final = 32
 MAX_AGE_S: Final = 3_600
 MAX_AHEAD_MS: Final = 2_000
-"""How far ahead of the exchange's clock a reporter's may be: clocks differ, and a message that waits
-for its journal is younger than it was."""
+"""How far ahead of the exchange's clock a reporter's may be: clocks differ."""
 
 Reporters = tuple[tuple[bytes, int], ...]
 """(address, decimals) of each."""
@@ -25,9 +24,9 @@ DEVIATION_E4: Final = 100
 FORWARD_BAND_E4: Final = 2_000
 FORWARD_MOVE_E4: Final = 100
 VARIANCE_MOVE_E4: Final = 5_000
-"""What an exchange that feeds itself arms its oracles with. Of 336 smiles of the crash of February
-2026 (one every six hours) none has a forward over 5% from its index, none moved its basis by more
-than 0.7%, and two moved their variance by over 65%; venues' indices differ by less than 1% in it."""
+"""What an exchange that feeds itself arms its oracles with. Of the 336 smiles of the crash of
+February 2026, one every six hours, none has a forward 5% from its index, none moved its forward by
+over 0.7% more than the index, and three moved their variance by over 60%."""
 
 
 class Terms:
