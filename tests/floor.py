@@ -82,7 +82,7 @@ for _kind in MAX_ORDER_LOTS:
     MAX_ORDER_LOTS[_kind] = MAX_LOTS
     BAND_INDEX_E4[_kind] = 1 << 48
 
-MOVES_MARKS: Final = (c.UpdateMarks, c.AccrueFunding, c.SettleExpiry)
+MOVES_MARKS: Final = (c.UpdateMarks, c.ReportPrices, c.AccrueFunding, c.SettleExpiry)
 
 
 class Listing(NamedTuple):

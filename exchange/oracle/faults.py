@@ -80,7 +80,7 @@ def _bent(smile: Smile, fault: str) -> Smile:
     a, b, rho, m, sigma = smile.svi
     if fault == OUT_OF_BOUNDS:
         return smile._replace(svi=(a, -b - 1, rho, m, sigma))
-    return smile._replace(svi=(0, 8 * b + _ONE_Q30, _ONE_Q30 // 2, m, max(sigma // 64, 1)))
+    return smile._replace(svi=(0, _ONE_Q30, _ONE_Q30, 0, 1))  # none below the forward, much above
 
 
 def spoiled(prices: Prices, fault: str) -> Prices:

@@ -106,15 +106,23 @@ def smile_at(
 
 class Reporter:
     """One key that reports. `noise_e6` is how far, in a standard deviation, its view of an index is
-    from the feed's, in millionths; its noise is its own and repeats.
+    from the feed's, in millionths; its noise is its own and repeats. A `careless` one signs what it
+    is shown: it mends no smile.
     """
 
-    def __init__(self, secret: bytes, decimals: int = DECIMALS, noise_e6: float = 0.0) -> None:
+    def __init__(
+        self,
+        secret: bytes,
+        decimals: int = DECIMALS,
+        noise_e6: float = 0.0,
+        careless: bool = False,
+    ) -> None:
         self._signer = Signer(secret)
         self.address: bytes = self._signer.address
         self.decimals = decimals
         self.sequence = 0
         self._noise_e6 = noise_e6
+        self._is_careless = careless
         self._noise = np.random.default_rng(list(self.address))
 
     def report(
@@ -140,8 +148,11 @@ class Reporter:
                 continue
             carry, svi = found
             forward = round(index_usd * carry * scale)
-            forward_micro = micro_per_lot(forward, self.decimals, lot_e8)
-            mark = flattened(ExpiryMark(forward_micro, *svi), expiry.strikes)
+            mark: ExpiryMark | None = ExpiryMark(
+                micro_per_lot(forward, self.decimals, lot_e8), *svi
+            )
+            if not self._is_careless:
+                mark = flattened(mark, expiry.strikes)
             if mark is not None:
                 a, b, rho, m, sigma = mark[1:]
                 expiries.append((expiry.number, forward, a, b, rho, m, sigma))
