@@ -9,6 +9,7 @@ Never: changes the state, or freshens what it keeps for later (an order loss of 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from exchange.oracle_invariants import broken_oracles
 from exchange.state import State
 from exchange.waiting_invariants import broken_waiting
 from margin.accounts import MAX_POSITIONS, Account
@@ -34,6 +35,7 @@ def check(state: State) -> list[str]:
         *_books(state),
         *_orders(state),
         *broken_waiting(state),
+        *broken_oracles(state),
         *_combos(state),
         *_ledger(state),
     ]
