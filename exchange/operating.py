@@ -9,15 +9,18 @@ import contextlib
 import signal
 import sys
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from exchange.auditing import CHAIN_STATE
+from exchange.commands import AdvanceTime
 from exchange.devnet import AnvilMissing, Devnet, DevnetFailed
 from exchange.founding import ListingRefused, found, open_journal
 from exchange.gateway_fix.server import FixDoorError
 from exchange.home import Home, HomeError, Site
 from exchange.host import Host, Ports
 from exchange.journal import JournalError
+from exchange.oracle.feeding import FEEDS, OFF, Feeding, disarm, feed_of, reporters_from
 from exchange.sequencer import SequencerStopped
 from exchange.service import JournalUnreadable
 from exchange.snapshot_chain import NANOSECONDS, listing_commands, marks_at, settlement_of
@@ -45,8 +48,30 @@ def deploy_exchange(rpc: str, data: Path, operator_key: Path, token: str | None)
         raise OperatingError(str(error)) from None
 
 
-async def serve_exchange(data: Path, rpc_port: int, fix_port: int) -> None:
+class FeedChoice(NamedTuple):
+    """What marks a served exchange: a feed by its name with so many reporters, the last word on the
+    oracles of an earlier run where it is `feeding.OFF`, or, without a name, whatever they were.
+    """
+
+    name: str | None = None
+    reporters: int = 3
+    seed: int = 1
+
+    @property
+    def quorum(self) -> int:
+        """The majority."""
+        return self.reporters // 2 + 1
+
+
+NO_FEED = FeedChoice()
+
+
+async def serve_exchange(
+    data: Path, rpc_port: int, fix_port: int, feed: FeedChoice = NO_FEED
+) -> None:
     """Runs until it is interrupted. Raises OperatingError."""
+    if feed.name not in (None, OFF, *FEEDS):
+        raise OperatingError(f"no feed {feed.name!r}; there are {', '.join((*FEEDS, OFF))}")
     home = Home(data)
     try:
         host = Host(home, Ports(rpc_port, fix_port))
@@ -56,17 +81,17 @@ async def serve_exchange(data: Path, rpc_port: int, fix_port: int) -> None:
     sequencer = host.exchange.sequencer
     try:
         async with host:
-            await _serve(host, address_of(home.operator_key()))
+            await _serve(host, home.operator_key(), feed)
     except (JournalError, SequencerStopped) as error:
         raise OperatingError(
             f"the exchange stopped itself: {sequencer.failure or error}"
         ) from error
 
 
-async def _serve(host: Host, operator: bytes) -> None:
+async def _serve(host: Host, operator_key: bytes, feed: FeedChoice) -> None:
     """From the first command to the signal that ends it."""
     try:
-        await open_journal(host.exchange, host.site, operator, listing_commands)
+        await open_journal(host.exchange, host.site, address_of(operator_key), listing_commands)
         await host.open_doors()
     except ListingRefused as error:
         raise OperatingError(f"the journal cannot begin: {error}") from None
@@ -79,16 +104,34 @@ async def _serve(host: Host, operator: bytes) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-    await _until_stopped(host, stopped)
+    feeding = await _begin_feed(host, operator_key, feed)
+    await _until_stopped(host, stopped, feeding)
 
 
-async def _until_stopped(host: Host, stopped: asyncio.Event) -> None:
+async def _begin_feed(host: Host, operator_key: bytes, feed: FeedChoice) -> Feeding | None:
+    """Arms or disarms the oracles as it was chosen."""
+    exchange, clock = host.exchange, host.site.clock()
+    if feed.name is None:
+        return None
+    await _refresh(host, None)  # a market to begin from
+    if feed.name == OFF:
+        await disarm(exchange)
+        return None
+    found = feed_of(feed.name, exchange.state, int(MARKS_EVERY_S), feed.seed)
+    reporters = reporters_from(operator_key, feed.reporters)
+    feeding = Feeding(exchange, found, reporters, feed.quorum, clock)
+    await feeding.arm()
+    sys.stderr.write(f"feed {feed.name}: {feed.reporters} reporters, {feed.quorum} make a quorum\n")
+    return feeding
+
+
+async def _until_stopped(host: Host, stopped: asyncio.Event, feeding: Feeding | None) -> None:
     """Keeps the marks fresh until a signal; raises SequencerStopped where the sequencer fails."""
     failed = asyncio.create_task(host.exchange.sequencer.failed.wait())
     asked = asyncio.create_task(stopped.wait())
     try:
         while not asked.done() and not failed.done():
-            await _refresh(host)
+            await _refresh(host, feeding)
             await asyncio.wait(
                 (asked, failed), timeout=MARKS_EVERY_S, return_when=asyncio.FIRST_COMPLETED
             )
@@ -99,8 +142,10 @@ async def _until_stopped(host: Host, stopped: asyncio.Event) -> None:
         failed.cancel()
 
 
-async def _refresh(host: Host) -> None:
-    """Settles the expiries whose time has come, and marks the others."""
+async def _refresh(host: Host, feeding: Feeding | None) -> None:
+    """Settles the expiries whose time has come, and marks the others: by the feed, or by the
+    snapshot while no oracle is armed.
+    """
     exchange = host.exchange
     now_s = host.site.clock()() // NANOSECONDS
     for expiry in exchange.state.expiries:
@@ -108,6 +153,12 @@ async def _refresh(host: Host) -> None:
             await exchange.submit(
                 lambda time_ns, _, number=expiry.number: settlement_of(time_ns, number)
             )
+    if feeding is not None:
+        await feeding.step()
+        return
+    if any(oracle.terms is not None for oracle in exchange.state.oracles.values()):
+        await exchange.submit(lambda time_ns, _: AdvanceTime(time_ns))  # so that silence is seen
+        return
     settled = [e.number for e in exchange.state.expiries if e.settlement_micro is not None]
     await exchange.submit(lambda time_ns, _: marks_at(time_ns, 0, settled))
 

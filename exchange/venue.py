@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from exchange.events import Event
+from exchange.market_data.display_marks import NO_BOUNDS, Bounds
 from exchange.market_data.market import PublicMarket
 from matching.rejects import Reject
 from matching.trading_states import OPEN
@@ -104,10 +105,12 @@ class InstrumentView(msgspec.Struct, frozen=True):
     mark_micro: int | None
     index_micro: int | None
     state: int = OPEN
+    display_mark_micro: int | None = None
 
 
 class MarkView(NamedTuple):
-    """A mark and what it says, micro-USDC per lot or unit; volatility (per year; None for what has
+    """A mark and what it says, micro-USDC per lot or unit; `bounds` hold the mark that is shown;
+    volatility (per year; None for what has
     none) and Greeks per unit of the underlying are floats: they advise.
     """
 
@@ -118,6 +121,7 @@ class MarkView(NamedTuple):
     gamma: float
     vega: float
     theta: float
+    bounds: Bounds = NO_BOUNDS
 
 
 class LevelView(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ Never: names an account.
 """
 
 from exchange.gateway_rpc.views import SIDES, Catalogue, Json
+from exchange.market_data.display_marks import BestPrices, display_mark_micro
 from exchange.market_data.market import PublicMarket
 from exchange.market_data.shown_book import ADDED, PLACED, REMOVED, RESIZED, BookChange
 from exchange.market_data.tape import NO_BOOK, Trade
@@ -170,7 +171,7 @@ class MarketViews:
                 "ask": price(top.ask_micro),
                 "askQuantity": quantity_text(top.ask_lots, lot),
             }
-            | _mark_json(self._venue.mark(legs), lot)
+            | _mark_json(self._venue.mark(legs), lot, BestPrices(*top))
         )
 
     def states(self) -> Json:
@@ -207,12 +208,17 @@ class MarketViews:
         }
 
 
-def _mark_json(mark: MarkView | None, lot: int) -> Json:
+def _mark_json(mark: MarkView | None, lot: int, best: BestPrices) -> Json:
     names = ("impliedVolatility", "delta", "gamma", "vega", "theta")
     if mark is None:
-        return {"mark": None, "index": None} | dict.fromkeys(names)
-    advice = [None if value is None else f"{value:.6f}" for value in mark[2:]]
+        return {"mark": None, "displayMark": None, "index": None} | dict.fromkeys(names)
+    advice = [
+        None if value is None else f"{value:.6f}"
+        for value in (mark.volatility, mark.delta, mark.gamma, mark.vega, mark.theta)
+    ]
+    shown = display_mark_micro(mark.mark_micro, mark.index_micro, mark.bounds, best)
     return {
         "mark": price_text(mark.mark_micro, lot),
+        "displayMark": price_text(shown, lot),
         "index": price_text(mark.index_micro, lot),
     } | dict(zip(names, advice, strict=True))
