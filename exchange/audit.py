@@ -53,6 +53,8 @@ from settlement.signed_messages import (
     Message,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
     domain_separator,
     signing_digest,
@@ -261,6 +263,8 @@ class _Auditor:
         elif isinstance(command, commands.ResetProtection):
             reset = ResetProtection(command.account, command.group, command.salt, command.expiry_s)
             self._check_signature(reset, command.message_hash, command.signer, command.signature)
+        elif isinstance(command, commands.TransferCash | commands.TransferPosition):
+            self._check_transfer(command)
         elif isinstance(command, commands.BidAuction):
             bid = BidAuction(
                 command.account,
@@ -296,6 +300,22 @@ class _Auditor:
                 )
         elif isinstance(command, commands.ConfirmBatch):
             self._check_confirmation(command)
+
+    def _check_transfer(self, command: commands.TransferCash | commands.TransferPosition) -> None:
+        account, to, salt, expiry = (
+            command.account,
+            command.to_account,
+            command.salt,
+            command.expiry_s,
+        )
+        if isinstance(command, commands.TransferCash):
+            moved: Message = TransferCash(
+                account, to, command.asset, command.amount_micro, salt, expiry
+            )
+        else:
+            position = (command.instrument, command.side, command.quantity_lots)
+            moved = TransferPosition(account, to, *position, salt, expiry)
+        self._check_signature(moved, command.message_hash, command.signer, command.signature)
 
     def _check_genesis(self, command: commands.Genesis) -> None:
         named = (command.chain_id, command.settlement, command.operator)

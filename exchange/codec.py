@@ -129,7 +129,7 @@ _MOVED = _counted(_U16, _group(_U24, _I32))
 _LEVELS = _counted(_U8, _group(_U16, _U8, _U16))
 
 _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
-    commands.Genesis: (_U64, _ADDRESS, _ADDRESS, _U16, _U16, _U16, _U8),
+    commands.Genesis: (_U64, _ADDRESS, _ADDRESS, _U16, _U16, _U16, _U16, _U16, _U8, _U8),
     commands.PlaceOrder: (_order(), _HASH, _ADDRESS, _SIGNATURE, _U32),
     commands.CancelOrder: (_U32, _HASH, _ADDRESS, _SIGNATURE),
     commands.CancelAllOrders: (_U32, _U32, _ADDRESS, _SIGNATURE),
@@ -164,6 +164,19 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
         _SIGNATURE,
     ),
     commands.ResetProtection: (_U32, _U8, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
+    commands.TransferCash: (_U32, _U32, _U8, _U64, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
+    commands.TransferPosition: (
+        _U32,
+        _U32,
+        _U32,
+        _U8,
+        _U32,
+        _U64,
+        _U64,
+        _HASH,
+        _ADDRESS,
+        _SIGNATURE,
+    ),
     commands.BidAuction: (
         _U32,
         _U32,
@@ -188,6 +201,7 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
     commands.SettleExpiry: (_U16, _SAMPLES),
     commands.SetTradingState: (_U8, _U24, _U8, _U8),
     commands.SetBreaker: (_U8, _U16, _U16, _U16, _LEVELS),
+    commands.SetFunding: (_U24, _U32, _U32, _U32, _U32, _U32),
     commands.FundInsurance: (_U32, _U64, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
     commands.SetLiquidation: (_U8,),
     commands.CutBatch: (_HASH,),
@@ -263,6 +277,12 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     ),
     events.LossCapped: (_U32, _U8, _U32, _U32, _I128, _I128),
     events.LiquidationEnded: (_U32, _U8, _I128, _I128, _I128, _U32),
+    events.SettlementSampled: (_U16, _U8),
+    events.CashTransferred: (_U32, _U32, _U8, _U64, _I128, _I128),
+    events.PositionTransferred: (_U32, _U32, _U24, _I32, _I32, _I32),
+    events.FeeLevelSet: (_U8, _U8, _I32),
+    events.FundingSet: (_U24, _U32, _U32, _U32, _U32, _U32),
+    events.FundingSampled: (_U24, _U40, _I64, _I64, _I64, _I64),
 }  # fmt: skip
 
 _FLAT_COMMANDS: Final = {

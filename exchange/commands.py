@@ -37,6 +37,9 @@ class Genesis(Command, frozen=True, gc=False):
     maker_fee_e6: int
     taker_fee_e6: int
     fee_cap_e4: int
+    rebate_step_e6: int
+    liquidation_fee_e6: int
+    combo_discount: int
     width_percent: int
 
 
@@ -147,6 +150,39 @@ class ResetProtection(Command, frozen=True, gc=False):
     TYPE: ClassVar[int] = 0x08
     account: int
     group: int
+    salt: int
+    expiry_s: int
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
+class TransferCash(Command, frozen=True, gc=False):
+    """Cash to another account of the same owner. `message_hash` as in SetProtection."""
+
+    TYPE: ClassVar[int] = 0x09
+    account: int
+    to_account: int
+    asset: int
+    amount_micro: int
+    salt: int
+    expiry_s: int
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
+class TransferPosition(Command, frozen=True, gc=False):
+    """Lots of a long (`side` 0) or short (1) position to another account of the same owner, free of
+    payment. `message_hash` as in SetProtection.
+    """
+
+    TYPE: ClassVar[int] = 0x0A
+    account: int
+    to_account: int
+    instrument: int
+    side: int
+    quantity_lots: int
     salt: int
     expiry_s: int
     message_hash: bytes
@@ -280,6 +316,20 @@ class SetBreaker(Command, frozen=True, gc=False):
     calm_window_s: int
     calm_e4: int
     levels: tuple[tuple[int, int, int], ...]
+
+
+class SetFunding(Command, frozen=True, gc=False):
+    """Lets a perpetual's funding follow the premium of its book, or stops it where all terms are
+    zero. Cap and dead band in 1e-6 of the index a period; the period divides a day.
+    """
+
+    TYPE: ClassVar[int] = 0x38
+    instrument: int
+    cap_e6: int
+    band_e6: int
+    period_s: int
+    impact_lots: int
+    sample_s: int
 
 
 class FundInsurance(Command, frozen=True, gc=False):

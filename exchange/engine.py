@@ -22,6 +22,7 @@ from exchange.handlers import (
     batches,
     cancels,
     combos,
+    funding,
     insurance,
     liquidation,
     listings,
@@ -32,6 +33,7 @@ from exchange.handlers import (
     quotes,
     reduce_only,
     states,
+    transfers,
     triggers,
 )
 from exchange.handlers.linked import settle_ties
@@ -52,6 +54,8 @@ _HANDLERS: Final[dict[type[Command], Handler]] = {
     commands.QuoteMass: quotes.quote_mass,
     commands.SetProtection: protection.set_protection,
     commands.ResetProtection: protection.reset_protection,
+    commands.TransferCash: transfers.transfer_cash,
+    commands.TransferPosition: transfers.transfer_position,
     commands.BidAuction: auctions.bid_auction,
     commands.OpenAccount: accounts.open_account,
     commands.CreditDeposit: accounts.credit_deposit,
@@ -65,6 +69,7 @@ _HANDLERS: Final[dict[type[Command], Handler]] = {
     commands.SettleExpiry: marks.settle_expiry,
     commands.SetTradingState: states.set_trading_state,
     commands.SetBreaker: states.set_breaker,
+    commands.SetFunding: funding.set_funding,
     commands.FundInsurance: insurance.fund_insurance,
     commands.SetLiquidation: liquidation.set_liquidation,
     commands.CutBatch: batches.cut_batch,

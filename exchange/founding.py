@@ -37,7 +37,14 @@ class Terms(NamedTuple):
     option's premium; times in seconds.
     """
 
-    fees: FeeSchedule = FeeSchedule(maker_rate=100, taker_rate=300, cap=1_250)
+    fees: FeeSchedule = FeeSchedule(
+        maker_rate=100,
+        taker_rate=300,
+        cap=1_250,
+        rebate_step=50,
+        liquidation_rate=1_000,
+        combo_discount=100,
+    )
     challenge_window_s: int = 0
     time_tolerance_s: int = 3_600
 

@@ -9,12 +9,16 @@ Never: changes the state, or freshens what it keeps for later (an order loss of 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from exchange.fee_invariants import broken_fees
 from exchange.liquidation_invariants import broken_liquidations
+from exchange.margin_invariants import charges_micro, order_charge_micro
 from exchange.state import State
 from exchange.waiting_invariants import broken_waiting
 from margin.accounts import MAX_POSITIONS, Account
+from margin.charges import CONCENTRATION
 from margin.fees import fee_up
 from margin.kernel import integers
+from margin.parameters import NETTING_PERCENT
 from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
 from matching.book import Book, Level, Side
 from matching.combos import COMBO_BASE
@@ -32,10 +36,12 @@ def check(state: State) -> list[str]:
         *_positions(state),
         *_marks(state),
         *_vectors(state),
+        *_holdings(state),
         *_books(state),
         *_orders(state),
         *broken_waiting(state),
         *_combos(state),
+        *broken_fees(state),
         *_ledger(state),
         *broken_liquidations(state),
     ]
@@ -180,7 +186,8 @@ def _lot_losses(state: State, order: Order, legs: Sequence[tuple[int, int]]) -> 
     each at the worst of its underlying, apart.
     """
     first = state.instruments[legs[0][0]].underlying.number
-    gains = [-order.sign * order.price_micro - _most_fee(state, order, legs)] * SCENARIO_COUNT
+    cost = _most_fee(state, order, legs) + order_charge_micro(state, order, legs)
+    gains = [-order.sign * order.price_micro - cost] * SCENARIO_COUNT
     beside: dict[int, Values] = {}
     for number, ratio in legs:
         signed = order.sign * ratio
@@ -205,11 +212,14 @@ def excess_micro(state: State, account: Account) -> int:
         if not order.is_reduce_only:
             lots += order.remaining_lots * _lots_per_unit(state, order)
     worth = account.cash_micro - basis - (lots + 1) // 2
+    together, separate = [0] * SCENARIO_COUNT, 0
     for underlying in range(len(state.underlyings)):
         values = position_values(state, account, underlying)
         _add(values, order_losses(state, account, underlying), 1)
-        worth += min(values)
-    return worth
+        _add(together, values, 1)
+        separate += min(values)
+        worth -= sum(charges_micro(state, account, underlying))
+    return worth + separate + (min(together) - separate) * NETTING_PERCENT // 100
 
 
 def margin_kept(before: Mapping[int, int], state: State) -> list[str]:
@@ -242,8 +252,30 @@ def _vectors(state: State) -> Iterator[str]:
                 yield from _differs(f"{here}: least value", risk.least_micro, min(values))
                 if -min(losses) > risk.loss_bound_micro:
                     yield f"{here}: orders can lose {-min(losses)}, bound {risk.loss_bound_micro}"
+                charges = charges_micro(state, account, underlying)
+                kept = [risk.charge_micro, risk.concentration_micro]
+                counted = [sum(charges[:CONCENTRATION]), charges[CONCENTRATION]]
+                yield from _differs(f"{here}: charges", kept, counted)
                 if risk.is_exact:
                     yield from _differs(f"{here}: order losses", integers(risk.order_loss), losses)
+
+
+def _holdings(state: State) -> Iterator[str]:
+    """The matrix that all accounts are valued from has their positions, but for those that it is
+    still to learn of.
+    """
+    for underlying, held in state.portfolio.holdings.items():
+        for account, row in zip(state.accounts.values(), held.rows(), strict=False):
+            risk = account.risks.get(underlying)
+            if risk is not None and risk.has_moved:
+                continue
+            kept = {
+                number: position.quantity_lots
+                for number, position in account.positions.items()
+                if state.instruments[number].underlying.number == underlying
+            }
+            if row != kept:
+                yield f"account {account.number}, underlying {underlying}: matrix {row}, has {kept}"
 
 
 def _lot_values(state: State, number: int) -> Values:
@@ -507,6 +539,9 @@ def _ledger(state: State) -> Iterator[str]:
         ]
         yield from _differs(f"{here}: positions", *held)
     yield from _ledger_orders(state)
+    for number, underlying in ledger.underlyings.items():
+        level = state.portfolio.fee_levels.get(number, 0)
+        yield from _differs(f"ledger: fee level of {number}", level, underlying.fee_level)
     for number, market in ledger.markets.items():
         ours = (state.marks.accrual_micro[number], state.marks.carry_micro[number])
         theirs = (market.accrual_micro, market.carry_micro)

@@ -69,6 +69,8 @@ from settlement.signed_messages import (
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
     domain_separator,
     signing_digest,
@@ -304,6 +306,30 @@ class Exchange:
             ),
         )
 
+    async def transfer_cash(self, message: TransferCash, signature: bytes) -> Verdict:
+        message_hash = struct_hash(message)
+        signer = self._signer(message.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.TransferCash(
+                time_ns, *message, message_hash, signer, signature
+            ),
+        )
+
+    async def transfer_position(self, message: TransferPosition, signature: bytes) -> Verdict:
+        message_hash = struct_hash(message)
+        signer = self._signer(message.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.TransferPosition(
+                time_ns, *message, message_hash, signer, signature
+            ),
+        )
+
     async def bid_auction(self, message: BidAuction, signature: bytes) -> Verdict:
         message_hash = struct_hash(message)
         signer = self._signer(message.account, message_hash, signature)
@@ -431,6 +457,9 @@ class Exchange:
 
     def protections(self, account: int) -> Sequence[ProtectionView] | Reject:
         return views.protections(self.state, account)
+
+    def accounts_of(self, owner: bytes) -> Sequence[MarginView]:
+        return views.accounts_of(self.state, owner)
 
     def auctions(self) -> Sequence[AuctionView]:
         return clearing_views.auctions(self.state)

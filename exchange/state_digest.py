@@ -12,6 +12,7 @@ from exchange.invariants import resting
 from exchange.state import State
 from exchange.waiting_invariants import waiting_lines
 from margin.accounts import Account
+from margin.funding import Funding
 from matching.orders import Order
 from settlement.keccak import keccak256
 
@@ -65,7 +66,11 @@ def _market_lines(state: State) -> Iterator[str]:
     yield repr((state.combo_life.next_number, list(state.combo_life.idle.items())))
     for combo in state.combos.values():
         yield repr((combo.book, combo.legs, combo.tick_micro))
+    yield repr(sorted(state.portfolio.fee_levels.items()))
+    for number, funding in sorted(state.funding.items()):
+        yield repr((number, [getattr(funding, name) for name in Funding.__slots__]))
     yield repr((state.trading.items(), sorted(state.trading.by_breaker.items())))
+    yield repr(state.samples.shape())
     yield repr(sorted(state.trading.by_clearing.items()))
     for underlying, breaker in sorted(state.breakers.items()):
         yield repr((underlying, shape(breaker)))

@@ -26,6 +26,8 @@ from settlement.signed_messages import (
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
 )
 
@@ -74,7 +76,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 class DomainView(msgspec.Struct, frozen=True):
     """What a wallet needs to sign and a trader to understand units. Fee rates in 1e-6 of the
-    index, `fee_cap` in 1e-4 of an option's premium.
+    index, `fee_cap` in 1e-4 of an option's premium, `combo_discount` in percent (docs/fees.md).
     """
 
     name: str
@@ -86,6 +88,9 @@ class DomainView(msgspec.Struct, frozen=True):
     maker_fee_e6: int
     taker_fee_e6: int
     fee_cap_e4: int
+    rebate_step_e6: int = 0
+    liquidation_fee_e6: int = 0
+    combo_discount: int = 0
 
 
 class InstrumentView(msgspec.Struct, frozen=True):
@@ -339,6 +344,10 @@ class Venue(Protocol):
 
     async def reset_protection(self, message: ResetProtection, signature: bytes) -> Verdict: ...
 
+    async def transfer_cash(self, message: TransferCash, signature: bytes) -> Verdict: ...
+
+    async def transfer_position(self, message: TransferPosition, signature: bytes) -> Verdict: ...
+
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict: ...
 
     async def bid_auction(self, message: BidAuction, signature: bytes) -> Verdict:
@@ -391,6 +400,10 @@ class Venue(Protocol):
     def book(self, legs: Legs, depth: int) -> BookView | Reject: ...
 
     def positions(self, account: int) -> Sequence[PositionView] | Reject: ...
+
+    def accounts_of(self, owner: bytes) -> Sequence[MarginView]:
+        """The accounts of one owner, by number; none for an address that nobody deposited for."""
+        ...
 
     def margin(self, account: int) -> MarginView | Reject: ...
 

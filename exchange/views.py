@@ -25,6 +25,7 @@ from exchange.venue import (
     StatusView,
     WithdrawalView,
 )
+from margin.accounts import Account
 from matching.book import Book, Level
 from matching.combos import COMBO_BASE, Combo
 from matching.instruments import Instrument
@@ -52,6 +53,9 @@ def domain(state: State, vault: bytes) -> DomainView:
         schedule.maker_rate,
         schedule.taker_rate,
         schedule.cap,
+        schedule.rebate_step,
+        schedule.liquidation_rate,
+        schedule.combo_discount,
     )
 
 
@@ -143,14 +147,23 @@ def positions(state: State, account: int) -> Sequence[PositionView] | Reject:
     return views
 
 
+def accounts_of(state: State, owner: bytes) -> list[MarginView]:
+    """The accounts of one owner, by number."""
+    return [
+        _margin(state, account)
+        for _, account in sorted(state.accounts.items())
+        if account.owner == owner
+    ]
+
+
 def margin(state: State, account: int) -> MarginView | Reject:
-    reject = unknown(state, account)
-    if reject is not None:
-        return reject
-    found = state.accounts[account]
+    return unknown(state, account) or _margin(state, state.accounts[account])
+
+
+def _margin(state: State, found: Account) -> MarginView:
     required = state.portfolio.requirement(found)
     return MarginView(
-        account,
+        found.number,
         found.cash_micro,
         required.equity_micro,
         required.initial_micro,

@@ -26,6 +26,8 @@ from settlement.signed_messages import (
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
 )
 
@@ -86,6 +88,23 @@ _FIELDS: Final[dict[type[Message], tuple[tuple[str, str], ...]]] = {
     ResetProtection: (
         ("account", "uint32"),
         ("group", "uint8"),
+        ("salt", "uint64"),
+        ("expirySeconds", "uint64"),
+    ),
+    TransferCash: (
+        ("account", "uint32"),
+        ("toAccount", "uint32"),
+        ("asset", "uint8"),
+        ("amountMicro", "uint64"),
+        ("salt", "uint64"),
+        ("expirySeconds", "uint64"),
+    ),
+    TransferPosition: (
+        ("account", "uint32"),
+        ("toAccount", "uint32"),
+        ("instrument", "uint32"),
+        ("side", "uint8"),
+        ("quantityLots", "uint32"),
         ("salt", "uint64"),
         ("expirySeconds", "uint64"),
     ),

@@ -13,7 +13,7 @@ Never: knows what an account or an order is.
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
-from matching.packed import i64, vec
+from matching.packed import i64, read_i64_le, vec
 
 Vector: TypeAlias = "vec[i64]"
 
@@ -29,7 +29,11 @@ def zero_vector() -> Vector:
 
 def vector_of(values: Any) -> Vector:
     """From a numpy row of 64-bit integers."""
-    return vec[i64](values)
+    packed: bytes = values.astype("<i8", copy=False).tobytes()
+    vector = zero_vector()
+    for s in range(i64(_SCENARIOS)):
+        vector[s] = read_i64_le(packed, 8 * s)
+    return vector
 
 
 def copy_of(vector: Vector) -> Vector:

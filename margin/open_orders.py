@@ -1,6 +1,7 @@
 """What open orders could lose, scenario by scenario, without enumerating which of them fill.
 
-Holds: each account and underlying has a **bound**, the sum of what every order could lose in its
+Holds: what an order could lose has in it the charges of what it would trade, each lot by itself;
+each account and underlying has a **bound**, the sum of what every order could lose in its
 own worst scenario, kept up order by order; where the bound does not decide, the vector
 `order_loss` is summed from all orders and from then on kept up too, until the marks move. An
 order that may only reduce counts nothing; of a protected group, which fills to its limit and then
@@ -10,6 +11,7 @@ Never: decides anything.
 """
 
 from margin.accounts import Account, Group, Risk
+from margin.charges import Sums, concentration_micro
 from margin.fees import FeeSchedule, fee_up
 from margin.kernel import (
     Vector,
@@ -42,12 +44,12 @@ class OpenOrders:
     # AN ACCOUNT'S ORDERS ON ONE UNDERLYING
 
     def fresh_risk(self, account: Account, underlying: int) -> Risk:
-        """The account's margin on one underlying with its bounds at the current marks (values are
-        kept current by the sweep).
-        """
+        """The account's margin on one underlying with values and bounds at the current marks."""
         risk = account.risks.get(underlying)
         if risk is None:
             risk = account.risk(underlying)
+        risk.belong_to(account, underlying, self.marks)
+        risk.follow()
         version = self.marks.versions.get(underlying, 0)
         if risk.version != version:
             risk.version = version
@@ -55,10 +57,31 @@ class OpenOrders:
             risk.least_micro = least(risk.value)
             risk.loss_bound_micro = 0
             risk.groups.clear()
+            self._sum_features(account, risk, underlying)
             for order in account.orders.values():
                 if self.underlying_of(order.book) == underlying:
                     self.count(account, risk, order, order.remaining_lots)
         return risk
+
+    def _sum_features(self, account: Account, risk: Risk, underlying: int) -> None:
+        """The positions' features at the marks in force, and what they are charged."""
+        sums = risk.sums = Sums()
+        positions, instruments = account.positions, self.instruments
+        for number, position in positions.items():
+            if instruments[number].underlying.number == underlying:
+                features = self.marks.features_of(number)
+                partner = positions.get(features.partner)
+                beside = 0
+                if partner is not None and features.partner < number:  # the other is summed already
+                    beside = partner.quantity_lots
+                sums.move(features, 0, position.quantity_lots, beside)
+        self.charge(risk, underlying)
+
+    def charge(self, risk: Risk, underlying: int) -> None:
+        """Sets what the sums are charged."""
+        index = self.marks.index_micro.get(underlying, 0)
+        risk.charge_micro = risk.sums.charge_micro(self.marks.term_rates, index)
+        risk.concentration_micro = concentration_micro(risk.sums.delta, risk.sums.short_lots, index)
 
     def exact_risk(self, account: Account, underlying: int) -> Risk:
         """The same with `order_loss`."""
@@ -101,9 +124,9 @@ class OpenOrders:
                 if lots:
                     unit = self.marks.unit(order.book, self.combos)
                     level = unit.level_micro(order.sign, order.price_micro)
-                    fee = self._resting_fee(order, unit)
-                    add_loss(losses, unit.row, order.sign, level, fee, lots)
-                    sink(lot_losses, unit.row, order.sign, level, fee)
+                    cost = self._lot_cost(order, unit)
+                    add_loss(losses, unit.row, order.sign, level, cost, lots)
+                    sink(lot_losses, unit.row, order.sign, level, cost)
                     lots_left += lots
             limit = account.protection_limits[protection]
             add_capped(total, losses, lot_losses, min(limit, lots_left))
@@ -116,13 +139,16 @@ class OpenOrders:
         if account.protection_limits:
             return self.order_loss(account, underlying, replaced, {}, added)
         loss = copy_of(account.risks[underlying].order_loss)
-        if added is not None and not added.is_reduce_only:
-            self.add_loss_of(loss, added, added.remaining_lots)
-        if replaced is None or replaced.is_reduce_only:
-            return loss
-        if self.underlying_of(replaced.book) == underlying:
-            self.add_loss_of(loss, replaced, -replaced.remaining_lots)
+        if added is not None:
+            self._add_loss_on(loss, underlying, added, added.remaining_lots)
+        if replaced is not None:
+            self._add_loss_on(loss, underlying, replaced, -replaced.remaining_lots)
         return loss
+
+    def _add_loss_on(self, vector: Vector, underlying: int, order: Order, lots: int) -> None:
+        """The same as `add_loss_of` where the order counts, and counts on an underlying."""
+        if not order.is_reduce_only and self.underlying_of(order.book) == underlying:
+            self.add_loss_of(vector, order, lots)
 
     def count(self, account: Account, risk: Risk, order: Order, lots: int) -> None:
         """Adds lots (or units) of an open order to what open orders could lose, or takes them
@@ -160,6 +186,16 @@ class OpenOrders:
             return self.instruments[book].underlying.number
         return self.combos[book].underlying.number
 
+    def underlyings_of(self, book: int) -> list[int]:
+        """The underlyings of an instrument, or of a combo's legs, its first leg's first."""
+        if book < COMBO_BASE:
+            return [self.instruments[book].underlying.number]
+        numbers: list[int] = []
+        for instrument in self.combos[book].instruments:
+            if instrument.underlying.number not in numbers:
+                numbers.append(instrument.underlying.number)
+        return numbers
+
     def resting_fee_micro(self, order: Order) -> int:
         """The most that filling one lot (or unit) of a resting order costs in fees: known
         exactly for a single order, bounded by the index for a combo.
@@ -186,11 +222,17 @@ class OpenOrders:
             unit.fee_micro = fee
         return unit.fee_micro
 
+    def _lot_cost(self, order: Order, unit: Unit) -> int:
+        """What filling one lot (or unit) of a resting order costs at most beside its price: the
+        fee, and what its position is charged by itself (docs/margin.md, 3.3).
+        """
+        return self._resting_fee(order, unit) + unit.charge_micro(order.sign)
+
     def add_loss_of(self, vector: Vector, order: Order, lots: int) -> None:
         """vector += what lots (or units) of an order could lose per scenario."""
         unit = self.marks.unit(order.book, self.combos)
         level = unit.level_micro(order.sign, order.price_micro)
-        add_loss(vector, unit.row, order.sign, level, self._resting_fee(order, unit), lots)
+        add_loss(vector, unit.row, order.sign, level, self._lot_cost(order, unit), lots)
 
     def most_loss_micro(self, order: Order, version: int) -> int:
         """The most that one lot (or unit) of an order could lose, a number >= 0. It is kept with
@@ -200,8 +242,8 @@ class OpenOrders:
             return order.loss_micro
         unit = self.marks.unit(order.book, self.combos)
         level = unit.level_micro(order.sign, order.price_micro)
-        fee = self._resting_fee(order, unit)
-        order.loss_micro = unit.most_loss_micro(order.sign, level, fee)
+        cost = self._lot_cost(order, unit)
+        order.loss_micro = unit.most_loss_micro(order.sign, level, cost)
         order.loss_version = version
         return order.loss_micro
 

@@ -11,7 +11,7 @@ from margin.kernel import Vector, add_lots, at_base, copy_of, least, worst_scena
 from margin.liquidation_parameters import BUFFER_PERCENT, CALL_PERCENT
 from margin.parameters import MAINTENANCE_PERCENT
 from margin.portfolio import Portfolio
-from margin.provisional import half_up
+from margin.requirement import half_up, netted_worst
 from margin.scenarios import BASE_SCENARIO
 from matching.instruments import Instrument
 
@@ -76,16 +76,19 @@ def standing_with(
         before = account.lots_of(number)
         gross += abs(before + lots) - abs(before)
         equity -= lots * portfolio.marks.accrual_micro[number]
-    worst = half_up(gross)
+    values: list[Vector] = []
+    base_micro = 0
     scenario = BASE_SCENARIO
     for underlying in sorted(account.risks):
-        value: Vector = account.risks[underlying].value
+        value: Vector = portfolio.open_orders.fresh_risk(account, underlying).value
         if underlying == changed and instrument is not None:
             value = copy_of(value)
             add_lots(value, portfolio.marks.unit(instrument.number, portfolio.combos).row, lots)
-        base, low = int(at_base(value)), int(least(value))
-        equity += base
-        worst += base - low
-        if scenario == BASE_SCENARIO and base != low:
+        values.append(value)
+        base = int(at_base(value))
+        base_micro += base
+        if scenario == BASE_SCENARIO and base != int(least(value)):
             scenario = worst_scenario(value, zero_vector())
+    equity += base_micro
+    worst = half_up(gross) + base_micro - netted_worst(values)
     return ScanStanding(equity, worst, scenario)

@@ -141,6 +141,13 @@ SHARE_OUT_OF_RANGE: Final = 623
 AUCTION_SHARE_TOO_SMALL: Final = 624
 AUCTION_PRICE_ABOVE: Final = 625
 MARKS_TOO_OLD: Final = 626
+# 64x: transfers
+TRANSFER_TO_ITSELF: Final = 640
+OTHER_OWNER: Final = 641
+LOTS_NOT_HELD: Final = 642
+TRANSFER_TOO_LARGE: Final = 643
+GIVER_SHORT: Final = 644
+RECEIVER_SHORT: Final = 645
 # 7xx: commands of the operator and of the chain
 INBOX_OUT_OF_ORDER: Final = 701
 LISTING_OUT_OF_ORDER: Final = 702
@@ -152,6 +159,10 @@ BATCH_OUT_OF_ORDER: Final = 707
 SPEC_OUT_OF_BOUNDS: Final = 708
 GENESIS: Final = 709
 NOT_LINEAR: Final = 710
+SAMPLE_NOT_SEEN: Final = 740
+# 75x: fees and funding
+FUNDING_IS_ARMED: Final = 750
+FEES_OUT_OF_BOUNDS: Final = 751
 # 8xx: the service
 VENUE_STOPPING: Final = 801
 VENUE_BUSY: Final = 802
@@ -475,6 +486,24 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "marks too old",
         "the last marks are of {got}; nothing is decided by marks before {allowed} (Unix seconds)",
     ),
+    TRANSFER_TO_ITSELF: ("transfer to itself", "account {got} would give to itself"),
+    OTHER_OWNER: (
+        "other owner",
+        "account {got} has another owner than account {allowed}; withdraw and deposit instead",
+    ),
+    LOTS_NOT_HELD: ("lots not held", "{got} lots asked; the account has {allowed} on that side"),
+    TRANSFER_TOO_LARGE: (
+        "transfer too large",
+        "{got} micro-USDC to move; the account can spare {allowed}",
+    ),
+    GIVER_SHORT: (
+        "giver short of margin",
+        "the giver's initial margin would be short by {got} micro-USDC; its excess is {allowed}",
+    ),
+    RECEIVER_SHORT: (
+        "receiver short of margin",
+        "the receiver's initial margin would be short by {got} micro-USDC; its excess is {allowed}",
+    ),
     INBOX_OUT_OF_ORDER: ("inbox out of order", "inbox entry {got}; the next is {allowed}"),
     LISTING_OUT_OF_ORDER: ("listing out of order", "number {got}; the next to list is {allowed}"),
     MARK_OUT_OF_BOUNDS: (
@@ -491,6 +520,15 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     ),
     GENESIS: ("genesis", "a journal begins with one Genesis command and has no second"),
     NOT_LINEAR: ("not linear", "instrument {got} is not a perpetual"),
+    SAMPLE_NOT_SEEN: (
+        "sample not seen",
+        "sample {got} micro-USDC; the index in force at its minute was {allowed}",
+    ),
+    FUNDING_IS_ARMED: (
+        "funding is armed",
+        "the funding of instrument {got} follows its premium; nobody sets it",
+    ),
+    FEES_OUT_OF_BOUNDS: ("fees out of bounds", "field {got} of the fee schedule is out of bounds"),
     VENUE_STOPPING: ("venue stopping", "the exchange stops; when it is back, ask what was taken"),
     VENUE_BUSY: ("venue busy", "{got} messages are waiting; retry in {allowed} ms"),
 }

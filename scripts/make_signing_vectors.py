@@ -26,6 +26,8 @@ from settlement.signed_messages import (
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
 )
 
@@ -120,6 +122,14 @@ MESSAGES: list[tuple[str, SigningDomain, Message]] = [
     ),
     ("reset protection", DEVNET, ResetProtection(3, 1, 7, EXPIRY_S)),
     ("reset protection at its largest", LARGEST, ResetProtection(U32, U8, U64, U64)),
+    ("transfer cash", DEVNET, TransferCash(3, 4, 0, 1_000_000_000, 7, EXPIRY_S)),
+    ("transfer cash at its largest", LARGEST, TransferCash(U32, U32, U8, U64, U64, U64)),
+    ("transfer a position", DEVNET, TransferPosition(3, 4, 17, 1, 25, 7, EXPIRY_S)),
+    (
+        "transfer a position at its largest",
+        LARGEST,
+        TransferPosition(U32, U32, U32, U8, U32, U64, U64),
+    ),
     ("withdraw", DEVNET, Withdraw(3, 0, 1_000_000_000, 7)),
     ("withdraw at its largest", LARGEST, Withdraw(U32, U8, U64, U64)),
     ("bid", DEVNET, BidAuction(3, 9, 1_000_000, 250_000, 12_345_678, 7, EXPIRY_S)),

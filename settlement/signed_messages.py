@@ -205,6 +205,31 @@ class ResetProtection(NamedTuple):
     expiry_s: int
 
 
+class TransferCash(NamedTuple):
+    """Move free cash to another account of the same owner. Taken once, before `expiry_s`."""
+
+    account: int
+    to_account: int
+    asset: int
+    amount_micro: int
+    salt: int
+    expiry_s: int
+
+
+class TransferPosition(NamedTuple):
+    """Move lots of a long (`side` 0) or short (1) position to another account of the same owner,
+    free of payment. Taken once, before `expiry_s`.
+    """
+
+    account: int
+    to_account: int
+    instrument: int
+    side: int
+    quantity_lots: int
+    salt: int
+    expiry_s: int
+
+
 class Withdraw(NamedTuple):
     """Move free cash out of the exchange, to be claimed from the Vault by the account's owner."""
 
@@ -215,10 +240,8 @@ class Withdraw(NamedTuple):
 
 
 class BidAuction(NamedTuple):
-    """Take a share of what is auctioned of the account `auction`, in 1e-6: at most
-    `most_share_e6`, at least `least_share_e6`, while the whole portfolio costs at most
-    `most_price_micro` (negative: while the insurance fund pays at least that). Taken once, before
-    `expiry_s`.
+    """Take a share, in 1e-6, of what is auctioned of the account `auction`, while the whole costs
+    at most `most_price_micro` (negative: the insurance fund pays). Taken once, before `expiry_s`.
     """
 
     account: int
@@ -256,6 +279,8 @@ Message = (
     | CancelWhere
     | SetProtection
     | ResetProtection
+    | TransferCash
+    | TransferPosition
     | Withdraw
     | BidAuction
     | FundInsurance
@@ -387,6 +412,14 @@ SET_PROTECTION_TYPE: Final = (
 RESET_PROTECTION_TYPE: Final = (
     "ResetProtection(uint32 account,uint8 group,uint64 salt,uint64 expirySeconds)"
 )
+TRANSFER_CASH_TYPE: Final = (
+    "TransferCash(uint32 account,uint32 toAccount,uint8 asset,uint64 amountMicro,uint64 salt,"
+    "uint64 expirySeconds)"
+)
+TRANSFER_POSITION_TYPE: Final = (
+    "TransferPosition(uint32 account,uint32 toAccount,uint32 instrument,uint8 side,"
+    "uint32 quantityLots,uint64 salt,uint64 expirySeconds)"
+)
 WITHDRAW_TYPE: Final = "Withdraw(uint32 account,uint8 asset,uint64 amountMicro,uint64 salt)"
 BID_AUCTION_TYPE: Final = (
     "BidAuction(uint32 account,uint32 auction,uint32 mostShareE6,uint32 leastShareE6,"
@@ -413,6 +446,8 @@ CANCEL_ALL_TYPE_HASH: Final = keccak256(CANCEL_ALL_TYPE.encode())
 CANCEL_WHERE_TYPE_HASH: Final = keccak256(CANCEL_WHERE_TYPE.encode())
 SET_PROTECTION_TYPE_HASH: Final = keccak256(SET_PROTECTION_TYPE.encode())
 RESET_PROTECTION_TYPE_HASH: Final = keccak256(RESET_PROTECTION_TYPE.encode())
+TRANSFER_CASH_TYPE_HASH: Final = keccak256(TRANSFER_CASH_TYPE.encode())
+TRANSFER_POSITION_TYPE_HASH: Final = keccak256(TRANSFER_POSITION_TYPE.encode())
 WITHDRAW_TYPE_HASH: Final = keccak256(WITHDRAW_TYPE.encode())
 BID_AUCTION_TYPE_HASH: Final = keccak256(BID_AUCTION_TYPE.encode())
 FUND_INSURANCE_TYPE_HASH: Final = keccak256(FUND_INSURANCE_TYPE.encode())
@@ -430,6 +465,11 @@ _FLAT: Final[dict[type[Message], tuple[bytes, Struct]]] = {
     CancelWhere: (CANCEL_WHERE_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ24xQ")),
     SetProtection: (SET_PROTECTION_TYPE_HASH, Struct(">32s28xI31xB28xI28xI28xI24xQ24xQ24xQ24xQ")),
     ResetProtection: (RESET_PROTECTION_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ")),
+    TransferCash: (TRANSFER_CASH_TYPE_HASH, Struct(">32s28xI28xI31xB24xQ24xQ24xQ")),
+    TransferPosition: (
+        TRANSFER_POSITION_TYPE_HASH,
+        Struct(">32s28xI28xI28xI31xB28xI24xQ24xQ"),
+    ),
     Withdraw: (WITHDRAW_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ")),
     FundInsurance: (FUND_INSURANCE_TYPE_HASH, Struct(">32s28xI24xQ24xQ24xQ")),
     Acknowledgement: (ACKNOWLEDGEMENT_TYPE_HASH, Struct(">32s24xQ32s32s")),

@@ -26,6 +26,8 @@ from exchange.events.batches import (
     ExchangeOpened,
     TimeAdvanced,
 )
+from exchange.events.fees import FeeLevelSet, FundingSampled, FundingSet
+from exchange.events.lifecycle import SettlementSampled
 from exchange.events.liquidations import (
     AUCTION_ENDS,
     DELEVERAGED,
@@ -104,6 +106,10 @@ from exchange.events.quotes import (
     QuoteRejected,
     QuotesTaken,
 )
+from exchange.events.transfers import (
+    CashTransferred,
+    PositionTransferred,
+)
 
 __all__ = [
     "AUCTION_ENDS",
@@ -145,6 +151,7 @@ __all__ = [
     "BreakerArmed",
     "BreakerReleased",
     "BreakerTripped",
+    "CashTransferred",
     "ClaimRecorded",
     "ComboCreated",
     "ComboDropped",
@@ -157,7 +164,10 @@ __all__ = [
     "ExchangeOpened",
     "ExpiryListed",
     "ExpirySettled",
+    "FeeLevelSet",
     "FundingAccrued",
+    "FundingSampled",
+    "FundingSet",
     "InstrumentListed",
     "InsuranceFunded",
     "InsurancePaid",
@@ -180,11 +190,13 @@ __all__ = [
     "OrderTriggered",
     "OrdersCancelled",
     "PositionSettled",
+    "PositionTransferred",
     "ProtectionReset",
     "ProtectionSet",
     "ProtectionTripped",
     "QuoteRejected",
     "QuotesTaken",
+    "SettlementSampled",
     "TimeAdvanced",
     "TradingStateChanged",
     "UnderlyingListed",

@@ -10,6 +10,7 @@ from typing import Any, Final
 from exchange.events import (
     CANCEL_REASONS,
     AccountOpened,
+    CashTransferred,
     ComboFilled,
     CommandRejected,
     CounterRaised,
@@ -27,6 +28,7 @@ from exchange.events import (
     OrdersCancelled,
     OrderTriggered,
     PositionSettled,
+    PositionTransferred,
     ProtectionReset,
     ProtectionSet,
     ProtectionTripped,
@@ -55,6 +57,9 @@ def own_events(happened: Sequence[Event], account: int, catalogue: Catalogue) ->
             views += _fill_sides(event, account, catalogue)
         elif isinstance(event, ComboFilled):
             views += _combo_sides(event, account, catalogue)
+        elif isinstance(event, CashTransferred | PositionTransferred):
+            if account in (event.account, event.to_account):
+                views.append(_transferred(event, catalogue))
         elif is_of_liquidation(event):
             if account in parties(event):
                 views.append(liquidation_json(event, catalogue))
@@ -73,6 +78,8 @@ def accounts_of(happened: Sequence[Event]) -> list[int]:
             accounts[event.taker] = None
             if not isinstance(event, ComboFilled) or event.maker_left_units >= 0:
                 accounts[event.maker] = None
+        elif isinstance(event, CashTransferred | PositionTransferred):
+            accounts[event.account] = accounts[event.to_account] = None
         elif is_of_liquidation(event):
             for account in parties(event):
                 accounts[account] = None
@@ -363,6 +370,29 @@ def _withdrawn(event: WithdrawalRequested, _: Catalogue) -> Json:
         "asset": event.asset,
         "amount": cash_text(event.amount_micro),
         "cash": cash_text(event.cash_micro),
+    }
+
+
+def _transferred(event: CashTransferred | PositionTransferred, catalogue: Catalogue) -> Json:
+    """Both accounts are their owner's: each sees the other."""
+    between = {"account": event.account, "toAccount": event.to_account}
+    if isinstance(event, CashTransferred):
+        return {
+            "event": "cashTransferred",
+            **between,
+            "asset": event.asset,
+            "amount": cash_text(event.amount_micro),
+            "cash": cash_text(event.cash_micro),
+            "toCash": cash_text(event.to_cash_micro),
+        }
+    lot = catalogue.lot_e8(event.instrument)
+    return {
+        "event": "positionTransferred",
+        **between,
+        "symbol": catalogue.symbol(event.instrument),
+        "quantity": quantity_text(event.quantity_lots, lot),
+        "position": quantity_text(event.position_lots, lot),
+        "toPosition": quantity_text(event.to_position_lots, lot),
     }
 
 

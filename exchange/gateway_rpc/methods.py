@@ -31,6 +31,7 @@ from exchange.gateway_rpc.requests import (
     OfFills,
     OfInstruments,
     OfOrder,
+    OfOwner,
     OfSymbol,
     OfTrades,
     Params,
@@ -44,6 +45,8 @@ from exchange.gateway_rpc.requests import (
     SignedOrder,
     SignedResetProtection,
     SignedSetProtection,
+    SignedTransferCash,
+    SignedTransferPosition,
     SignedWithdraw,
     decoder,
     read_params,
@@ -99,6 +102,7 @@ class Methods:
             "public/statistics": _method(OfSymbol, self._statistics),
             "public/trades": _method(OfTrades, self._trades),
             "public/states": _method(Params, self._states),
+            "account/of_owner": _method(OfOwner, self._accounts_of),
             "public/auctions": _method(Params, self._auctions),
             "public/clearing": _method(Params, self._clearing),
             "account/margin": _method(OfAccount, self._margin),
@@ -107,6 +111,8 @@ class Methods:
             "account/fills": _method(OfFills, self._fills),
             "account/withdrawals": _method(OfAccount, self._withdrawals),
             "account/withdraw": _method(SignedWithdraw, self._withdraw),
+            "transfer/cash": _method(SignedTransferCash, self._transfer_cash),
+            "transfer/position": _method(SignedTransferPosition, self._transfer_position),
             "auction/bid": _method(SignedBidAuction, self._bid_auction),
             "insurance/fund": _method(SignedFundInsurance, self._fund_insurance),
             "order/place": _method(SignedOrder, self._place),
@@ -209,6 +215,13 @@ class Methods:
 
     # Of an account
 
+    async def _accounts_of(self, params: OfOwner, _: object) -> Answer:
+        counted: list[Json] = []
+        for view in self._venue.accounts_of(bytes(params.owner)):
+            counter = self._venue.counter_of(view.account)
+            counted.append(margin_json(view, 0 if isinstance(counter, Reject) else counter))
+        return counted
+
     async def _margin(self, params: OfAccount, _: object) -> Answer:
         view = self._venue.margin(params.account)
         if isinstance(view, Reject):
@@ -242,6 +255,16 @@ class Methods:
         withdraw = params.message.value()
         verdict = await self._venue.withdraw(withdraw, bytes(params.signature))
         return self._verdict(verdict, withdraw.account)
+
+    async def _transfer_cash(self, params: SignedTransferCash, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.transfer_cash(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
+
+    async def _transfer_position(self, params: SignedTransferPosition, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.transfer_position(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
 
     # Orders
 

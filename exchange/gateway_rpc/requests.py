@@ -34,6 +34,8 @@ from settlement.signed_messages import (
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
 )
 
@@ -147,6 +149,10 @@ class Hash(bytes):
     """32 bytes."""
 
 
+class Address(bytes):
+    """20 bytes."""
+
+
 class Signature(bytes):
     """Any number of bytes up to 128: a signature of the wrong length has a reject of its own."""
 
@@ -175,8 +181,9 @@ def _read_field(kind: type[Any], value: Any) -> Any:
     if not isinstance(value, str) or not _HEX.fullmatch(value):
         raise ValueError("Expected bytes as 0x and an even number of hexadecimal digits")
     content = bytes.fromhex(value[2:])
-    if kind is Hash and len(content) != 32:
-        raise ValueError(f"Expected 32 bytes, got {len(content)}")
+    size = {Hash: 32, Address: 20}.get(kind)
+    if size is not None and len(content) != size:
+        raise ValueError(f"Expected {size} bytes, got {len(content)}")
     return kind(content)
 
 
@@ -379,6 +386,46 @@ class WithdrawFields(Params):
         return Withdraw(self.account, self.asset, int(self.amount_micro), int(self.salt))
 
 
+class TransferCashFields(Params):
+    account: U32
+    to_account: U32
+    asset: U8
+    amount_micro: Unsigned64
+    salt: Unsigned64
+    expiry_seconds: Unsigned64
+
+    def value(self) -> TransferCash:
+        return TransferCash(
+            self.account,
+            self.to_account,
+            self.asset,
+            int(self.amount_micro),
+            int(self.salt),
+            int(self.expiry_seconds),
+        )
+
+
+class TransferPositionFields(Params):
+    account: U32
+    to_account: U32
+    instrument: U32
+    side: U8
+    quantity_lots: U32
+    salt: Unsigned64
+    expiry_seconds: Unsigned64
+
+    def value(self) -> TransferPosition:
+        return TransferPosition(
+            self.account,
+            self.to_account,
+            self.instrument,
+            self.side,
+            self.quantity_lots,
+            int(self.salt),
+            int(self.expiry_seconds),
+        )
+
+
 class BidAuctionFields(Params):
     account: U32
     auction: U32
@@ -460,6 +507,20 @@ class SignedResetProtection(Params):
 class SignedWithdraw(Params):
     message: WithdrawFields
     signature: Signature
+
+
+class SignedTransferCash(Params):
+    message: TransferCashFields
+    signature: Signature
+
+
+class SignedTransferPosition(Params):
+    message: TransferPositionFields
+    signature: Signature
+
+
+class OfOwner(Params):
+    owner: Address
 
 
 class OfAccount(Params):

@@ -13,9 +13,9 @@ from exchange.commands import BidAuction
 from exchange.handlers.accounts import check_signer, settle_all, settle_position
 from exchange.handlers.deleveraging import deleverage, pay_debt
 from exchange.handlers.insurance import pay_from_fund
-from exchange.handlers.protection import check_once, take_once
 from exchange.handlers.recovery import check_not_liquidated, end_if_recovered, set_status
 from exchange.handlers.refusal import refuse
+from exchange.handlers.taken_once import check_once, take_once
 from exchange.liquidations import Liquidation
 from exchange.state import USDC, State
 from margin.accounts import MAX_POSITIONS, Account

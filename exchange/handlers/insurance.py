@@ -10,9 +10,9 @@ from collections.abc import Callable
 from exchange import events
 from exchange.commands import FundInsurance
 from exchange.handlers.accounts import MAX_AMOUNT_MICRO, check_signer, free_micro, settle_all
-from exchange.handlers.protection import check_once, take_once
 from exchange.handlers.recovery import check_not_liquidated
 from exchange.handlers.refusal import refuse
+from exchange.handlers.taken_once import check_once, take_once
 from exchange.state import State
 from margin.accounts import Account
 from matching.rejects import AMOUNT_OUT_OF_RANGE, WITHDRAWAL_TOO_LARGE, Reject

@@ -26,6 +26,7 @@ from exchange.state import State
 from margin.accounts import Account
 from margin.liquidation import Depth, Step, band_ticks, best_step, liquidation_fee_micro
 from margin.liquidation_parameters import (
+    CALL_PERCENT,
     MARK_AGE_S,
     ORDER_LIFE_S,
     PATIENCE_NS,
@@ -56,7 +57,11 @@ def watch_accounts(state: State, underlying: int, emit: Emit) -> None:
     """After the marks of an underlying moved: calls, begins, and carries on what is under way."""
     if not state.liquidations.is_armed:
         return
-    for number in fallen(state.portfolio, underlying):
+    watched = dict.fromkeys(fallen(state.portfolio, underlying, CALL_PERCENT))
+    for number, account in state.accounts.items():  # who was called may be open again
+        if account.status == CALLED and underlying in account.risks:
+            watched.setdefault(number)
+    for number in sorted(watched):
         if number not in state.liquidations.of_account:
             _look(state, state.accounts[number], emit)
     carry_on(state, emit)

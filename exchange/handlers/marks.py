@@ -12,20 +12,29 @@ from exchange import events
 from exchange.commands import SETTLEMENT_SAMPLES, AccrueFunding, SettleExpiry, UpdateMarks
 from exchange.handlers.cancels import cancel_book
 from exchange.handlers.combos import drop_combo
+from exchange.handlers.funding import (
+    MAX_ACCRUAL_MICRO,
+    is_armed,
+    pay_funding,
+    sample_premiums,
+)
 from exchange.handlers.liquidation import watch_accounts
 from exchange.handlers.refusal import refuse
 from exchange.handlers.states import watch_index
 from exchange.handlers.volatility import reprice
+from exchange.settlement_samples import UNSEEN
 from exchange.state import State
 from margin.svi import ExpiryMark, check_index, check_marks
-from matching.instruments import MAX_VALUE_MICRO, PERPETUAL
+from matching.instruments import PERPETUAL
 from matching.rejects import (
     ALREADY_SETTLED,
     AMOUNT_OUT_OF_RANGE,
+    FUNDING_IS_ARMED,
     LISTING_OUT_OF_ORDER,
     MARK_OUT_OF_BOUNDS,
     NOT_LINEAR,
     NOT_YET_EXPIRED,
+    SAMPLE_NOT_SEEN,
     UNKNOWN_EXPIRY,
     UNKNOWN_INSTRUMENT,
     UNKNOWN_UNDERLYING,
@@ -37,8 +46,6 @@ Emit = Callable[[events.Event], None]
 
 EPOCHS = 1 << 24
 """A record counts epochs round (docs/protocol.md, 4: u24)."""
-MAX_ACCRUAL_MICRO = MAX_VALUE_MICRO // 2
-"""Where funding may bring an accrual, so that with any mark and move it stays below 2^34."""
 
 
 def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
@@ -49,6 +56,7 @@ def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
         return
     # MARGIN
     number, time_s, marks = command.underlying, state.time_s, state.marks
+    pay_funding(state, number, emit)  # what has run up until now, at the index of until now
     moved = marks.update_index(number, command.index_micro, time_s)
     for expiry, *mark in command.marks:
         moved += marks.update_expiry(state.expiries[expiry], ExpiryMark(*mark), time_s)
@@ -65,6 +73,7 @@ def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
     _record_accruals(state, moved)
     emit(events.MarksUpdated(number, command.index_micro, epoch))
     watch_index(state, number, emit)
+    sample_premiums(state, number, emit)
     reprice(state, number, emit)
     watch_accounts(state, number, emit)
 
@@ -102,6 +111,8 @@ def accrue_funding(state: State, command: AccrueFunding, emit: Emit) -> None:
         reject = Reject(UNKNOWN_INSTRUMENT, number, len(state.instruments))
     elif state.instruments[number].kind != PERPETUAL:
         reject = Reject(NOT_LINEAR, number)
+    elif is_armed(state, number):
+        reject = Reject(FUNDING_IS_ARMED, number)
     elif abs(state.marks.accrual_micro[number] - command.rate_micro) > MAX_ACCRUAL_MICRO:
         reject = Reject(AMOUNT_OUT_OF_RANGE, command.rate_micro, MAX_ACCRUAL_MICRO)
     if reject is not None:
@@ -125,6 +136,7 @@ def settle_expiry(state: State, command: SettleExpiry, emit: Emit) -> None:
         refuse(emit, reject)
         return
     expiry = state.expiries[command.expiry]
+    seen = state.samples.seen(expiry.underlying.number, expiry.number, state.time_ns)
     listed = state.options_by_expiry[expiry.number]
     for instrument in listed:
         cancel_book(state, instrument.number, emit)
@@ -139,12 +151,14 @@ def settle_expiry(state: State, command: SettleExpiry, emit: Emit) -> None:
     options = [instrument for instrument in listed if not instrument.is_linear]
     moved = state.marks.settle_expiry(expiry, price, options)
     expiry.settlement_micro = price
+    state.samples.settled(expiry.underlying.number, expiry.number)
     state.settlements += 1
     state.portfolio.settlements = state.settlements
     state.portfolio.sweep(expiry.underlying.number)
     # EMIT: the price first, for the future's last accrual follows from it
     state.record(records.expiry_settled_record(expiry.number, price))
     _record_accruals(state, moved)
+    emit(events.SettlementSampled(expiry.number, sum(sample != UNSEEN for sample in seen)))
     emit(events.ExpirySettled(expiry.number, price))
     watch_accounts(state, expiry.underlying.number, emit)
 
@@ -161,6 +175,10 @@ def _check_settlement(state: State, command: SettleExpiry) -> Reject | None:
         check_index(expiry.underlying.number, sample) is None for sample in command.samples_micro
     ):
         return Reject(MARK_OUT_OF_BOUNDS, command.expiry)
+    seen = state.samples.seen(expiry.underlying.number, command.expiry, state.time_ns)
+    for told, own in zip(command.samples_micro, seen, strict=True):
+        if own not in (UNSEEN, told):
+            return Reject(SAMPLE_NOT_SEEN, told, own)
     return None
 
 

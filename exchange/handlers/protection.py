@@ -14,14 +14,12 @@ from exchange.commands import ResetProtection, SetProtection
 from exchange.handlers.accounts import check_signer
 from exchange.handlers.cancels import cancel, live_orders
 from exchange.handlers.refusal import refuse
+from exchange.handlers.taken_once import check_once, take_once
 from exchange.state import State
 from margin.accounts import Account
 from margin.protection import Protection
 from matching.rejects import (
-    EXPIRY_TOO_FAR,
     MARGIN,
-    MESSAGE_ALREADY_USED,
-    MESSAGE_EXPIRED,
     PROTECTION_FROZEN,
     PROTECTION_NOT_SET,
     PROTECTION_OUT_OF_RANGE,
@@ -35,8 +33,6 @@ MAX_WINDOW_MS: Final = 3_600_000
 """An hour: bounds the fills that a group remembers."""
 MAX_FROZEN_MS: Final = 86_400_000
 MAX_PROTECTION_LIMIT: Final = (1 << 62) - 1
-MAX_LIFE_S: Final = 30 * 86_400
-"""As an order's: how long the message's hash may have to be remembered."""
 
 
 def set_protection(state: State, command: SetProtection, emit: Emit) -> None:
@@ -129,22 +125,6 @@ def _check_terms(command: SetProtection) -> Reject | None:
         if limit > MAX_PROTECTION_LIMIT:
             return Reject(PROTECTION_OUT_OF_RANGE, limit, MAX_PROTECTION_LIMIT)
     return None
-
-
-def check_once(state: State, expiry_s: int, message_hash: bytes) -> Reject | None:
-    """Whether a message that is taken once may be taken now."""
-    now_s = state.time_s
-    if expiry_s <= now_s:
-        return Reject(MESSAGE_EXPIRED, expiry_s, now_s)
-    if expiry_s > now_s + MAX_LIFE_S:
-        return Reject(EXPIRY_TOO_FAR, expiry_s, now_s + MAX_LIFE_S)
-    return Reject(MESSAGE_ALREADY_USED) if message_hash in state.used else None
-
-
-def take_once(state: State, expiry_s: int, message_hash: bytes) -> None:
-    """It is remembered until it expires."""
-    state.used[message_hash] = expiry_s
-    state.expiring.add(expiry_s, message_hash)
 
 
 def _limit(state: State, account: Account, command: SetProtection) -> Reject | None:

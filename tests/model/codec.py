@@ -68,6 +68,16 @@ EVENTS: Final = {
     "ProtectionSet": "0x53 account u32, group u8, window_ms u32, frozen_ms u32,"
     " quantity_limit_lots u32, delta_limit_e6 u64, vega_limit_micro u64",
     "ProtectionReset": "0x54 account u32, group u8",
+    "SettlementSampled": "0x7a expiry u16, seen u8",
+    "CashTransferred": "0x78 account u32, to_account u32, asset u8, amount_micro u64,"
+    " cash_micro i128, to_cash_micro i128",
+    "PositionTransferred": "0x79 account u32, to_account u32, instrument u24, quantity_lots i32,"
+    " position_lots i32, to_position_lots i32",
+    "FeeLevelSet": "0x80 underlying u8, level u8, maker_rate_e6 i32",
+    "FundingSet": "0x81 instrument u24, cap_e6 u32, band_e6 u32, period_s u32, impact_lots u32,"
+    " sample_s u32",
+    "FundingSampled": "0x82 instrument u24, index_micro u40, impact_bid_micro i64,"
+    " impact_ask_micro i64, premium_e9 i64, rate_e9 i64",
     "MarginCalled": "0x64 account u32, equity_micro i128, worst_micro i128, maintenance_micro i128,"
     " scenario u8",
     "LiquidationArmed": "0x65 is_armed u8",

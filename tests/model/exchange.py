@@ -19,7 +19,16 @@ from matching import rejects as r
 from matching.rejects import Reject
 from settlement.signed_messages import NO_ORDER
 from settlement.signed_messages import Order as SignedOrder
-from tests.model.portfolio import Held, Open, PlainMarks, equity_micro, excess_micro
+from tests.model.charges import charge_micro, lot_charge_micro
+from tests.model.portfolio import (
+    Held,
+    Open,
+    PlainMarks,
+    equity_micro,
+    excess_micro,
+    positions_worth_micro,
+)
+from tests.model.settlement_samples import seen_samples
 
 MAKER_FEE, TAKER_FEE, CAP = 300, 500, 1_250
 MOST_LOTS = 2**24 - 1
@@ -86,6 +95,8 @@ class Exchange:
         self.marks = PlainMarks()
         self.epochs: dict[int, int] = {}
         self.settlements = 0
+        self.history: dict[int, list[tuple[int, int]]] = {}
+        """Every index of an underlying, for what expiries settle at."""
         self.members: list[Member] = []
         self.resting: list[Resting] = []
         self.yielded: list[Resting] = []
@@ -232,11 +243,17 @@ class Exchange:
                 order.price_micro,
                 order.left,
                 self.fee(MAKER_FEE, order.instrument, order.price_micro, 1),
+                lot_charge_micro(self.marks, ((order.instrument, 1),), order.sign),
             )
             for order in (*self.resting, *self.yielded)
             if order.account == account and not order.reduces
         ]
-        return excess_micro(self.marks, member.cash_micro, member.held, orders)
+        return excess_micro(self.marks, member.cash_micro, member.held, orders, self.charge(member))
+
+    def charge(self, member: Member) -> int:
+        """What its positions are charged."""
+        held = {number: position.lots for number, position in member.held.items()}
+        return charge_micro(self.marks, held)
 
     def lots_of(self, account: int) -> int:
         """Gross lots, orders included."""
@@ -529,8 +546,8 @@ class Exchange:
         if after >= 0:
             return True
         old, new = self.members[number], trial.members[number]
-        bare_old = excess_micro(self.marks, old.cash_micro, old.held, [])
-        bare_new = excess_micro(self.marks, new.cash_micro, new.held, [])
+        bare_old = positions_worth_micro(self.marks, old.cash_micro, old.held)
+        bare_new = positions_worth_micro(self.marks, new.cash_micro, new.held)
         equity_old = equity_micro(self.marks, old.cash_micro, old.held)
         equity_new = equity_micro(self.marks, new.cash_micro, new.held)
         index = self.marks.index_micro[self.marks.instruments[instrument].underlying]
@@ -662,6 +679,8 @@ class Exchange:
 
     def _mark(self, command: c.UpdateMarks) -> None:
         self.marks.take(command)
+        told = self.history.setdefault(command.underlying, [])
+        told.append((command.time_ns, command.index_micro))
         epoch = self._next_epoch(command.underlying)
         self.events.append(e.MarksUpdated(command.underlying, command.index_micro, epoch))
 
@@ -684,6 +703,11 @@ class Exchange:
         expiry_s = self.marks.expiry_times_s[command.expiry]
         if self.time_s < expiry_s:
             return Reject(r.NOT_YET_EXPIRED, expiry_s, self.time_s)
+        underlying = self.marks.expiry_underlyings[command.expiry]
+        seen = seen_samples(self.history.get(underlying, []), expiry_s, command.time_ns)
+        for said, own in zip(command.samples_micro, seen, strict=True):
+            if own and own != said:
+                return Reject(r.SAMPLE_NOT_SEEN, said, own)
         for number in listed:
             for order in (*self.opposite(number, 1), *self.opposite(number, BUY)):
                 self.cancel(order, e.CANCELLED_SETTLED)
@@ -692,6 +716,7 @@ class Exchange:
         self._next_epoch(self.marks.expiry_underlyings[command.expiry])
         price = self.marks.instruments[listed[0]].settlement_micro
         assert price is not None
+        self.events.append(e.SettlementSampled(command.expiry, 30 - seen.count(0)))
         self.events.append(e.ExpirySettled(command.expiry, price))
         return None
 

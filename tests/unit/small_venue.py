@@ -40,10 +40,12 @@ from matching.orders import IOC
 from matching.rejects import (
     COUNTER_CANCELLED,
     COUNTER_MUST_RISE,
+    LOTS_NOT_HELD,
     NOT_AUCTIONED,
     NOT_YOUR_ORDER,
     ORDER_ALREADY_USED,
     ORDER_NOT_LIVE,
+    TRANSFER_TOO_LARGE,
     UNKNOWN_ACCOUNT,
     UNKNOWN_INSTRUMENT,
     WITHDRAWAL_TOO_LARGE,
@@ -65,6 +67,8 @@ from settlement.signed_messages import (
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
     domain_separator,
     signing_digest,
@@ -184,6 +188,30 @@ class SmallVenue:
 
     def protections(self, account: int) -> Sequence[ProtectionView] | Reject:
         return []
+
+    async def transfer_cash(self, message: TransferCash, signature: bytes) -> Verdict:
+        giver, taker = message.account, message.to_account
+
+        def apply(_: bytes) -> list[Event] | Reject:
+            if message.amount_micro > self.cash[giver]:
+                return Reject(TRANSFER_TOO_LARGE, message.amount_micro, self.cash[giver])
+            if taker >= len(self.cash):
+                return Reject(UNKNOWN_ACCOUNT, taker, len(self.cash))
+            self.cash[giver] -= message.amount_micro
+            self.cash[taker] += message.amount_micro
+            return [events.CashTransferred(*message[:4], self.cash[giver], self.cash[taker])]
+
+        return await self._take(message, giver, signature, apply)
+
+    async def transfer_position(self, message: TransferPosition, signature: bytes) -> Verdict:
+        def apply(_: bytes) -> list[Event] | Reject:
+            return Reject(LOTS_NOT_HELD, message.quantity_lots)
+
+        return await self._take(message, message.account, signature, apply)
+
+    def accounts_of(self, owner: bytes) -> Sequence[MarginView]:
+        views = [self.margin(at) for at, found in enumerate(self.owners) if found == owner]
+        return [view for view in views if isinstance(view, MarginView)]
 
     async def bid_auction(self, message: BidAuction, signature: bytes) -> Verdict:
         def apply(_: bytes) -> list[Event] | Reject:
@@ -440,6 +468,9 @@ class SmallVenue:
             100,
             300,
             1_250,
+            50,
+            1_000,
+            100,
         )
 
     def status(self) -> StatusView:

@@ -23,6 +23,8 @@ from settlement.signed_messages import (
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
 )
 from tests.unit.small_venue import DOMAIN, SYMBOLS, SmallVenue
@@ -49,6 +51,9 @@ REQUESTS: list[tuple[str, dict[str, Any]]] = [
     ("protection/set", signed(SetProtection(0, 1, 1, 0, 0, 0, 0, 1, 1_768_521_600))),
     ("protection/reset", signed(ResetProtection(0, 1, 1, 1_768_521_600))),
     ("protection/get", {"account": 0}),
+    ("account/of_owner", {"owner": "0x" + ALICE.address.hex()}),
+    ("transfer/cash", signed(TransferCash(0, 0, 0, 1, 1, 1_768_521_600))),
+    ("transfer/position", signed(TransferPosition(0, 0, 0, 0, 1, 1, 1_768_521_600))),
     ("auction/bid", signed(BidAuction(0, 1, 1_000_000, 1, -5, 1, 1_768_521_600))),
     ("insurance/fund", signed(FundInsurance(0, 5, 1, 1_768_521_600))),
     ("account/withdraw", signed(Withdraw(0, 0, 1, 1))),
