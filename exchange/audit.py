@@ -49,6 +49,7 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
     FundInsurance,
     Message,
     ResetProtection,
@@ -265,6 +266,11 @@ class _Auditor:
             self._check_signature(reset, command.message_hash, command.signer, command.signature)
         elif isinstance(command, commands.TransferCash | commands.TransferPosition):
             self._check_transfer(command)
+        elif isinstance(command, commands.ChooseMargin):
+            choice = ChooseMargin(
+                command.account, command.model, command.tier, command.salt, command.expiry_s
+            )
+            self._check_signature(choice, command.message_hash, command.signer, command.signature)
         elif isinstance(command, commands.BidAuction):
             bid = BidAuction(
                 command.account,

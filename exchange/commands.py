@@ -209,6 +209,22 @@ class BidAuction(Command, frozen=True, gc=False):
     signature: bytes
 
 
+class ChooseMargin(Command, frozen=True, gc=False):
+    """The owner's choice of margin model and tier. `message_hash` is the struct hash of the signed
+    ChooseMargin; each is taken once.
+    """
+
+    TYPE: ClassVar[int] = 0x0C
+    account: int
+    model: int
+    tier: int
+    salt: int
+    expiry_s: int
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
 class OpenAccount(Command, frozen=True, gc=False):
     TYPE: ClassVar[int] = 0x10
     inbox_index: int
@@ -266,6 +282,26 @@ class ListInstrument(Command, frozen=True, gc=False):
     tick_value_micro: int
 
 
+class DelistInstrument(Command, frozen=True, gc=False):
+    """Ends an instrument that nobody holds, for good (`end_time_s` 0), or announces when a
+    perpetual ends, which is then settled.
+    """
+
+    TYPE: ClassVar[int] = 0x23
+    instrument: int
+    end_time_s: int
+
+
+class SettlePerpetual(Command, frozen=True, gc=False):
+    """Settles a perpetual whose announced end has come, at the mean of `samples_micro` as in
+    SettleExpiry, and delists it.
+    """
+
+    TYPE: ClassVar[int] = 0x24
+    instrument: int
+    samples_micro: tuple[int, ...]
+
+
 class UpdateMarks(Command, frozen=True, gc=False):
     """A new index and marks of one underlying. `marks` are (expiry, forward_micro, a, b, rho, m,
     sigma), SVI parameters in Q30 (docs/protocol.md, 7).
@@ -303,6 +339,17 @@ class SetTradingState(Command, frozen=True, gc=False):
     number: int
     state: int
     reason: int
+
+
+class SetRiskProfile(Command, frozen=True, gc=False):
+    """The operator's word on how an account is margined: its model, and the least tier that it may
+    have.
+    """
+
+    TYPE: ClassVar[int] = 0x39
+    account: int
+    model: int
+    least_tier: int
 
 
 class SetBreaker(Command, frozen=True, gc=False):

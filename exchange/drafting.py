@@ -183,10 +183,10 @@ class Markets:
         """
         strategy = self.strategy(symbol)
         lots = _quantity("quantity", quantity, strategy)
-        (instrument, _), *others = strategy.legs
-        if others or not lots:
+        legs = strategy.legs
+        if len(legs) != 1 or not lots:
             raise BadTerms(f"{quantity} of {symbol[:60]!r} is no part of a position")
-        return instrument, int(lots < 0), abs(lots)
+        return legs[0][0], int(lots < 0), abs(lots)
 
     def symbol(self, legs: Legs) -> str:
         """The canonical symbol: the name of a book."""

@@ -120,9 +120,7 @@ async def open_journal(
     for command in listing(exchange.state.time_ns):
         if _is_listed(state, command):
             continue
-        applied = await exchange.submit(
-            lambda time_ns, _, command=command: _timed(command, time_ns)
-        )
+        applied = await exchange.submit(lambda time_ns, _, command=command: timed(command, time_ns))
         refused = [event for event in applied.events if isinstance(event, CommandRejected)]
         if refused:
             sentence = Reject(refused[0].code, refused[0].got, refused[0].allowed).message
@@ -142,7 +140,7 @@ def _is_listed(state: State, command: Command) -> bool:
     return isinstance(command, ListInstrument) and command.instrument < len(state.instruments)
 
 
-def _timed(command: Command, time_ns: int) -> Command:
+def timed(command: Command, time_ns: int) -> Command:
     """The same command at the sequencer's time."""
     values = [getattr(command, name) for name in command.__struct_fields__[1:]]
     return type(command)(time_ns, *values)

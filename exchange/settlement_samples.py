@@ -16,6 +16,8 @@ MINUTE_S: Final = 60
 WINDOW_S: Final = SETTLEMENT_SAMPLES * MINUTE_S
 MAX_SAMPLE_AGE_NS: Final = MINUTE_S * 10**9
 """How old an index in force may be to count as a sample: each stands for a minute."""
+PERPETUAL_KEYS: Final = 1 << 16
+"""A perpetual whose end is announced is sampled like an expiry of this number and its own."""
 UNSEEN: Final = 0
 """In place of a sample that the exchange did not see; no index is zero."""
 _NS: Final = 10**9

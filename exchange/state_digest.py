@@ -70,6 +70,7 @@ def _market_lines(state: State) -> Iterator[str]:
     for number, funding in sorted(state.funding.items()):
         yield repr((number, [getattr(funding, name) for name in Funding.__slots__]))
     yield repr((state.trading.items(), sorted(state.trading.by_breaker.items())))
+    yield repr((sorted(state.trading.ends_s.items()), list(state.trading.delisted)))
     yield repr(state.samples.shape())
     yield repr(sorted(state.trading.by_clearing.items()))
     for underlying, breaker in sorted(state.breakers.items()):
@@ -82,6 +83,7 @@ def _account_lines(account: Account) -> Iterator[str]:
     yield repr((account.next_slot, account.settlements_seen, list(account.orders)))
     yield repr((account.owner_number, account.rate_full_ns))
     yield repr((account.status, account.paid_in_micro))
+    yield repr((account.margin_model, account.risk_tier, account.least_tier))
     yield repr([(n, p.quantity_lots, p.accrual_seen_micro) for n, p in account.positions.items()])
 
 

@@ -89,7 +89,8 @@ def _instrument(state: State, instrument: Instrument) -> InstrumentView:
         instrument.strike_micro,
         instrument.tick_value_micro,
         instrument.underlying.lot_e8,
-        expiry is None or (expiry.settlement_micro is None and expiry.expiry_time_s > state.time_s),
+        not state.trading.has_ended(instrument.number, state.time_s)
+        and (expiry is None or not (instrument.is_settled or expiry.expiry_time_s <= state.time_s)),
         marks.mark_micro(instrument) if is_marked else None,
         marks.index_micro.get(instrument.underlying.number),
         instrument_state(state, instrument),
@@ -173,6 +174,9 @@ def _margin(state: State, found: Account) -> MarginView:
         len(found.orders),
         len(found.positions),
         required.worst_scenario,
+        found.margin_model,
+        found.risk_tier,
+        found.least_tier,
     )
 
 

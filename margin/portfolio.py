@@ -58,7 +58,7 @@ class Portfolio(Gate):
     fees of its i-th fill, micro-USDC; `fee_levels` the levels of warning above zero by underlying;
     `moved` what the command's plans moved and orders that may
     only reduce stand against, as (account, instrument); `holdings` has all positions
-    by underlying (`watch.py`).
+    by underlying, in interpreted runs (`watch_numpy.py`).
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class Portfolio(Gate):
             return Ruling(TAKER_LIMIT, None, lots, MAX_LOTS)
         underlying = self.open_orders.underlying_of(order.book)
         risk = self.open_orders.fresh_risk(account, underlying)
-        loss = self.open_orders.most_loss_micro(order, risk.version)
+        loss = self.open_orders.most_loss_micro(account, order, risk.version)
         bound = account.cash_micro - account.basis_micro - half_up(lots)
         bound += least_worth_micro(risk) - loss * order.remaining_lots
         if len(account.risks) > 1:
@@ -145,7 +145,7 @@ class Portfolio(Gate):
                 if number != underlying:
                     risk = self.open_orders.fresh_risk(account, number)
                     bound += least_worth_micro(risk)
-        if bound >= 0:
+        if bound >= 0 and account.is_plain:
             return IT_FITS
         excess = self.requirements.excess_with(account, lots, replaced, order)
         if excess >= 0:

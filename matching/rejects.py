@@ -133,6 +133,11 @@ MESSAGE_ALREADY_USED: Final = 608
 BEYOND_PRICE_BAND: Final = 610
 ORDER_TOO_LARGE: Final = 611
 TOO_MANY_ORDERS_A_SECOND: Final = 612
+UNKNOWN_MARGIN_MODEL: Final = 613
+UNKNOWN_RISK_TIER: Final = 614
+PORTFOLIO_EQUITY_TOO_LOW: Final = 615
+TIER_BELOW_LEAST: Final = 616
+MARGIN_UNDER_MODEL: Final = 617
 # 62x: liquidation
 IN_LIQUIDATION: Final = 620
 NOT_AUCTIONED: Final = 621
@@ -160,6 +165,10 @@ SPEC_OUT_OF_BOUNDS: Final = 708
 GENESIS: Final = 709
 NOT_LINEAR: Final = 710
 SAMPLE_NOT_SEEN: Final = 740
+OPEN_INTEREST: Final = 741
+ALREADY_ENDING: Final = 742
+END_TOO_SOON: Final = 743
+END_NOT_ANNOUNCED: Final = 744
 # 75x: fees and funding
 FUNDING_IS_ARMED: Final = 750
 FEES_OUT_OF_BOUNDS: Final = 751
@@ -464,6 +473,23 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "too many orders a second",
         "account {got} sends orders too fast; retry in {allowed} ms",
     ),
+    UNKNOWN_MARGIN_MODEL: (
+        "unknown margin model",
+        "margin model {got}; the last is {allowed}",
+    ),
+    UNKNOWN_RISK_TIER: ("unknown risk tier", "risk tier {got}; the last is {allowed}"),
+    PORTFOLIO_EQUITY_TOO_LOW: (
+        "too little equity for portfolio margin",
+        "equity is {got} micro-USDC; portfolio margin needs {allowed}",
+    ),
+    TIER_BELOW_LEAST: (
+        "risk tier below the least",
+        "risk tier {got}; the operator asks for at least {allowed}",
+    ),
+    MARGIN_UNDER_MODEL: (
+        "margin under this model",
+        "initial margin there would be short by {got} micro-USDC; the excess here is {allowed}",
+    ),
     IN_LIQUIDATION: (
         "in liquidation",
         "account {got} is being liquidated (status {allowed}): it may deposit and cancel",
@@ -523,6 +549,16 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     SAMPLE_NOT_SEEN: (
         "sample not seen",
         "sample {got} micro-USDC; the index in force at its minute was {allowed}",
+    ),
+    OPEN_INTEREST: ("open interest", "instrument {got} is held: {allowed} lots are open"),
+    ALREADY_ENDING: ("already ending", "instrument {got} ends, or ended, at {allowed}"),
+    END_TOO_SOON: (
+        "end too soon",
+        "an end at {got}; the earliest that can be announced now is {allowed} (Unix seconds)",
+    ),
+    END_NOT_ANNOUNCED: (
+        "end not announced",
+        "nobody announced the end of instrument {got}, or it is delisted already",
     ),
     FUNDING_IS_ARMED: (
         "funding is armed",

@@ -18,6 +18,7 @@ POST_ONLY_STATE: Final = 2  # only who says post-only may rest
 CANCEL_ONLY: Final = 3  # orders leave or shrink
 HALTED: Final = 4  # orders leave
 SETTLED: Final = 5  # nothing is left
+DELISTED: Final = 6  # nobody holds it, and it never comes back
 
 STATE_NAMES: Final[tuple[str, ...]] = (
     "open",
@@ -26,6 +27,7 @@ STATE_NAMES: Final[tuple[str, ...]] = (
     "cancel-only",
     "halted",
     "settled",
+    "delisted",
 )
 LAST_ORDERED: Final = HALTED
 """The most restrictive state that the operator can order: settlement makes the last one."""
@@ -44,6 +46,7 @@ PERMITTED: Final[tuple[int, ...]] = (
     SHRINK | CANCEL,  # cancel-only
     CANCEL,  # halted
     0,  # settled
+    0,  # delisted
 )
 """The one table of what a state permits, by state (docs/matching.md, Trading states). A quote of a
 mass quote is judged like an order of its own.
@@ -64,6 +67,8 @@ class TradingStates:
         "by_clearing",
         "by_instrument",
         "by_underlying",
+        "delisted",
+        "ends_s",
         "venue",
     )
 
@@ -73,6 +78,9 @@ class TradingStates:
         self.by_instrument: dict[int, int] = {}
         self.by_breaker: dict[int, int] = {}
         self.by_clearing: dict[int, int] = {}
+        self.ends_s: dict[int, int] = {}
+        """When an instrument that is delisted ended, or a perpetual whose end is announced ends."""
+        self.delisted: dict[int, None] = {}
         self.are_open = True
         """Whether no scope has any state but open: nothing need be looked up."""
 
@@ -103,6 +111,21 @@ class TradingStates:
         _keep(self.by_clearing, underlying, state)
         self._look()
 
+    def announce_end(self, instrument: int, end_s: int) -> None:
+        """From that second on time halts a perpetual, until it is settled and delisted."""
+        self.ends_s[instrument] = end_s
+
+    def delist(self, instrument: int, time_s: int) -> None:
+        """Closes an instrument for good; the operator's state of it is forgotten."""
+        self.ends_s.setdefault(instrument, time_s)
+        self.delisted[instrument] = None
+        self.by_instrument.pop(instrument, None)
+        self._look()
+
+    def has_ended(self, instrument: int, time_s: int) -> bool:
+        """Whether an instrument without expiry, or before it, has come to its end."""
+        return instrument in self.ends_s and self.ends_s[instrument] <= time_s
+
     def of_underlying(self, number: int) -> int:
         """The most restrictive of the venue's, the underlying's, its breaker's and clearing's."""
         return max(
@@ -114,12 +137,16 @@ class TradingStates:
 
     def of_instrument(self, instrument: Instrument, is_settled: bool, time_s: int) -> int:
         """The state in force for an instrument; `is_settled` as the caller knows it. From its
-        expiry until it is settled, time halts it.
+        expiry, or its announced end, until it is settled, time halts it.
         """
         if is_settled:
             return SETTLED
+        if instrument.number in self.delisted:
+            return DELISTED
         own = self.by_instrument.get(instrument.number, OPEN)
         if instrument.expiry is not None and instrument.expiry.expiry_time_s <= time_s:
+            own = HALTED
+        if self.ends_s and self.has_ended(instrument.number, time_s):
             own = HALTED
         return max(own, self.of_underlying(instrument.underlying.number))
 

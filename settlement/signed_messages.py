@@ -230,6 +230,18 @@ class TransferPosition(NamedTuple):
     expiry_s: int
 
 
+class ChooseMargin(NamedTuple):
+    """How the account is margined: its model and tier of risk (`margin/accounts.py`). Its owner's
+    word alone; taken once, before `expiry_s`.
+    """
+
+    account: int
+    model: int
+    tier: int
+    salt: int
+    expiry_s: int
+
+
 class Withdraw(NamedTuple):
     """Move free cash out of the exchange, to be claimed from the Vault by the account's owner."""
 
@@ -281,6 +293,7 @@ Message = (
     | ResetProtection
     | TransferCash
     | TransferPosition
+    | ChooseMargin
     | Withdraw
     | BidAuction
     | FundInsurance
@@ -420,6 +433,9 @@ TRANSFER_POSITION_TYPE: Final = (
     "TransferPosition(uint32 account,uint32 toAccount,uint32 instrument,uint8 side,"
     "uint32 quantityLots,uint64 salt,uint64 expirySeconds)"
 )
+CHOOSE_MARGIN_TYPE: Final = (
+    "ChooseMargin(uint32 account,uint8 model,uint8 tier,uint64 salt,uint64 expirySeconds)"
+)
 WITHDRAW_TYPE: Final = "Withdraw(uint32 account,uint8 asset,uint64 amountMicro,uint64 salt)"
 BID_AUCTION_TYPE: Final = (
     "BidAuction(uint32 account,uint32 auction,uint32 mostShareE6,uint32 leastShareE6,"
@@ -448,6 +464,7 @@ SET_PROTECTION_TYPE_HASH: Final = keccak256(SET_PROTECTION_TYPE.encode())
 RESET_PROTECTION_TYPE_HASH: Final = keccak256(RESET_PROTECTION_TYPE.encode())
 TRANSFER_CASH_TYPE_HASH: Final = keccak256(TRANSFER_CASH_TYPE.encode())
 TRANSFER_POSITION_TYPE_HASH: Final = keccak256(TRANSFER_POSITION_TYPE.encode())
+CHOOSE_MARGIN_TYPE_HASH: Final = keccak256(CHOOSE_MARGIN_TYPE.encode())
 WITHDRAW_TYPE_HASH: Final = keccak256(WITHDRAW_TYPE.encode())
 BID_AUCTION_TYPE_HASH: Final = keccak256(BID_AUCTION_TYPE.encode())
 FUND_INSURANCE_TYPE_HASH: Final = keccak256(FUND_INSURANCE_TYPE.encode())
@@ -470,6 +487,7 @@ _FLAT: Final[dict[type[Message], tuple[bytes, Struct]]] = {
         TRANSFER_POSITION_TYPE_HASH,
         Struct(">32s28xI28xI28xI31xB28xI24xQ24xQ"),
     ),
+    ChooseMargin: (CHOOSE_MARGIN_TYPE_HASH, Struct(">32s28xI31xB31xB24xQ24xQ")),
     Withdraw: (WITHDRAW_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ")),
     FundInsurance: (FUND_INSURANCE_TYPE_HASH, Struct(">32s28xI24xQ24xQ24xQ")),
     Acknowledgement: (ACKNOWLEDGEMENT_TYPE_HASH, Struct(">32s24xQ32s32s")),

@@ -36,6 +36,7 @@ from settlement.signed_messages import (
     OF_ALL,
     PLAIN,
     CancelWhere,
+    ChooseMargin,
     Conditions,
     Legs,
     Order,
@@ -87,7 +88,14 @@ for _kind in MAX_ORDER_LOTS:
     MAX_ORDER_LOTS[_kind] = MAX_LOTS
     BAND_INDEX_E4[_kind] = 1 << 48
 
-MOVES_MARKS: Final = (c.UpdateMarks, c.AccrueFunding, c.SettleExpiry)
+MOVES_MARKS: Final = (
+    c.UpdateMarks,
+    c.AccrueFunding,
+    c.SettleExpiry,
+    c.SettlePerpetual,
+    c.SetRiskProfile,
+)
+"""What may leave an account short: marks, and the operator's word on how it is margined."""
 
 
 class Listing(NamedTuple):
@@ -259,6 +267,14 @@ class Floor:
         """Settles an expiry; one sample stands for thirty."""
         samples = samples_micro * 30 if len(samples_micro) == 1 else samples_micro
         return self.send(c.SettleExpiry(self.time_ns, expiry, samples))
+
+    def delist(self, instrument: int, end_time_s: int = 0) -> tuple[Event, ...]:
+        return self.send(c.DelistInstrument(self.time_ns, instrument, end_time_s))
+
+    def settle_perpetual(self, instrument: int, *samples_micro: int) -> tuple[Event, ...]:
+        """Settles a perpetual; one sample stands for thirty."""
+        samples = samples_micro * 30 if len(samples_micro) == 1 else samples_micro
+        return self.send(c.SettlePerpetual(self.time_ns, instrument, samples))
 
     def set_state(
         self, state: int, scope: int = 0, number: int = 0, reason: int = 0
@@ -473,6 +489,33 @@ class Floor:
                 NO_SIGNATURE,
             )
         )
+
+    def choose_margin(
+        self,
+        account: int,
+        model: int,
+        tier: int = 0,
+        *,
+        life_s: int = 60,
+        salt: int | None = None,
+        signer: bytes | None = None,
+    ) -> tuple[Event, ...]:
+        if salt is None:
+            self._salt += 1
+            salt = self._salt
+        message = ChooseMargin(account, model, tier, salt, self.time_s + life_s)
+        return self.send(
+            c.ChooseMargin(
+                self.time_ns,
+                *message,
+                struct_hash(message),
+                self.owner(account) if signer is None else signer,
+                NO_SIGNATURE,
+            )
+        )
+
+    def set_risk_profile(self, account: int, model: int, least_tier: int) -> tuple[Event, ...]:
+        return self.send(c.SetRiskProfile(self.time_ns, account, model, least_tier))
 
     def reset_protection(
         self,

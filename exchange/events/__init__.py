@@ -27,7 +27,12 @@ from exchange.events.batches import (
     TimeAdvanced,
 )
 from exchange.events.fees import FeeLevelSet, FundingSampled, FundingSet
-from exchange.events.lifecycle import SettlementSampled
+from exchange.events.lifecycle import (
+    DelistingAnnounced,
+    InstrumentDelisted,
+    PerpetualSettled,
+    SettlementSampled,
+)
 from exchange.events.liquidations import (
     AUCTION_ENDS,
     DELEVERAGED,
@@ -51,6 +56,7 @@ from exchange.events.liquidations import (
     LossCapped,
     MarginCalled,
 )
+from exchange.events.margin import MarginChosen
 from exchange.events.markets import (
     STATE_REASONS,
     BreakerArmed,
@@ -68,6 +74,7 @@ from exchange.events.orders import (
     CANCEL_REASONS,
     CANCELLED_BY_OWNER,
     CANCELLED_COUNTER,
+    CANCELLED_DELISTED,
     CANCELLED_DISCONNECTED,
     CANCELLED_EXPIRED,
     CANCELLED_FEE,
@@ -115,6 +122,7 @@ __all__ = [
     "AUCTION_ENDS",
     "CANCELLED_BY_OWNER",
     "CANCELLED_COUNTER",
+    "CANCELLED_DELISTED",
     "CANCELLED_DISCONNECTED",
     "CANCELLED_EXPIRED",
     "CANCELLED_FEE",
@@ -159,6 +167,7 @@ __all__ = [
     "CommandRejected",
     "CounterRaised",
     "Deleveraged",
+    "DelistingAnnounced",
     "DepositCredited",
     "Event",
     "ExchangeOpened",
@@ -168,6 +177,7 @@ __all__ = [
     "FundingAccrued",
     "FundingSampled",
     "FundingSet",
+    "InstrumentDelisted",
     "InstrumentListed",
     "InsuranceFunded",
     "InsurancePaid",
@@ -178,6 +188,7 @@ __all__ = [
     "LiquidationStep",
     "LossCapped",
     "MarginCalled",
+    "MarginChosen",
     "MarksUpdated",
     "OrderAwaiting",
     "OrderCancelled",
@@ -189,6 +200,7 @@ __all__ = [
     "OrderRested",
     "OrderTriggered",
     "OrdersCancelled",
+    "PerpetualSettled",
     "PositionSettled",
     "PositionTransferred",
     "ProtectionReset",

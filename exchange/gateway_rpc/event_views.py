@@ -17,6 +17,7 @@ from exchange.events import (
     DepositCredited,
     Event,
     KeyRegistered,
+    MarginChosen,
     OrderAwaiting,
     OrderCancelled,
     OrderFilled,
@@ -42,7 +43,7 @@ from exchange.gateway_rpc.liquidation_views import (
     liquidation_json,
     parties,
 )
-from exchange.gateway_rpc.views import SIDES, Catalogue, Json
+from exchange.gateway_rpc.views import MARGIN_MODELS, SIDES, Catalogue, Json
 from exchange.symbols import cash_text, price_text, quantity_text
 from matching.rejects import Reject
 
@@ -338,6 +339,15 @@ def _protection_set(event: ProtectionSet, _: Catalogue) -> Json:
     }
 
 
+def _margin_chosen(event: MarginChosen, _: Catalogue) -> Json:
+    return {
+        "event": "marginChosen",
+        "model": MARGIN_MODELS[event.model],
+        "tier": event.tier,
+        "leastTier": event.least_tier,
+    }
+
+
 def _protection_reset(event: ProtectionReset, _: Catalogue) -> Json:
     return {"event": "protectionReset", "group": event.group}
 
@@ -431,4 +441,5 @@ _VIEWS: Final[dict[type[Event], Callable[[Any, Catalogue], Json]]] = {
     ProtectionTripped: _tripped,
     ProtectionSet: _protection_set,
     ProtectionReset: _protection_reset,
+    MarginChosen: _margin_chosen,
 }

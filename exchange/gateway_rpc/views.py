@@ -155,6 +155,9 @@ def position_json(view: PositionView, lot_e8: int) -> Json:
     }
 
 
+MARGIN_MODELS = ("portfolio", "standard")
+
+
 def margin_json(view: MarginView, counter: int) -> Json:
     return {
         "account": view.account,
@@ -168,6 +171,9 @@ def margin_json(view: MarginView, counter: int) -> Json:
         "openOrders": view.open_orders,
         "positions": view.positions,
         "worstScenario": view.worst_scenario,
+        "model": MARGIN_MODELS[view.model],
+        "tier": view.tier,
+        "leastTier": view.least_tier,
     }
 
 

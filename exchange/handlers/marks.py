@@ -9,7 +9,7 @@ Never: loops over accounts' cash.
 from collections.abc import Callable
 
 from exchange import events
-from exchange.commands import SETTLEMENT_SAMPLES, AccrueFunding, SettleExpiry, UpdateMarks
+from exchange.commands import AccrueFunding, SettleExpiry, UpdateMarks
 from exchange.handlers.cancels import cancel_book
 from exchange.handlers.combos import drop_combo
 from exchange.handlers.funding import (
@@ -20,9 +20,9 @@ from exchange.handlers.funding import (
 )
 from exchange.handlers.liquidation import watch_accounts
 from exchange.handlers.refusal import refuse
+from exchange.handlers.samples import check_samples, mean_micro, seen_count
 from exchange.handlers.states import watch_index
 from exchange.handlers.volatility import reprice
-from exchange.settlement_samples import UNSEEN
 from exchange.state import State
 from margin.svi import ExpiryMark, check_index, check_marks
 from matching.instruments import PERPETUAL
@@ -30,11 +30,10 @@ from matching.rejects import (
     ALREADY_SETTLED,
     AMOUNT_OUT_OF_RANGE,
     FUNDING_IS_ARMED,
+    INSTRUMENT_NOT_OPEN,
     LISTING_OUT_OF_ORDER,
-    MARK_OUT_OF_BOUNDS,
     NOT_LINEAR,
     NOT_YET_EXPIRED,
-    SAMPLE_NOT_SEEN,
     UNKNOWN_EXPIRY,
     UNKNOWN_INSTRUMENT,
     UNKNOWN_UNDERLYING,
@@ -70,7 +69,7 @@ def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
     for expiry, forward, a, b, rho, m, sigma in command.marks:
         record = records.mark_updated_record(expiry, forward, a, b, rho, m, sigma, round_epoch)
         state.record(record)
-    _record_accruals(state, moved)
+    record_accruals(state, moved)
     emit(events.MarksUpdated(number, command.index_micro, epoch))
     watch_index(state, number, emit)
     sample_premiums(state, number, emit)
@@ -113,6 +112,8 @@ def accrue_funding(state: State, command: AccrueFunding, emit: Emit) -> None:
         reject = Reject(NOT_LINEAR, number)
     elif is_armed(state, number):
         reject = Reject(FUNDING_IS_ARMED, number)
+    elif number in state.trading.delisted:
+        reject = Reject(INSTRUMENT_NOT_OPEN, number)
     elif abs(state.marks.accrual_micro[number] - command.rate_micro) > MAX_ACCRUAL_MICRO:
         reject = Reject(AMOUNT_OUT_OF_RANGE, command.rate_micro, MAX_ACCRUAL_MICRO)
     if reject is not None:
@@ -123,7 +124,7 @@ def accrue_funding(state: State, command: AccrueFunding, emit: Emit) -> None:
     state.marks.accrue(instrument, command.rate_micro)
     state.portfolio.sweep(instrument.underlying.number)
     # EMIT
-    _record_accruals(state, [number])
+    record_accruals(state, [number])
     accrual = state.marks.accrual_micro[number]
     emit(events.FundingAccrued(number, command.rate_micro, accrual))
     watch_accounts(state, instrument.underlying.number, emit)
@@ -146,8 +147,7 @@ def settle_expiry(state: State, command: SettleExpiry, emit: Emit) -> None:
             cancel_book(state, combo.book, emit)
             drop_combo(state, combo.book, emit)
     # MARGIN
-    total = sum(command.samples_micro)
-    price = (2 * total + SETTLEMENT_SAMPLES) // (2 * SETTLEMENT_SAMPLES)
+    price = mean_micro(command.samples_micro)
     options = [instrument for instrument in listed if not instrument.is_linear]
     moved = state.marks.settle_expiry(expiry, price, options)
     expiry.settlement_micro = price
@@ -157,8 +157,8 @@ def settle_expiry(state: State, command: SettleExpiry, emit: Emit) -> None:
     state.portfolio.sweep(expiry.underlying.number)
     # EMIT: the price first, for the future's last accrual follows from it
     state.record(records.expiry_settled_record(expiry.number, price))
-    _record_accruals(state, moved)
-    emit(events.SettlementSampled(expiry.number, sum(sample != UNSEEN for sample in seen)))
+    record_accruals(state, moved)
+    emit(events.SettlementSampled(expiry.number, seen_count(seen)))
     emit(events.ExpirySettled(expiry.number, price))
     watch_accounts(state, expiry.underlying.number, emit)
 
@@ -171,18 +171,13 @@ def _check_settlement(state: State, command: SettleExpiry) -> Reject | None:
         return Reject(ALREADY_SETTLED, command.expiry)
     if state.time_s < expiry.expiry_time_s:
         return Reject(NOT_YET_EXPIRED, expiry.expiry_time_s, state.time_s)
-    if len(command.samples_micro) != SETTLEMENT_SAMPLES or not all(
-        check_index(expiry.underlying.number, sample) is None for sample in command.samples_micro
-    ):
-        return Reject(MARK_OUT_OF_BOUNDS, command.expiry)
-    seen = state.samples.seen(expiry.underlying.number, command.expiry, state.time_ns)
-    for told, own in zip(command.samples_micro, seen, strict=True):
-        if own not in (UNSEEN, told):
-            return Reject(SAMPLE_NOT_SEEN, told, own)
-    return None
+    underlying = expiry.underlying.number
+    seen = state.samples.seen(underlying, command.expiry, state.time_ns)
+    return check_samples(underlying, command.expiry, command.samples_micro, seen)
 
 
-def _record_accruals(state: State, numbers: list[int]) -> None:
+def record_accruals(state: State, numbers: list[int]) -> None:
+    """Writes down where the accruals of linear instruments stand."""
     marks = state.marks
     for number in numbers:
         state.record(

@@ -196,6 +196,8 @@ def _check_instrument(state: State, number: int, now_s: int) -> Reject | None:
         expiry.expiry_time_s <= now_s or expiry.settlement_micro is not None
     ):
         return Reject(INSTRUMENT_NOT_OPEN, number)
+    if state.trading.ends_s and state.trading.has_ended(number, now_s):
+        return Reject(INSTRUMENT_NOT_OPEN, number)
     if not state.marks.is_marked[number]:
         return Reject(NO_MARKS, number)
     return None

@@ -53,7 +53,8 @@ _REFUSALS = (
     POST_ONLY_NOW,
     CANCEL_ONLY_NOW,
     HALTED_NOW,
-    INSTRUMENT_NOT_OPEN,
+    INSTRUMENT_NOT_OPEN,  # settled
+    INSTRUMENT_NOT_OPEN,  # delisted
 )
 """How each state refuses an order that it does not permit."""
 
@@ -161,7 +162,9 @@ def _check_order(state: State, command: SetTradingState) -> Reject | None:
         return Reject(UNKNOWN_UNDERLYING, number, len(state.underlyings))
     if scope == INSTRUMENT and number >= len(state.instruments):
         return Reject(UNKNOWN_INSTRUMENT, number, len(state.instruments))
-    if scope == INSTRUMENT and state.instruments[number].is_settled:
+    if scope == INSTRUMENT and (
+        state.instruments[number].is_settled or number in state.trading.delisted
+    ):
         return Reject(INSTRUMENT_NOT_OPEN, number)
     if command.state > LAST_ORDERED:
         return Reject(UNKNOWN_STATE, command.state, LAST_ORDERED)

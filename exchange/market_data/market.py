@@ -100,6 +100,9 @@ class PublicMarket:
             events.PositionTransferred: self._position_transferred,
             events.MarksUpdated: self._marks_updated,
             events.ExpirySettled: self._expiry_settled,
+            events.DelistingAnnounced: self._delisting_announced,
+            events.PerpetualSettled: self._perpetual_settled,
+            events.InstrumentDelisted: self._delisted,
             events.TradingStateChanged: self._state_changed,
             events.BreakerTripped: self._breaker_tripped,
             events.BreakerReleased: self._breaker_released,
@@ -234,6 +237,17 @@ class PublicMarket:
             if instrument.expiry is not None and instrument.expiry.number == event.expiry:
                 self._open_interest.settle(instrument.number)
 
+    def _delisting_announced(self, event: events.DelistingAnnounced) -> None:
+        self.states.announce_end(event.instrument, event.end_time_s)
+        self._are_states_new = True
+
+    def _perpetual_settled(self, event: events.PerpetualSettled) -> None:
+        self._open_interest.settle(event.instrument)
+
+    def _delisted(self, event: events.InstrumentDelisted) -> None:
+        self.states.delist(event.instrument, self.time_ns // NANOSECONDS)
+        self._are_states_new = True
+
     def _state_changed(self, event: events.TradingStateChanged) -> None:
         self.states.order(event.scope, event.number, event.state)
         self._are_states_new = True
@@ -274,8 +288,6 @@ class PublicMarket:
     def _funding_accrued(self, event: events.FundingAccrued) -> None:
         time_s = self.time_ns // NANOSECONDS
         self._funding_of(event.instrument).pay(event.rate_micro, time_s)
-
-    # CLEARING
 
     def _bid_taken(self, event: events.AuctionBidTaken) -> None:
         for instrument, lots in event.moved:

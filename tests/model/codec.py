@@ -67,7 +67,11 @@ EVENTS: Final = {
     "ProtectionTripped": "0x52 account u32, group u8, what u8, got i128, limit i128",
     "ProtectionSet": "0x53 account u32, group u8, window_ms u32, frozen_ms u32,"
     " quantity_limit_lots u32, delta_limit_e6 u64, vega_limit_micro u64",
+    "MarginChosen": "0x60 account u32, model u8, tier u8, least_tier u8",
     "ProtectionReset": "0x54 account u32, group u8",
+    "DelistingAnnounced": "0x7b instrument u24, end_time_s u48",
+    "InstrumentDelisted": "0x7c instrument u24",
+    "PerpetualSettled": "0x7d instrument u24, settlement_micro u40, seen u8",
     "SettlementSampled": "0x7a expiry u16, seen u8",
     "CashTransferred": "0x78 account u32, to_account u32, asset u8, amount_micro u64,"
     " cash_micro i128, to_cash_micro i128",

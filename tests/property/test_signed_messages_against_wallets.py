@@ -17,6 +17,7 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
     Conditions,
     FundInsurance,
     Message,
@@ -97,6 +98,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
         unsigned(64),
         unsigned(64),
     ),
+    st.builds(ChooseMargin, unsigned(32), unsigned(8), unsigned(8), unsigned(64), unsigned(64)),
     st.builds(ResetProtection, unsigned(32), unsigned(8), unsigned(64), unsigned(64)),
     st.builds(
         TransferCash,

@@ -62,6 +62,7 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
     FundInsurance,
     Message,
     Order,
@@ -177,6 +178,12 @@ class SmallVenue:
     async def set_protection(self, message: SetProtection, signature: bytes) -> Verdict:
         def apply(_: bytes) -> list[Event] | Reject:
             return [events.ProtectionSet(*message[:7])]
+
+        return await self._take(message, message.account, signature, apply)
+
+    async def choose_margin(self, message: ChooseMargin, signature: bytes) -> Verdict:
+        def apply(_: bytes) -> list[Event] | Reject:
+            return [events.MarginChosen(*message[:3], 0)]
 
         return await self._take(message, message.account, signature, apply)
 

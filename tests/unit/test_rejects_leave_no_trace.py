@@ -86,7 +86,9 @@ from tests.floor import (
     refusal,
     was_accepted,
 )
+from tests.unit.test_delisting import STORIES as TOLD_OF_ENDS
 from tests.unit.test_rejects_in_liquidation import STORIES as OF_LIQUIDATION
+from tests.unit.test_risk_profiles import STORIES as OF_PROFILES
 from tests.unit.test_transfers import STORIES as TOLD_OF_TRANSFERS
 
 Events = tuple[Event, ...]
@@ -1601,10 +1603,10 @@ TOLD_BELOW: Final = {
     "GIVER_SHORT",
     "MARGIN",
     "FEES_OUT_OF_BOUNDS",
+    "MARGIN_UNDER_MODEL",
     "QUOTE_CROSSED",
     "QUOTE_TWICE",
     "RECEIVER_SHORT",
-    "SAMPLE_NOT_SEEN",
     "TOO_MANY_OPEN_ORDERS",
 }
 OF_BYTES: Final = {"MALFORMED"}
@@ -1622,7 +1624,8 @@ def test_sides_of_a_mass_quote_that_are_all_refused_leave_no_trace() -> None:
 
 def test_no_code_is_without_a_story() -> None:
     codes = {name: getattr(r, name) for name in codes_of_the_engine()}
-    told_codes = {expected.code for _, expected in (*STORIES, *TOLD_OF_TRANSFERS, *OF_LIQUIDATION)}
+    told = (*STORIES, *TOLD_OF_TRANSFERS, *TOLD_OF_ENDS, *OF_PROFILES, *OF_LIQUIDATION)
+    told_codes = {expected.code for _, expected in told}
     silent = {name for name, code in codes.items() if code not in told_codes}
     assert silent == TOLD_BELOW | OF_BYTES
     assert set(codes.values()) <= set(TEMPLATES)
