@@ -60,6 +60,10 @@ def broken_liquidations(state: State) -> Iterator[str]:
     held = dict.fromkeys(liquidations.halted, CANCEL_ONLY)
     if state.trading.by_clearing != held:
         yield f"held underlyings {held} beside {state.trading.by_clearing}"
+    if state.ledger is not None and not state.groups:
+        for theirs in state.ledger.accounts:
+            if theirs.status != state.accounts[theirs.number].status:
+                yield f"account {theirs.number}: its status in the ledger is {theirs.status}"
     lost = sum(liquidations.lost_micro.values())
     if lost != liquidations.lost_all_micro:
         yield f"losses of the epoch: kept as {liquidations.lost_all_micro}, counted {lost}"
