@@ -571,7 +571,6 @@ def _ledger(state: State) -> Iterator[str]:
         yield from _differs(f"{here}: owner", ours.owner, theirs.owner)
         yield from _differs(f"{here}: cash", ours.cash_micro, theirs.cash_micro)
         yield from _differs(f"{here}: counter", ours.counter, theirs.counter)
-        yield from _differs(f"{here}: status", ours.status, theirs.status)
         held = [
             sorted((n, p.quantity_lots, p.accrual_seen_micro) for n, p in account.positions.items())
             for account in (ours, theirs)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from exchange.state import State
 from margin.accounts import Account
-from margin.parameters import MAINTENANCE_PERCENT
+from margin.parameters import MAINTENANCE_PERCENT, NETTING_PERCENT
 from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
 from margin.standing import AUCTIONED, LIQUIDATING
 from matching.trading_states import CANCEL_ONLY
@@ -30,9 +30,11 @@ def plain_standing(state: State, account: Account) -> tuple[int, int, int]:
         for scenario, value in enumerate(row):
             of_underlying[scenario] += lots * value
     worst = (gross + 1) // 2
-    for value in values.values():
-        equity += value[BASE_SCENARIO]
-        worst += value[BASE_SCENARIO] - min(value)
+    separate = sum(min(value) for value in values.values())
+    joint = min(map(sum, zip(*values.values(), strict=True)), default=0)
+    base = sum(value[BASE_SCENARIO] for value in values.values())
+    equity += base
+    worst += base - separate - (joint - separate) * NETTING_PERCENT // 100
     return equity, worst, -(-worst * MAINTENANCE_PERCENT // 100)
 
 
@@ -58,6 +60,10 @@ def broken_liquidations(state: State) -> Iterator[str]:
     held = dict.fromkeys(liquidations.halted, CANCEL_ONLY)
     if state.trading.by_clearing != held:
         yield f"held underlyings {held} beside {state.trading.by_clearing}"
+    if state.ledger is not None and not state.groups:
+        for theirs in state.ledger.accounts:
+            if theirs.status != state.accounts[theirs.number].status:
+                yield f"account {theirs.number}: its status in the ledger is {theirs.status}"
     lost = sum(liquidations.lost_micro.values())
     if lost != liquidations.lost_all_micro:
         yield f"losses of the epoch: kept as {liquidations.lost_all_micro}, counted {lost}"

@@ -13,8 +13,6 @@ from margin.fees import fee_up
 from margin.liquidation_parameters import (
     BAND_E6,
     DEPTH_SHARE_E4,
-    FEE_CAP_E4,
-    FEE_E6,
     STEP_SHARE_E4,
 )
 from margin.portfolio import Portfolio
@@ -83,9 +81,12 @@ def most_lots(held_lots: int, shown_lots: int) -> int:
 def liquidation_fee_micro(
     portfolio: Portfolio, instrument: Instrument, price_micro: int, lots: int
 ) -> int:
-    """What a step pays into the insurance fund for so many lots (a size), rounded up."""
+    """What a step pays into the insurance fund for so many lots (a size), at the liquidation rate
+    of the exchange's schedule, capped as every fee, rounded up.
+    """
     index = portfolio.marks.index_micro.get(instrument.underlying.number, 0)
-    return fee_up(FEE_E6, FEE_CAP_E4, instrument.is_linear, index, price_micro, lots)
+    rate, cap = portfolio.schedule.liquidation_rate, portfolio.schedule.cap
+    return fee_up(rate, cap, instrument.is_linear, index, price_micro, lots)
 
 
 def step_of(

@@ -40,12 +40,7 @@ BAND_E6: Final = 4_000
 """How far beyond the mark a step may trade, in 1e-6 of the index: 0.4%, which with the taker's fee
 stays within what an account short of margin may pay anyway (`DISTRESS_BAND_E6`). [house]"""
 
-FEE_E6: Final = 1_000
-"""Liquidation fee of a step, in 1e-6 of the index per lot, into the insurance fund: it makes being
-liquidated dearer than reducing in time. [house]"""
-
-FEE_CAP_E4: Final = 1_250
-"""The same fee is at most this share of an option's premium, in 1e-4, like every fee. [house]"""
+# What a step pays into the insurance fund is the schedule's `liquidation_rate` (docs/fees.md).
 
 PATIENCE_NS: Final = 30 * _SECOND_NS
 """How long steps are tried before what is left goes to auction. [house]"""

@@ -252,10 +252,8 @@ class Withdraw(NamedTuple):
 
 
 class BidAuction(NamedTuple):
-    """Take a share of what is auctioned of the account `auction`, in 1e-6: at most
-    `most_share_e6`, at least `least_share_e6`, while the whole portfolio costs at most
-    `most_price_micro` (negative: while the insurance fund pays at least that). Taken once, before
-    `expiry_s`.
+    """Take a share, in 1e-6, of what is auctioned of the account `auction`, while the whole costs
+    at most `most_price_micro` (negative: the insurance fund pays). Taken once, before `expiry_s`.
     """
 
     account: int
@@ -491,11 +489,10 @@ _FLAT: Final[dict[type[Message], tuple[bytes, Struct]]] = {
     ),
     ChooseMargin: (CHOOSE_MARGIN_TYPE_HASH, Struct(">32s28xI31xB31xB24xQ24xQ")),
     Withdraw: (WITHDRAW_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ")),
+    BidAuction: (BID_AUCTION_TYPE_HASH, Struct(">32s28xI28xI28xI28xIqqqq24xQ24xQ")),
     FundInsurance: (FUND_INSURANCE_TYPE_HASH, Struct(">32s28xI24xQ24xQ24xQ")),
     Acknowledgement: (ACKNOWLEDGEMENT_TYPE_HASH, Struct(">32s24xQ32s32s")),
 }
-
-_BID_WORDS: Final = Struct(">32s28xI28xI28xI28xIqqqq24xQ24xQ")
 
 _LEGS_KEPT: Final = 4_096
 """How many leg lists the memory of their hashes keeps: more than are traded at once."""
@@ -575,30 +572,11 @@ def struct_hash(message: Message) -> bytes:
     """EIP-712 `hashStruct` of any message."""
     if isinstance(message, Order):
         return order_hash(message)
-    if isinstance(message, BidAuction):
-        return _bid_hash(message)
     type_hash, words = _FLAT[type(message)]
+    if isinstance(message, BidAuction):
+        sign = message.most_price_micro >> 63
+        return keccak256(words.pack(type_hash, *message[:4], sign, sign, sign, *message[4:]))
     return keccak256(words.pack(type_hash, *message))
-
-
-def _bid_hash(bid: BidAuction) -> bytes:
-    price = bid.most_price_micro
-    sign = price >> 63
-    return keccak256(
-        _BID_WORDS.pack(
-            BID_AUCTION_TYPE_HASH,
-            bid.account,
-            bid.auction,
-            bid.most_share_e6,
-            bid.least_share_e6,
-            sign,
-            sign,
-            sign,
-            price,
-            bid.salt,
-            bid.expiry_s,
-        )
-    )
 
 
 def domain_separator(chain_id: int, settlement: bytes) -> bytes:

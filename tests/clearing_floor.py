@@ -25,7 +25,10 @@ class ClearingFloor(Floor):
     """Deleveraging may lower the margin excess of others, so that check is left to the twins."""
 
     def excesses(self) -> dict[int, int]:
-        return dict.fromkeys(self.state.accounts, -(1 << 100))
+        return {}
+
+    def margin_broken(self, excesses: dict[int, int]) -> list[str]:
+        return []
 
     def _apply(self, command: c.Command) -> tuple[Event, ...]:
         events = super()._apply(command)

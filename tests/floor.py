@@ -170,9 +170,13 @@ class Floor:
                 assert len(events) == 1, "a refused command has one event"
                 assert state_hash(self.state) == before, f"a trace of the refused {command}"
             if not isinstance(command, MOVES_MARKS) and not of_type(events, FundingAccrued):
-                broken = margin_kept(excesses, self.state)
+                broken = self.margin_broken(excesses)
                 assert not broken, f"after {command}: {broken}"
         return events
+
+    def margin_broken(self, excesses: dict[int, int]) -> list[str]:
+        """Whose margin a command that moves no mark lowered below zero."""
+        return margin_kept(excesses, self.state)
 
     def excesses(self) -> dict[int, int]:
         return {n: excess_micro(self.state, a) for n, a in self.state.accounts.items()}

@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from margin.parameters import NETTING_PERCENT
+
 BASE = 55
 MAINTENANCE = Fraction(80, 100)
+NETTING = Fraction(NETTING_PERCENT, 100)
 BUFFER = Fraction(20, 100)
 START, KNEE = Fraction(98, 100), Fraction(80, 100)
 FAST_S, SLOW_S, INSOLVENT_S = 60, 540, 300
@@ -50,13 +53,16 @@ class Standing(NamedTuple):
 
 def standing(cash: int, holdings: Sequence[Holding]) -> Standing:
     equity = cash + sum(h.lots * (h.values[BASE] - h.accrual_seen) for h in holdings)
-    worst = Fraction(0)
+    totals: list[list[int]] = []
     for underlying in {h.underlying for h in holdings}:
         here = [h for h in holdings if h.underlying == underlying]
-        totals = [sum(h.lots * h.values[s] for h in here) for s in range(len(here[0].values))]
-        worst += totals[BASE] - min(totals)
-    worst += math.ceil(Fraction(sum(abs(h.lots) for h in holdings), 2))
-    return Standing(equity, int(worst))
+        totals.append([sum(h.lots * h.values[s] for h in here) for s in range(len(here[0].values))])
+    base = sum(total[BASE] for total in totals)
+    separate = sum(min(total) for total in totals)
+    joint = min((sum(column) for column in zip(*totals, strict=True)), default=0)
+    netted = math.floor(separate + NETTING * (joint - separate))
+    rounding = math.ceil(Fraction(sum(abs(h.lots) for h in holdings), 2))
+    return Standing(equity, base - netted + rounding)
 
 
 # STEPS

@@ -12,6 +12,7 @@ from margin.deleveraging import Burden, Counterparty
 from margin.parameters import MAINTENANCE_PERCENT
 from margin.scenarios import BASE_SCENARIO
 from margin.standing import ScanStanding
+from tests.floor import FEES
 from tests.model import liquidation as twin
 
 NS = 10**9
@@ -42,10 +43,8 @@ def test_the_twin_reads_the_same_table() -> None:
     assert Fraction(table.STEP_SHARE_E4, 10**4) == twin.STEP_SHARE
     assert Fraction(table.DEPTH_SHARE_E4, 10**4) == twin.DEPTH_SHARE
     assert Fraction(table.BAND_E6, 10**6) == twin.BAND
-    assert (Fraction(table.FEE_E6, 10**6), Fraction(table.FEE_CAP_E4, 10**4)) == (
-        twin.FEE,
-        twin.FEE_CAP,
-    )
+    fees = (Fraction(FEES.liquidation_rate, 10**6), Fraction(FEES.cap, 10**4))
+    assert fees == (twin.FEE, twin.FEE_CAP)
     assert Fraction(table.LOSS_CAP_E4, 10**4) == twin.LOSS_CAP
     assert Fraction(table.LOSS_CAP_ALL_E4, 10**4) == twin.LOSS_CAP_ALL
 
