@@ -45,9 +45,12 @@ from settlement.record_types import FILL, PADDING
 from settlement.records import RECORD_BYTES
 from settlement.signature import recover
 from settlement.signed_messages import (
+    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
+    FundInsurance,
     Message,
     ResetProtection,
     SetProtection,
@@ -263,6 +266,27 @@ class _Auditor:
             self._check_signature(reset, command.message_hash, command.signer, command.signature)
         elif isinstance(command, commands.TransferCash | commands.TransferPosition):
             self._check_transfer(command)
+        elif isinstance(command, commands.ChooseMargin):
+            choice = ChooseMargin(
+                command.account, command.model, command.tier, command.salt, command.expiry_s
+            )
+            self._check_signature(choice, command.message_hash, command.signer, command.signature)
+        elif isinstance(command, commands.BidAuction):
+            bid = BidAuction(
+                command.account,
+                command.auction,
+                command.most_share_e6,
+                command.least_share_e6,
+                command.most_price_micro,
+                command.salt,
+                command.expiry_s,
+            )
+            self._check_signature(bid, command.message_hash, command.signer, command.signature)
+        elif isinstance(command, commands.FundInsurance):
+            gift = FundInsurance(
+                command.account, command.amount_micro, command.salt, command.expiry_s
+            )
+            self._check_signature(gift, command.message_hash, command.signer, command.signature)
         elif isinstance(command, commands.RequestWithdrawal):
             withdraw = Withdraw(command.account, command.asset, command.amount_micro, command.salt)
             self._check_signature(withdraw, command.message_hash, command.signer, command.signature)

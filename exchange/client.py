@@ -28,6 +28,7 @@ from eth_account.messages import encode_typed_data
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from exchange.clearing_client import ClearingCalls
 from exchange.drafting import BadTerms, Market, Markets, QuoteTerms, Said, Terms, cash_micro
 from exchange.subscription import Subscription
 from exchange.symbols import parse_price
@@ -51,6 +52,7 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
     Message,
     Order,
     ResetProtection,
@@ -104,7 +106,7 @@ class Placed(NamedTuple):
     acknowledgement: Json
 
 
-class Client:
+class Client(ClearingCalls):
     """A connection to the exchange at `url` (ws://host:port/ws), for one account or none.
 
     `expected`: the domain that the caller knows the exchange to have; without it the one that
@@ -294,6 +296,15 @@ class Client:
         terms = (*position, secrets.randbits(64), self._soon_s())
         message = TransferPosition(self._own_account(), to_account, *terms)
         return await self._send("transfer/position", message)
+
+    async def choose_margin(self, model: int, tier: int = 0) -> Placed:
+        """Margins the account by a model (0 portfolio, 1 standard) and a tier of risk; the owner's
+        key signs.
+        """
+        expiry_s = int(self._clock()) + _CANCEL_LIFE_S
+        salt = secrets.randbits(64)
+        message = ChooseMargin(self._own_account(), model, tier, salt, expiry_s)
+        return await self._send("account/choose_margin", message)
 
     async def withdraw(self, amount: str) -> Placed:
         """Asks for `amount` USDC back; `withdrawals` then tells when and how to claim it."""

@@ -125,15 +125,18 @@ _SAMPLES = _group(*(_U40,) * commands.SETTLEMENT_SAMPLES)
 _MARKS = _counted(_U16, _group(_U16, _U40, _I32, _I32, _I32, _I32, _I32))
 _LEGS = _counted(_U8, _group(_U32, _I16))
 _QUOTES = _counted(_U8, _group(_LEGS, _I64, _U32, _I64, _U32))
+_MOVED = _counted(_U16, _group(_U24, _I32))
 _LEVELS = _counted(_U8, _group(_U16, _U8, _U16))
 
 _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
-    commands.Genesis: (_U64, _ADDRESS, _ADDRESS, _U16, _U16, _U16, _U8),
+    commands.Genesis: (_U64, _ADDRESS, _ADDRESS, _U16, _U16, _U16, _U16, _U16, _U8, _U8),
     commands.PlaceOrder: (_order(), _HASH, _ADDRESS, _SIGNATURE, _U32),
     commands.CancelOrder: (_U32, _HASH, _ADDRESS, _SIGNATURE),
     commands.CancelAllOrders: (_U32, _U32, _ADDRESS, _SIGNATURE),
     commands.RequestWithdrawal: (_U32, _U8, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
     commands.CancelWhere: (_U32, _U8, _U64, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
+    commands.ChooseMargin: (_U32, _U8, _U8, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
+    commands.SetRiskProfile: (_U32, _U8, _U8),
     commands.QuoteMass: (
         _U32,
         _U32,
@@ -176,6 +179,18 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
         _ADDRESS,
         _SIGNATURE,
     ),
+    commands.BidAuction: (
+        _U32,
+        _U32,
+        _U32,
+        _U32,
+        _I64,
+        _U64,
+        _U64,
+        _HASH,
+        _ADDRESS,
+        _SIGNATURE,
+    ),
     commands.OpenAccount: (_U64, _U32, _ADDRESS),
     commands.CreditDeposit: (_U64, _U32, _U8, _U64),
     commands.RegisterKey: (_U64, _U32, _ADDRESS, _U48),
@@ -190,6 +205,9 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
     commands.SettleExpiry: (_U16, _SAMPLES),
     commands.SetTradingState: (_U8, _U24, _U8, _U8),
     commands.SetBreaker: (_U8, _U16, _U16, _U16, _LEVELS),
+    commands.SetFunding: (_U24, _U32, _U32, _U32, _U32, _U32),
+    commands.FundInsurance: (_U32, _U64, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
+    commands.SetLiquidation: (_U8,),
     commands.CutBatch: (_HASH,),
     commands.ConfirmBatch: (_U64, _U64, _HASH),
     commands.AdvanceTime: (),
@@ -243,13 +261,36 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.QuotesTaken: (_U32, _HASH, _U64, _U16, _U16),
     events.ProtectionTripped: (_U32, _U8, _U8, _I128, _I128),
     events.ProtectionSet: (_U32, _U8, _U32, _U32, _U32, _U64, _U64),
+    events.MarginChosen: (_U32, _U8, _U8, _U8),
     events.ProtectionReset: (_U32, _U8),
+    events.MarginCalled: (_U32, _I128, _I128, _I128, _U8),
+    events.LiquidationArmed: (_U8,),
+    events.LiquidationStarted: (_U32, _I128, _I128, _I128, _U8),
+    events.LiquidationStep: (
+        _U32, _U32, _HASH, _U24, _U8, _U32, _U32, _I64, _I64, _U64, _I128, _I128, _I128, _I128,
+    ),
+    events.AuctionOpened: (_U32, _U8, _U64, _I128, _I128, _I128),
+    events.AuctionBidTaken: (
+        _U32, _U32, _U32, _U32, _U32, _U8, _U32, _I128, _I128, _MOVED, _I128, _I128, _U64,
+        _I128, _I128,
+    ),
+    events.AuctionEnded: (_U32, _U8, _I128, _I128),
+    events.InsurancePaid: (_U32, _U64, _I128, _U8),
+    events.InsuranceFunded: (_U32, _U64, _I128, _U8),
+    events.Deleveraged: (
+        _U32, _U32, _U24, _I32, _I64, _I128, _I128, _U32, _I128, _I128, _I128,
+    ),
+    events.LossCapped: (_U32, _U8, _U32, _U32, _I128, _I128),
+    events.LiquidationEnded: (_U32, _U8, _I128, _I128, _I128, _U32),
     events.SettlementSampled: (_U16, _U8),
     events.DelistingAnnounced: (_U24, _U48),
     events.InstrumentDelisted: (_U24,),
     events.PerpetualSettled: (_U24, _U40, _U8),
     events.CashTransferred: (_U32, _U32, _U8, _U64, _I128, _I128),
     events.PositionTransferred: (_U32, _U32, _U24, _I32, _I32, _I32),
+    events.FeeLevelSet: (_U8, _U8, _I32),
+    events.FundingSet: (_U24, _U32, _U32, _U32, _U32, _U32),
+    events.FundingSampled: (_U24, _U40, _I64, _I64, _I64, _I64),
 }  # fmt: skip
 
 _FLAT_COMMANDS: Final = {

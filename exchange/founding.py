@@ -14,6 +14,7 @@ from exchange.commands import (
     ListInstrument,
     ListUnderlying,
     SetBreaker,
+    SetLiquidation,
 )
 from exchange.events import CommandRejected
 from exchange.home import Home, Site
@@ -36,7 +37,14 @@ class Terms(NamedTuple):
     option's premium; times in seconds.
     """
 
-    fees: FeeSchedule = FeeSchedule(maker_rate=100, taker_rate=300, cap=1_250)
+    fees: FeeSchedule = FeeSchedule(
+        maker_rate=100,
+        taker_rate=300,
+        cap=1_250,
+        rebate_step=50,
+        liquidation_rate=1_000,
+        combo_discount=100,
+    )
     challenge_window_s: int = 0
     time_tolerance_s: int = 3_600
 
@@ -94,8 +102,8 @@ async def open_journal(
     listing: Callable[[int], Iterable[Command]],
     terms: Terms | None = None,
 ) -> None:
-    """Writes Genesis and the listings into a journal, as far as they are not there; does nothing
-    once a batch was cut.
+    """Writes Genesis and the listings into a journal, as far as they are not there, and arms
+    liquidation; does nothing once a batch was cut.
 
     `listing` gives the commands as of a time. Raises ListingRefused.
     """
@@ -117,6 +125,8 @@ async def open_journal(
         if refused:
             sentence = Reject(refused[0].code, refused[0].got, refused[0].allowed).message
             raise ListingRefused(f"{type(command).__name__}: {sentence}")
+    if not state.liquidations.is_armed:
+        await exchange.submit(lambda time_ns, _: SetLiquidation(time_ns, 1))
 
 
 def _is_listed(state: State, command: Command) -> bool:

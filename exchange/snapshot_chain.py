@@ -73,9 +73,11 @@ def options_by_number() -> Iterator[tuple[int, OptionQuote]]:
             yield number, option
 
 
-def marks_at(time_ns: int, move_e6: int = 0, settled: Container[int] = ()) -> UpdateMarks:
+def marks_at(
+    time_ns: int, move_e6: int = 0, settled: Container[int] = (), smile_e6: int = 1_000_000
+) -> UpdateMarks:
     """The snapshot's marks with index and forwards moved by `move_e6` millionths, of all expiries
-    but the `settled` ones.
+    but the `settled` ones; each smile's b times `smile_e6` millionths, which lifts volatility.
     """
     factor = 1_000_000 + move_e6
     return UpdateMarks(
@@ -83,7 +85,13 @@ def marks_at(time_ns: int, move_e6: int = 0, settled: Container[int] = ()) -> Up
         BTC,
         snapshot().index_micro * factor // 1_000_000,
         tuple(
-            (number, mark.forward_micro * factor // 1_000_000, *mark[1:])
+            (
+                number,
+                mark.forward_micro * factor // 1_000_000,
+                mark.a,
+                mark.b * smile_e6 // 1_000_000,
+                *mark[3:],
+            )
             for number, mark in enumerate(fitted_marks())
             if number not in settled
         ),

@@ -53,6 +53,9 @@ def domain(state: State, vault: bytes) -> DomainView:
         schedule.maker_rate,
         schedule.taker_rate,
         schedule.cap,
+        schedule.rebate_step,
+        schedule.liquidation_rate,
+        schedule.combo_discount,
     )
 
 
@@ -171,6 +174,9 @@ def _margin(state: State, found: Account) -> MarginView:
         len(found.orders),
         len(found.positions),
         required.worst_scenario,
+        found.margin_model,
+        found.risk_tier,
+        found.least_tier,
     )
 
 

@@ -2,8 +2,10 @@
 
 `accounts`, `marks`, `portfolio`   positions, marks, the gate that matching asks
 `open_orders`, `provisional`       what open orders could lose; an account inside a plan
-`kernel`, `kernel_numpy`, `sweep`  scenario vectors: the few operations that are hot
+`kernel`, `kernel_numpy`           scenario vectors: the few operations that are hot
+`sweep`, `watch`                   all accounts at once when marks move; who fell
 `fixed_point`, `normal`, `svi`, `black76`, `scenarios`, `rows`   pricing, bit for bit as in Solidity
-`parameters`, `fees`               every number of the model
+`parameters`                       every number of the model
+`fees`, `funding`                  what a trade costs; what longs and shorts pay each other
 `analytics`                        float advice: fits, Greeks, the shipped chain
 """

@@ -1,17 +1,27 @@
 """Accounts: cash, positions, open orders, and the scenario vectors that margin is read from.
 
 Holds: `risks[u].value` is the sum over positions on underlying u of lots x value of a lot, per
-scenario, at the current marks; `risks[u].order_loss` what open orders could lose, per scenario, and
+scenario, at the current marks, summed anew when it is first asked for after a sweep;
+`risks[u].order_loss` what open orders could lose, per scenario, and
 `loss_bound_micro` a bound of it; `basis_micro` the sum over positions of lots x
 accrual seen, so that cash - basis + value is the account's worth with all that has accrued;
+`risks[u].sums` are its features on u, `charge_micro` what they are charged;
 `gross_lots` the sum of the sizes of positions, `open_lots` of what open orders may still trade
 in legs' lots.
 Never: decides anything.
 """
 
+from margin.charges import Sums
 from margin.kernel import Vector, add_lots, least, zero_vector
+from margin.marks import Marks
+from margin.parameters import RISK_TIER_QUARTERS
 from margin.protection import Protection
 from matching.orders import Order
+
+PORTFOLIO_MODEL = 0
+"""Positions and orders of an underlying net, scenario by scenario."""
+STANDARD_MODEL = 1
+"""Each position by itself, in its own worst scenario."""
 
 MAX_POSITIONS = 256
 """Positions of one account (docs/protocol.md, 5)."""
@@ -51,31 +61,91 @@ class Risk:
     `least_micro` is the least of `value`; `loss_bound_micro`, a number >= 0, what open orders
     could lose if each met its own worst scenario, as of `version` of the marks. Only where that
     bound does not decide is `order_loss` wanted; it is kept up while `is_exact`.
+    `sums` are its positions' features as of that version, `charge_micro` what they are charged but
+    for concentration. `has_moved` says that its positions may have changed since the matrix of all
+    accounts took them (`sweep.py`).
     """
 
     __slots__ = (
+        "_account",
+        "_marks",
+        "_swept",
+        "_underlying",
+        "_value",
+        "charge_micro",
+        "concentration_micro",
         "groups",
+        "has_moved",
         "is_exact",
         "least_micro",
         "loss_bound_micro",
         "order_loss",
-        "value",
+        "sums",
         "version",
     )
 
     def __init__(self) -> None:
-        self.value: Vector = zero_vector()
+        self._account: Account | None = None
+        self._marks: Marks | None = None
+        self._underlying = 0
+        self._swept = -1
+        self._value: Vector = zero_vector()
+        self.has_moved = True
         self.least_micro = 0
         self.order_loss: Vector = zero_vector()
         self.is_exact = False
         self.loss_bound_micro = 0
         self.groups: dict[int, Group] = {}
+        self.sums = Sums()
+        self.charge_micro = 0
+        self.concentration_micro = 0
+        self.version = -1
+
+    @property
+    def value(self) -> Vector:
+        """The positions' values. Who changes them in place does it through `take`."""
+        self.follow()
+        return self._value
+
+    @value.setter
+    def value(self, value: Vector) -> None:
+        self._value = value
+        self.has_moved = True
+
+    def belong_to(self, account: "Account", underlying: int, marks: Marks) -> None:
+        """Says whose it is, so that it can follow the marks."""
+        if self._marks is None:
+            self._account = account
+            self._underlying = underlying
+            self._marks = marks
+
+    def is_behind(self) -> bool:
+        """Whether the marks have moved since the positions were valued."""
+        marks = self._marks
+        return marks is not None and self._swept != marks.sweeps.get(self._underlying, 0)
+
+    def follow(self) -> None:
+        """Values the positions anew if the marks have moved."""
+        account, marks = self._account, self._marks
+        if account is None or marks is None or not self.is_behind():
+            return
+        total = zero_vector()
+        for number, position in account.positions.items():
+            if marks.underlying_of(number) == self._underlying:
+                add_lots(total, marks.row(number), position.quantity_lots)
+        self._value = total
+        self._swept = marks.sweeps.get(self._underlying, 0)
         self.version = -1
 
     def take(self, row: Vector, lots: int) -> None:
-        """Adds signed lots of what has these values."""
-        add_lots(self.value, row, lots)
-        self.least_micro = least(self.value)
+        """Adds signed lots of what has these values; the position may change before or after. What
+        else follows from positions is found anew when the account is next touched.
+        """
+        self.has_moved = True
+        self.version = -1
+        if not self.is_behind():  # else it is valued whole then, too
+            add_lots(self._value, row, lots)
+            self.least_micro = least(self._value)
 
 
 class Account:
@@ -89,6 +159,10 @@ class Account:
     its open orders that may only reduce, by instrument and number. `protection_limits` says of
     a group of quotes how many lots (or units) of it can fill before the rest of it goes;
     `protections` has the groups that are set.
+    `paid_in_micro` is what its owner brought in less what he took out: equity beyond it is profit.
+    `status` is where it stands in liquidation, 0 for nowhere (`margin/standing.py`).
+    `margin_model` and `risk_tier` say how it is margined, `least_tier` what the operator asks at
+    least; `stretch_quarters` follows from the tier.
     `rate_full_ns` is when it may again send as many orders at once as any (`exchange/limits.py`).
     """
 
@@ -98,20 +172,26 @@ class Account:
         "counter",
         "gross_lots",
         "keys",
+        "least_tier",
+        "margin_model",
         "next_slot",
         "number",
         "open_lots",
         "orders",
         "owner",
         "owner_number",
+        "paid_in_micro",
         "positions",
         "protection_limits",
         "protections",
         "rate_full_ns",
         "reduce_only",
+        "risk_tier",
         "risks",
         "settlements_seen",
         "slots",
+        "status",
+        "stretch_quarters",
     )
 
     def __init__(self, number: int, owner: bytes, owner_number: int = -1) -> None:
@@ -121,6 +201,8 @@ class Account:
         self.counter = 0
         self.keys: dict[bytes, int] = {}
         self.cash_micro = 0
+        self.paid_in_micro = 0
+        self.status = 0
         self.basis_micro = 0
         self.positions: dict[int, Position] = {}
         self.orders: dict[int, Order] = {}
@@ -134,6 +216,25 @@ class Account:
         self.slots: dict[int, bytes] = {}
         self.settlements_seen = 0
         self.rate_full_ns = 0
+        self.margin_model = PORTFOLIO_MODEL
+        self.risk_tier = 0
+        self.least_tier = 0
+        self.stretch_quarters = RISK_TIER_QUARTERS[0]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is margined as accounts are that chose nothing."""
+        return self.margin_model == PORTFOLIO_MODEL and self.risk_tier == 0
+
+    def set_margin(self, model: int, tier: int) -> None:
+        """Goes over to a model and a tier: what its orders could lose is found anew."""
+        self.margin_model = model
+        self.risk_tier = tier
+        self.stretch_quarters = RISK_TIER_QUARTERS[tier]
+        for risk in self.risks.values():
+            risk.version = -1
+        for order in self.orders.values():
+            order.loss_version = -1
 
     def risk(self, underlying: int) -> Risk:
         """The vectors on one underlying, made on first use."""

@@ -13,7 +13,7 @@ Never: knows what an account or an order is.
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
-from matching.packed import i64, vec
+from matching.packed import i64, read_i64_le, vec
 
 Vector: TypeAlias = "vec[i64]"
 
@@ -29,7 +29,11 @@ def zero_vector() -> Vector:
 
 def vector_of(values: Any) -> Vector:
     """From a numpy row of 64-bit integers."""
-    return vec[i64](values)
+    packed: bytes = values.astype("<i8", copy=False).tobytes()
+    vector = zero_vector()
+    for s in range(i64(_SCENARIOS)):
+        vector[s] = read_i64_le(packed, 8 * s)
+    return vector
 
 
 def copy_of(vector: Vector) -> Vector:
@@ -103,6 +107,17 @@ def add_capped(vector: Vector, losses: Vector, lot_losses: Vector, lots: i64) ->
         if lot == 0 or lots <= i64(_LARGEST) // -lot:
             counted = max(counted, lots * lot)
         vector[s] = vector[s] + counted
+
+
+def stretched(vector: Vector, quarters: i64, sign: i64) -> Vector:
+    """What a vector loses or gains against where nothing moves, times quarters / 4: rounded down
+    for who has it (`sign` +1), up for who owes it (-1). At most 8 quarters, so 2^62.
+    """
+    base: i64 = vector[_BASE]
+    found = vector[:]
+    for s in range(i64(_SCENARIOS)):
+        found[s] = base + sign * (sign * (vector[s] - base) * quarters >> 2)
+    return found
 
 
 def worst(value: Vector, order_loss: Vector) -> i64:

@@ -1,6 +1,7 @@
 """What open orders could lose, scenario by scenario, without enumerating which of them fill.
 
-Holds: each account and underlying has a **bound**, the sum of what every order could lose in its
+Holds: what an order could lose has in it the charges of what it would trade, each lot by itself;
+each account and underlying has a **bound**, the sum of what every order could lose in its
 own worst scenario, kept up order by order; where the bound does not decide, the vector
 `order_loss` is summed from all orders and from then on kept up too, until the marks move. An
 order that may only reduce counts nothing; of a protected group, which fills to its limit and then
@@ -9,7 +10,10 @@ legs elsewhere at their own worst (docs/margin.md, 3.3).
 Never: decides anything.
 """
 
+from typing import Final
+
 from margin.accounts import Account, Group, Risk
+from margin.charges import Sums, concentration_micro
 from margin.fees import FeeSchedule, fee_up
 from margin.kernel import (
     Vector,
@@ -21,9 +25,13 @@ from margin.kernel import (
     zero_vector,
 )
 from margin.marks import Marks, Unit
+from margin.parameters import RISK_TIER_QUARTERS
 from matching.combos import COMBO_BASE, Combo
 from matching.instruments import Instrument
 from matching.orders import Order
+
+PLAIN_QUARTERS: Final = RISK_TIER_QUARTERS[0]
+"""The tier in which everything counts as it is."""
 
 
 class OpenOrders:
@@ -42,12 +50,12 @@ class OpenOrders:
     # AN ACCOUNT'S ORDERS ON ONE UNDERLYING
 
     def fresh_risk(self, account: Account, underlying: int) -> Risk:
-        """The account's margin on one underlying with its bounds at the current marks (values are
-        kept current by the sweep).
-        """
+        """The account's margin on one underlying with values and bounds at the current marks."""
         risk = account.risks.get(underlying)
         if risk is None:
             risk = account.risk(underlying)
+        risk.belong_to(account, underlying, self.marks)
+        risk.follow()
         version = self.marks.versions.get(underlying, 0)
         if risk.version != version:
             risk.version = version
@@ -55,10 +63,31 @@ class OpenOrders:
             risk.least_micro = least(risk.value)
             risk.loss_bound_micro = 0
             risk.groups.clear()
+            self._sum_features(account, risk, underlying)
             for order in account.orders.values():
                 if self.underlying_of(order.book) == underlying:
                     self.count(account, risk, order, order.remaining_lots)
         return risk
+
+    def _sum_features(self, account: Account, risk: Risk, underlying: int) -> None:
+        """The positions' features at the marks in force, and what they are charged."""
+        sums = risk.sums = Sums()
+        positions, instruments = account.positions, self.instruments
+        for number, position in positions.items():
+            if instruments[number].underlying.number == underlying:
+                features = self.marks.features_of(number)
+                partner = positions.get(features.partner)
+                beside = 0
+                if partner is not None and features.partner < number:  # the other is summed already
+                    beside = partner.quantity_lots
+                sums.move(features, 0, position.quantity_lots, beside)
+        self.charge(risk, underlying)
+
+    def charge(self, risk: Risk, underlying: int) -> None:
+        """Sets what the sums are charged."""
+        index = self.marks.index_micro.get(underlying, 0)
+        risk.charge_micro = risk.sums.charge_micro(self.marks.term_rates, index)
+        risk.concentration_micro = concentration_micro(risk.sums.delta, risk.sums.short_lots, index)
 
     def exact_risk(self, account: Account, underlying: int) -> Risk:
         """The same with `order_loss`."""
@@ -93,17 +122,17 @@ class OpenOrders:
                 groups.setdefault(order.protection, []).append(order)
             else:
                 lots = order.remaining_lots - used.get(order.order_id, 0)
-                self.add_loss_of(total, order, lots)
+                self.add_loss_of(account, total, order, lots)
         for protection in sorted(groups):
             losses, lot_losses, lots_left = zero_vector(), zero_vector(), 0
             for order in groups[protection]:
                 lots = order.remaining_lots - used.get(order.order_id, 0)
                 if lots:
-                    unit = self.marks.unit(order.book, self.combos)
+                    unit = self.unit_of(account, order)
                     level = unit.level_micro(order.sign, order.price_micro)
-                    fee = self._resting_fee(order, unit)
-                    add_loss(losses, unit.row, order.sign, level, fee, lots)
-                    sink(lot_losses, unit.row, order.sign, level, fee)
+                    cost = self.lot_cost_micro(order, unit)
+                    add_loss(losses, unit.row, order.sign, level, cost, lots)
+                    sink(lot_losses, unit.row, order.sign, level, cost)
                     lots_left += lots
             limit = account.protection_limits[protection]
             add_capped(total, losses, lot_losses, min(limit, lots_left))
@@ -116,13 +145,18 @@ class OpenOrders:
         if account.protection_limits:
             return self.order_loss(account, underlying, replaced, {}, added)
         loss = copy_of(account.risks[underlying].order_loss)
-        if added is not None and not added.is_reduce_only:
-            self.add_loss_of(loss, added, added.remaining_lots)
-        if replaced is None or replaced.is_reduce_only:
-            return loss
-        if self.underlying_of(replaced.book) == underlying:
-            self.add_loss_of(loss, replaced, -replaced.remaining_lots)
+        if added is not None:
+            self._add_loss_on(account, loss, underlying, added, added.remaining_lots)
+        if replaced is not None:
+            self._add_loss_on(account, loss, underlying, replaced, -replaced.remaining_lots)
         return loss
+
+    def _add_loss_on(
+        self, account: Account, vector: Vector, underlying: int, order: Order, lots: int
+    ) -> None:
+        """The same as `add_loss_of` where the order counts, and counts on an underlying."""
+        if not order.is_reduce_only and self.underlying_of(order.book) == underlying:
+            self.add_loss_of(account, vector, order, lots)
 
     def count(self, account: Account, risk: Risk, order: Order, lots: int) -> None:
         """Adds lots (or units) of an open order to what open orders could lose, or takes them
@@ -132,14 +166,14 @@ class OpenOrders:
             return
         limit = account.protection_limits.get(order.protection) if order.protection else None
         if limit is None:
-            risk.loss_bound_micro += self.most_loss_micro(order, risk.version) * lots
+            risk.loss_bound_micro += self.most_loss_micro(account, order, risk.version) * lots
             if risk.is_exact:
-                self.add_loss_of(risk.order_loss, order, lots)
+                self.add_loss_of(account, risk.order_loss, order, lots)
             return
         group = risk.groups.get(order.protection)
         if group is None:
             group = risk.groups[order.protection] = Group()
-        loss = self.most_loss_micro(order, risk.version)
+        loss = self.most_loss_micro(account, order, risk.version)
         risk.loss_bound_micro -= group.bound_micro(limit)
         group.loss_micro += loss * lots
         group.lot_loss_micro = max(group.lot_loss_micro, loss)
@@ -159,6 +193,16 @@ class OpenOrders:
         if book < COMBO_BASE:
             return self.instruments[book].underlying.number
         return self.combos[book].underlying.number
+
+    def underlyings_of(self, book: int) -> list[int]:
+        """The underlyings of an instrument, or of a combo's legs, its first leg's first."""
+        if book < COMBO_BASE:
+            return [self.instruments[book].underlying.number]
+        numbers: list[int] = []
+        for instrument in self.combos[book].instruments:
+            if instrument.underlying.number not in numbers:
+                numbers.append(instrument.underlying.number)
+        return numbers
 
     def resting_fee_micro(self, order: Order) -> int:
         """The most that filling one lot (or unit) of a resting order costs in fees: known
@@ -186,22 +230,35 @@ class OpenOrders:
             unit.fee_micro = fee
         return unit.fee_micro
 
-    def add_loss_of(self, vector: Vector, order: Order, lots: int) -> None:
-        """vector += what lots (or units) of an order could lose per scenario."""
+    def unit_of(self, account: Account, order: Order) -> Unit:
+        """What margin must know of one lot (or unit) of an account's order, as its tier has it."""
         unit = self.marks.unit(order.book, self.combos)
-        level = unit.level_micro(order.sign, order.price_micro)
-        add_loss(vector, unit.row, order.sign, level, self._resting_fee(order, unit), lots)
+        if account.stretch_quarters == PLAIN_QUARTERS:
+            return unit
+        return unit.stretched(account.stretch_quarters, order.sign)
 
-    def most_loss_micro(self, order: Order, version: int) -> int:
+    def lot_cost_micro(self, order: Order, unit: Unit) -> int:
+        """What filling one lot (or unit) of a resting order costs at most beside its price: the
+        fee, and what its position is charged by itself (docs/margin.md, 3.3).
+        """
+        return self._resting_fee(order, unit) + unit.charge_micro(order.sign)
+
+    def add_loss_of(self, account: Account, vector: Vector, order: Order, lots: int) -> None:
+        """vector += what lots (or units) of an order could lose per scenario."""
+        unit = self.unit_of(account, order)
+        level = unit.level_micro(order.sign, order.price_micro)
+        add_loss(vector, unit.row, order.sign, level, self.lot_cost_micro(order, unit), lots)
+
+    def most_loss_micro(self, account: Account, order: Order, version: int) -> int:
         """The most that one lot (or unit) of an order could lose, a number >= 0. It is kept with
         the order for the `version` of the marks that it was found at.
         """
         if order.loss_version == version:
             return order.loss_micro
-        unit = self.marks.unit(order.book, self.combos)
+        unit = self.unit_of(account, order)
         level = unit.level_micro(order.sign, order.price_micro)
-        fee = self._resting_fee(order, unit)
-        order.loss_micro = unit.most_loss_micro(order.sign, level, fee)
+        cost = self.lot_cost_micro(order, unit)
+        order.loss_micro = unit.most_loss_micro(order.sign, level, cost)
         order.loss_version = version
         return order.loss_micro
 

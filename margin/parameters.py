@@ -67,3 +67,76 @@ DISTRESS_BAND_E6: Final = 5_000
 """An account short of initial margin may trade only what lowers its risk, at prices that cost it at
 most this share of the index per lot against the marks, fees included: 0.5%. Without it, such an
 account could hand the exchange's money to an accomplice by overpaying. [house]"""
+
+FEATURE_MOVE_PERCENT: Final = 1
+"""Deltas are read between a move of -1% and one of +1%: what a lot gains over 2%. The scan's own
+step, so no price is computed for them. [house]"""
+
+DELTA_NOTIONAL: Final = 100 // (2 * FEATURE_MOVE_PERCENT)
+"""A delta, what is gained over 2%, times 50 is the notional that it moves like."""
+
+TILT_WIDTH_DEVIATIONS: Final = 2
+"""Log-moneyness counts in the skew charges up to so many at-the-money deviations, where it counts
+one: wings beyond it move like it. [house; PM2 clamps its two skew scenarios likewise]"""
+
+ROLL_E6: Final = 1_500
+"""Roll: an expiry's forward moves by itself by 0.15% of its notional, and by"""
+ROLL_PER_YEAR_E6: Final = 5_000
+"""0.5% more for a year, at most a year. Two quarterly futures against each other cost, with the
+basis, about 1% of their notional. [D charged 1% for offsetting futures and now shocks each expiry;
+house]"""
+
+BASIS_PER_YEAR_E6: Final = 15_000
+"""Basis: all forwards move together by 1.5% of a year's interest, so a notional that is due in T
+years by 1.5% T, at most of two years. [PM2 has such a contingency; house]"""
+BASIS_LONGEST_YEARS: Final = 2
+
+PERPETUAL_E6: Final = 10_000
+"""The premium of a perpetual over its index, 1% of its notional: half of the price band of an
+order. [PM2 3%, and 1% more for initial margin, where prices are an oracle's; house]"""
+
+TERM_VEGA_E6: Final = 150_000
+"""Term vega: the volatility of an expiry moves by itself by 15% of the shock up. The scan moves all
+expiries at once, so a calendar spread shows it little. [D charged 25% of vegas that offset between
+expiries; ours is on all of them, which alone is sub-additive; house]"""
+
+SKEW_E6: Final = 200_000
+"""Skew: an option two deviations from the money moves by 20% of the shock up against the money: at
+30 days 10% of its volatility. Once with opposite signs in the wings (linear), once with the same
+(absolute); the larger counts. [PM2's two skew scenarios; house]"""
+
+VANNA_SHARE_E6: Final = 250_000
+"""Vanna: a quarter of the shock up comes before a hedger trades again. [house]"""
+CHARM_DAYS: Final = 1
+"""Charm: as does a day's decay, of an option's last day all of it. [house]"""
+DRIFT_MOVE_PERCENT: Final = 3
+"""By the delta that drifted so the hedger loses over a move of 3%: about two deviations of a
+day's quarter at 60%. A day before expiry this is what the scan, which prices now, does not see.
+[house]"""
+
+SHORT_OPTION_E6: Final = 5_000
+"""Short-option minimum, 0.5% of the index for each lot short at a strike, calls or puts, whichever
+are more. [PM2: 0.3%, and 0.2% more for initial margin; D: 0.01 BTC]"""
+
+CONCENTRATED_NOTIONAL_MICRO: Final = 20_000_000 * 10**6
+"""Delta notional, and short-option notional, beyond which size itself costs: 20M USDC on each
+underlying. [D: its delta shock starts there]"""
+CONCENTRATED_DELTA_E6: Final = 20_000
+"""Concentration of delta: 2% x excess^2 / threshold, so 2% of the excess at 40M, 8% at 100M. What a
+position moves the market as it is closed grows with its size. [house]"""
+CONCENTRATED_SHORT_E6: Final = 10_000
+"""Concentration of short options: half as much, for most of them expire. [house]"""
+
+RISK_TIER_QUARTERS: Final = (4, 5, 6)
+"""Tiers of risk profile: the scan and the charges of initial margin times 100%, 125%, 150%. Whoever
+wants to keep further from liquidation chooses more; the operator may ask it of whom it must, never
+less than the model. [house]"""
+
+PORTFOLIO_EQUITY_MICRO: Final = 10_000 * 10**6
+"""Equity of an account that goes over to portfolio margin, at least 10,000 USDC: it is for books,
+and its liquidation must be worth the trouble. [D asked for 0.5 BTC; house]"""
+
+NETTING_PERCENT: Final = 50
+"""Netting between underlyings: of what the worst scenario of all together loses less than the worst
+of each by itself, half is given. [D counts 60% of another currency's profit; house: BTC and ETH
+fall together, but not surely]"""

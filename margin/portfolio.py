@@ -12,33 +12,29 @@ Never: changes an account while a plan is open; compares floats.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
-from margin.accounts import MAX_POSITIONS, Account, Position, Risk
-from margin.fees import FeeSchedule, check_fees, fees_of
-from margin.kernel import (
-    Vector,
-    add_lots,
-    at_base,
-    least,
-    vector_of,
-    worst,
-    worst_scenario,
-)
+from margin.accounts import MAX_POSITIONS, Account
+from margin.fees import FeeSchedule, check_fees, check_through, fees_of, fees_through
 from margin.marks import Marks
 from margin.open_orders import OpenOrders
-from margin.parameters import DISTRESS_BAND_E6, MAINTENANCE_PERCENT
+from margin.parameters import DISTRESS_BAND_E6
 from margin.protection import Protections
-from margin.provisional import Part, Side, Standing, eases, half_up
-from margin.scenarios import BASE_SCENARIO
-from margin.sweep import position_values
-from matching.combos import COMBO_BASE, Combo
+from margin.provisional import Plan, Side, Standing, eases
+from margin.requirement import (
+    Breakdown,
+    Requirement,
+    Requirements,
+    ScanStanding,
+    half_up,
+    least_worth_micro,
+)
+from margin.sweep import Holdings
+from matching.combos import Combo
 from matching.gate import (
     FITS,
     IT_FITS,
     MAKER_FAILS,
-    MAKER_FEE,
-    TAKER_FEE,
     TAKER_LIMIT,
     TAKER_MARGIN,
     TAKER_POSITIONS,
@@ -48,19 +44,6 @@ from matching.gate import (
 )
 from matching.instruments import MAX_LOTS, Instrument
 from matching.orders import Order
-
-
-class Requirement(NamedTuple):
-    """An account's margin, micro-USDC. `excess` = equity - initial; `worst_scenario` of the
-    first underlying with positions or orders, else BASE.
-    """
-
-    equity_micro: int
-    initial_micro: int
-    maintenance_micro: int
-    excess_micro: int
-    worst_scenario: int
-
 
 _SHORT: Final = -1
 _MAY_BE_SHORT: Final = Ruling(_SHORT)
@@ -72,8 +55,10 @@ class Portfolio(Gate):
     """The gate over all accounts, and the reading of any one of them.
 
     `settlements` counts the expiries that settled; `fees[i]` after a plan are the (taker, maker)
-    fees of its i-th fill, micro-USDC; `moved` what the command's plans moved and orders that may
-    only reduce stand against, as (account, instrument).
+    fees of its i-th fill, micro-USDC; `fee_levels` the levels of warning above zero by underlying;
+    `moved` what the command's plans moved and orders that may
+    only reduce stand against, as (account, instrument); `holdings` has all positions
+    by underlying (`watch.py`).
     """
 
     def __init__(
@@ -89,13 +74,17 @@ class Portfolio(Gate):
         self.instruments = instruments
         self.open_orders = OpenOrders(marks, combos, instruments)
         self.protections = Protections(accounts, marks)
+        self.holdings: dict[int, Holdings] = {}
         self.settlements = 0
         self.fees: list[tuple[int, int]] = []
-        self.moved: list[tuple[int, int]] = []
-        self._taker: Order | None = None
-        self._replaced: Order | None = None
-        self._underlyings: list[int] = []
-        self._open: dict[int, Side] = {}
+        self.fee_levels: dict[int, int] = {}
+        self.requirements = Requirements(self.open_orders)
+        self.plan = Plan(accounts, self.open_orders, instruments)
+
+    @property
+    def moved(self) -> list[tuple[int, int]]:
+        """What the command's plans moved and orders that may only reduce stand against."""
+        return self.plan.moved
 
     @property
     def schedule(self) -> FeeSchedule:
@@ -112,32 +101,21 @@ class Portfolio(Gate):
         """Equity, initial and maintenance margin at the current marks, open orders included in
         the initial.
         """
-        equity = worth = account.cash_micro - account.basis_micro
-        maintenance = half_up(account.gross_lots)
-        scenario = BASE_SCENARIO
-        for underlying in sorted(account.risks):
-            risk = self.open_orders.exact_risk(account, underlying)
-            base = int(at_base(risk.value))
-            equity += base
-            worth += int(worst(risk.value, risk.order_loss))
-            maintenance += base - int(least(risk.value))
-            if scenario == BASE_SCENARIO and (any(risk.value) or any(risk.order_loss)):
-                scenario = worst_scenario(risk.value, risk.order_loss)
-        excess = worth - half_up(account.gross_lots + account.open_lots)
-        maintenance = -(-maintenance * MAINTENANCE_PERCENT // 100)
-        return Requirement(equity, equity - excess, maintenance, excess, scenario)
+        return self.requirements.requirement(account)
 
     def excess_micro(self, account: Account) -> int:
         """Initial-margin excess: negative is a shortfall."""
-        worth = (
-            account.cash_micro
-            - account.basis_micro
-            - half_up(account.gross_lots + account.open_lots)
-        )
-        for underlying in account.risks:
-            risk = self.open_orders.exact_risk(account, underlying)
-            worth += int(worst(risk.value, risk.order_loss))
-        return worth
+        return self.requirements.excess_micro(account)
+
+    def scan_standing(self, account: Account) -> ScanStanding:
+        """Equity and maintenance margin by the scan of the positions alone, as liquidation goes by
+        it.
+        """
+        return self.requirements.scan_standing(account)
+
+    def breakdown(self, account: Account) -> Breakdown:
+        """Every number of an account's margin."""
+        return self.requirements.breakdown(account)
 
     def resting_fee_micro(self, order: Order) -> int:
         """The most that filling one lot (or unit) of a resting order costs in fees."""
@@ -159,22 +137,17 @@ class Portfolio(Gate):
             return Ruling(TAKER_LIMIT, None, lots, MAX_LOTS)
         underlying = self.open_orders.underlying_of(order.book)
         risk = self.open_orders.fresh_risk(account, underlying)
-        worth = account.cash_micro - account.basis_micro - half_up(lots)
-        loss = self.open_orders.most_loss_micro(order, risk.version)
-        bound = worth - loss * order.remaining_lots + risk.least_micro - risk.loss_bound_micro
+        loss = self.open_orders.most_loss_micro(account, order, risk.version)
+        bound = account.cash_micro - account.basis_micro - half_up(lots)
+        bound += least_worth_micro(risk) - loss * order.remaining_lots
         if len(account.risks) > 1:
             for number in account.risks:
                 if number != underlying:
                     risk = self.open_orders.fresh_risk(account, number)
-                    bound += risk.least_micro - risk.loss_bound_micro
-        if bound >= 0:
+                    bound += least_worth_micro(risk)
+        if bound >= 0 and account.is_plain:
             return IT_FITS
-        excess = worth
-        for number in account.risks:
-            risk = self.open_orders.exact_risk(account, number)
-            added = order if number == underlying else None
-            losses = self.open_orders.loss_with(account, number, replaced, added)
-            excess += int(worst(risk.value, losses))
+        excess = self.requirements.excess_with(account, lots, replaced, order)
         if excess >= 0:
             return IT_FITS
         before = self.excess_micro(account)
@@ -223,16 +196,7 @@ class Portfolio(Gate):
     # THE GATE
 
     def begin(self, taker: Order, replaced: Order | None) -> None:
-        self._taker = taker
-        self._replaced = replaced
-        self._underlyings.clear()
-        if taker.book < COMBO_BASE:
-            self._underlyings.append(self.instruments[taker.book].underlying.number)
-        else:
-            for instrument in self.combos[taker.book].instruments:
-                if instrument.underlying.number not in self._underlyings:
-                    self._underlyings.append(instrument.underlying.number)
-        self._open.clear()
+        self.plan.begin(taker, replaced, self.settlements)
         self.fees.clear()
         self.protections.begin()
 
@@ -242,37 +206,30 @@ class Portfolio(Gate):
             lots = self.protections.fillable_lots(order, group_lots)
         if not order.is_reduce_only:
             return lots
-        side = self._open.get(order.account)
+        side = self.plan.open.get(order.account)
         account = self.accounts[order.account]
         held = account.lots_of(order.book) if side is None else side.lots_of(order.book)
         return min(lots, max(order.reducible_lots(held) - account_lots, 0))
 
     def propose(self, fills: Sequence[Fill], units: int, maker_combo: Order | None) -> Ruling:
-        taker = self._taker
+        taker = self.plan.taker
         assert taker is not None, "a plan is open"
-        fees = fees_of(self.open_orders.schedule, self.marks.index_micro, fills)
+        indices, levels = self.marks.index_micro, self.fee_levels
+        fees = fees_of(self.open_orders.schedule, indices, levels, taker, fills, maker_combo)
         ruling = check_fees(taker, fills, fees, units, maker_combo)
         if ruling is not None:
             return ruling
         return self._judge(taker, fills, fees, units, maker_combo, None)
 
     def propose_through(self, incoming: Fill, others: Sequence[Fill], units: int) -> Ruling:
-        taker, resting = self._taker, incoming.maker
+        taker, resting = self.plan.taker, incoming.maker
         assert taker is not None, "a plan is open"
         fills = (incoming, *others)
-        fees = fees_of(self.open_orders.schedule, self.marks.index_micro, fills)
-        lots = incoming.quantity_lots
-        if fees[0][0] > taker.max_fee_micro * lots:
-            return Ruling(TAKER_FEE, None, -(-fees[0][0] // lots), taker.max_fee_micro)
-        resting_fees = fees[0][1]
-        for at, fill in enumerate(others, start=1):
-            fee = fees[at][1]  # both sides pay as makers here
-            if fee > fill.maker.max_fee_micro * fill.quantity_lots:
-                return Ruling(MAKER_FEE, fill.maker)
-            fees[at] = (fee, fee)
-            resting_fees += fee
-        if resting_fees > resting.max_fee_micro * units:
-            return Ruling(MAKER_FEE, resting)
+        indices, levels = self.marks.index_micro, self.fee_levels
+        fees = fees_through(self.open_orders.schedule, indices, levels, fills)
+        ruling = check_through(taker, fills, fees, units)
+        if ruling is not None:
+            return ruling
         return self._judge(taker, fills, fees, units, None, resting)
 
     def _judge(
@@ -290,50 +247,20 @@ class Portfolio(Gate):
             protected = self.protections.check(shares)
             if protected is not None:
                 return protected
-        self._take(taker, fills, fees, units, maker_combo, resting, 1)
+        self.plan.take(taker, fills, fees, units, maker_combo, resting, 1)
         failing = self._failing(taker, fills)
         if failing is None:
             self.fees += fees
             self.protections.count(shares)
             return IT_FITS
         if failing.outcome != _SHORT:
-            self._take(taker, fills, fees, units, maker_combo, resting, -1)
+            self.plan.take(taker, fills, fees, units, maker_combo, resting, -1)
             return failing
         ruling = self._judge_short(taker, fills, fees, units, maker_combo, resting)
         if ruling.outcome == FITS:
             self.fees += fees
             self.protections.count(shares)
         return ruling
-
-    def _take(
-        self,
-        taker: Order,
-        fills: Sequence[Fill],
-        fees: list[tuple[int, int]],
-        units: int,
-        maker_combo: Order | None,
-        resting: Order | None,
-        way: int,
-    ) -> None:
-        """Adds a group to the plan's accounts (`way` 1) or takes it out again (-1), exactly.
-        `resting` is the combo order through which the taker meets the fills behind the first.
-        """
-        taker_side = self._side(taker.account)
-        for at, fill in enumerate(fills):
-            taker_fee, maker_fee = fees[at]
-            maker = fill.maker
-            maker_side = self._side(maker.account)
-            if resting is not None and maker is not resting:
-                taker_side = self._side(resting.account)
-            lots = fill.quantity_lots * way
-            signed = lots if fill.taker_buys else -lots
-            self._fill(taker_side, fill, signed, taker_fee * way)
-            self._fill(maker_side, fill, -signed, maker_fee * way)
-            if maker_combo is None and maker is not resting:
-                self._use_up(maker_side, maker, lots)
-        combo_order = maker_combo if resting is None else resting
-        if combo_order is not None:
-            self._use_up(self._side(combo_order.account), combo_order, units * way)
 
     def _failing(self, taker: Order, fills: Sequence[Fill]) -> Ruling | None:
         """None if every account of a group certainly may; against the first that has too many
@@ -349,7 +276,7 @@ class Portfolio(Gate):
         return None
 
     def _fails(self, number: int, taker: Order, fills: Sequence[Fill]) -> Ruling | None:
-        side = self._open[number]
+        side = self.plan.open[number]
         lots = side.gross_lots + side.open_lots
         if side.position_count > MAX_POSITIONS or lots > MAX_LOTS:
             if number != taker.account:
@@ -357,7 +284,7 @@ class Portfolio(Gate):
             if lots > MAX_LOTS:
                 return Ruling(TAKER_LIMIT, None, lots, MAX_LOTS)
             return Ruling(TAKER_POSITIONS, None, side.position_count, MAX_POSITIONS)
-        if side.least_excess_micro() >= 0 or self._excess_of(side) >= 0:
+        if side.least_excess_micro() >= 0 or self.plan.excess_of(side) >= 0:
             return None
         return _MAY_BE_SHORT
 
@@ -377,9 +304,9 @@ class Portfolio(Gate):
         for fill in fills:
             if fill.maker.account not in numbers:
                 numbers.append(fill.maker.account)
-        after = [self._standing(self._open[number]) for number in numbers]
+        after = [self._standing(self.plan.open[number]) for number in numbers]
         limits = [self._fails(number, taker, fills) for number in numbers]
-        self._take(taker, fills, fees, units, maker_combo, resting, -1)
+        self.plan.take(taker, fills, fees, units, maker_combo, resting, -1)
         band = 0
         for fill in fills:
             index = self.marks.index_micro.get(fill.instrument.underlying.number, 0)
@@ -391,192 +318,35 @@ class Portfolio(Gate):
                 continue
             if limit.outcome != _SHORT:
                 return limit
-            before = self._standing(self._open[number])
+            before = self._standing(self.plan.open[number])
             if eases(before, after[at], band):
                 continue
             if number == taker.account:
                 return Ruling(TAKER_MARGIN, None, -after[at].excess_micro, before.excess_micro)
             return _against(number, fills)
-        self._take(taker, fills, fees, units, maker_combo, resting, 1)
+        self.plan.take(taker, fills, fees, units, maker_combo, resting, 1)
         return IT_FITS
 
     def _standing(self, side: Side) -> Standing:
-        return Standing(self._excess_of(side), side.positions_worth_micro(), side.equity_micro())
-
-    def _excess_of(self, side: Side) -> int:
-        """The excess that an account would have after the plan so far, exactly."""
-        account, replaced = side.account, side.replaced
-        excess = side.worth_micro - half_up(side.gross_lots + side.open_lots)
-        for part in side.parts:
-            loss = part.order_loss
-            if loss is None:
-                loss = part.order_loss = self._planned_loss(side, part.underlying)
-            excess += int(worst(part.value, loss))
-        for underlying in account.risks:
-            if not side.has(underlying):
-                risk = self.open_orders.exact_risk(account, underlying)
-                loss = self.open_orders.loss_with(account, underlying, replaced, None)
-                excess += int(worst(risk.value, loss))
-        return excess
-
-    def _planned_loss(self, side: Side, underlying: int) -> Vector:
-        """What open orders could lose on one underlying after the plan so far."""
-        account = side.account
-        if account.protection_limits:
-            return self.open_orders.order_loss(account, underlying, side.replaced, side.used, None)
-        self.open_orders.exact_risk(account, underlying)
-        loss = self.open_orders.loss_with(account, underlying, side.replaced, None)
-        for order_id, lots in side.used.items():
-            order = account.orders[order_id]
-            if (
-                not order.is_reduce_only
-                and self.open_orders.underlying_of(order.book) == underlying
-            ):
-                self.open_orders.add_loss_of(loss, order, -lots)
-        return loss
-
-    def _side(self, number: int) -> Side:
-        """The account as the plan has it so far."""
-        side = self._open.get(number)
-        if side is None:
-            side = self._open[number] = self._new_side(self.accounts[number])
-        return side
-
-    def _new_side(self, account: Account) -> Side:
-        taker = self._taker
-        assert taker is not None, "a plan is open"
-        replaced = self._replaced if account.number == taker.account else None
-        side = Side(account, replaced)
-        for underlying in self._underlyings:
-            side.parts.append(Part(underlying, self.open_orders.fresh_risk(account, underlying)))
-        if len(account.risks) > len(side.parts):
-            for underlying in account.risks:
-                if underlying not in self._underlyings:
-                    risk = self.open_orders.fresh_risk(account, underlying)
-                    side.beside_micro += risk.least_micro - risk.loss_bound_micro
-        if account.settlements_seen != self.settlements:
-            side.position_count -= self._settled_count(account)
-        if replaced is not None:
-            side.open_lots -= self.open_orders.open_lots(replaced, replaced.remaining_lots)
-        return side
-
-    def _part(self, side: Side, underlying: int) -> Part:
-        """One underlying of an account in the plan. One that is not the taker's comes in when the
-        plan meets a resting combo that has a leg on it; until then `beside_micro` counts it.
-        """
-        part = side.part(underlying)
-        if part is None:
-            risk = self.open_orders.fresh_risk(side.account, underlying)
-            part = Part(underlying, risk)
-            side.parts.append(part)
-            side.beside_micro -= risk.least_micro - risk.loss_bound_micro
-        return part
-
-    def _settled_count(self, account: Account) -> int:
-        """Positions that only wait to be taken into cash: their expiry is settled."""
-        count = 0
-        for number in account.positions:
-            if self.instruments[number].is_settled:
-                count += 1
-        return count
-
-    def _fill(self, side: Side, fill: Fill, lots: int, fee: int) -> None:
-        """One side of a fill: signed lots at its price, and the fee."""
-        instrument = fill.instrument
-        number = instrument.number
-        side.trade(number, lots)
-        part = self._part(side, instrument.underlying.number)
-        add_lots(part.value, self.marks.unit(number, self.combos).row, lots)
-        part.least_micro = least(part.value)
-        cash = -lots * fill.price_ticks * instrument.tick_value_micro - fee
-        if instrument.is_linear:
-            cash += lots * self.marks.carry_micro[number]
-            basis = lots * self.marks.accrual_micro[number]
-            side.basis_change_micro += basis
-            side.worth_micro -= basis
-        side.cash_change_micro += cash
-        side.worth_micro += cash
-
-    def _use_up(self, side: Side, order: Order, lots: int) -> None:
-        """Takes lots (or units) of a resting order out of what its account's orders could lose.
-        The bound of a protected group stays: it follows when the plan is committed.
-        """
-        used = side.used.get(order.order_id, 0) + lots
-        if used:
-            side.used[order.order_id] = used
-        else:
-            del side.used[order.order_id]
-        side.open_lots -= self.open_orders.open_lots(order, lots)
-        if order.is_reduce_only:
-            return
-        part = self._part(side, self.open_orders.underlying_of(order.book))
-        if order.protection and order.protection in side.account.protection_limits:
-            part.order_loss = None
-            return
-        loss = self.open_orders.most_loss_micro(order, part.version)
-        part.loss_bound_micro -= loss * lots
-        if part.order_loss is not None:
-            self.open_orders.add_loss_of(part.order_loss, order, -lots)
+        return Standing(
+            self.plan.excess_of(side), side.positions_worth_micro(), side.equity_micro()
+        )
 
     def commit(self) -> None:
-        """Writes the plan into the accounts. Resting orders' remaining lots are the books' to
-        change; what they could lose and `open_lots` already count them as filled.
-        """
         self.protections.commit()
-        for side in self._open.values():
-            account = side.account
-            account.cash_micro += side.cash_change_micro
-            account.basis_micro += side.basis_change_micro
-            account.gross_lots = side.gross_lots
-            for part in side.parts:
-                risk = account.risks[part.underlying]
-                risk.value = part.value
-                risk.least_micro = part.least_micro
-            for order_id, lots in side.used.items():
-                order = account.orders[order_id]
-                account.open_lots -= self.open_orders.open_lots(order, lots)
-                risk = account.risks[self.open_orders.underlying_of(order.book)]
-                self.open_orders.count(account, risk, order, -lots)
-            for number, lots in side.changed.items():
-                if number in account.reduce_only:
-                    self.moved.append((account.number, number))
-                position = account.positions.get(number)
-                if lots == 0:
-                    account.positions.pop(number, None)
-                elif position is None:
-                    account.positions[number] = Position(lots, self.marks.accrual_micro[number])
-                else:
-                    position.quantity_lots = lots
-        self._open.clear()
+        self.plan.commit()
 
     def drop(self) -> None:
-        self._open.clear()
+        self.plan.open.clear()
 
     # MARK UPDATES
 
     def sweep(self, underlying: int) -> None:
-        """Re-margins every account on one underlying: position values at the new marks, in one
-        sparse product.
+        """Re-margins every account on one underlying: each one's positions are worth what the new
+        marks say, computed for all at once (`watch.py`) or when an account is next touched.
         """
-        rows: list[int] = [0]
-        numbers: list[int] = []
-        lots: list[int] = []
-        held: list[Risk] = []
-        instruments = self.instruments
-        for account in self.accounts.values():
-            risk = account.risks.get(underlying)
-            if risk is None:
-                continue
-            for number, position in account.positions.items():
-                if instruments[number].underlying.number == underlying:
-                    numbers.append(number)
-                    lots.append(position.quantity_lots)
-            rows.append(len(numbers))
-            held.append(risk)
-        values = position_values(rows, numbers, lots, self.marks.values)
-        for row, risk in enumerate(held):
-            risk.value = vector_of(values[row])
-            risk.version = -1
+        sweeps = self.marks.sweeps
+        sweeps[underlying] = sweeps.get(underlying, 0) + 1
 
 
 def _against(number: int, fills: Sequence[Fill]) -> Ruling:

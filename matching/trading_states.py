@@ -1,9 +1,9 @@
 """Trading states of the venue, its underlyings and its instruments, and what each permits.
 
 Holds: states are numbered from the most to the least permissive, and each permits no more than the
-one before it, so the most restrictive of several is the greatest number; the operator's states and
-the circuit breakers' are kept apart, so that neither lifts what the other has set; nobody settles
-an instrument here: its expiry's settlement price does.
+one before it, so the most restrictive of several is the greatest number; the operator's states, the
+circuit breakers' and those of clearing are kept apart, so that none lifts what another has set;
+nobody settles an instrument here: its expiry's settlement price does.
 Never: reads a clock, a price or a book.
 """
 
@@ -64,6 +64,7 @@ class TradingStates:
     __slots__ = (
         "are_open",
         "by_breaker",
+        "by_clearing",
         "by_instrument",
         "by_underlying",
         "delisted",
@@ -76,6 +77,7 @@ class TradingStates:
         self.by_underlying: dict[int, int] = {}
         self.by_instrument: dict[int, int] = {}
         self.by_breaker: dict[int, int] = {}
+        self.by_clearing: dict[int, int] = {}
         self.ends_s: dict[int, int] = {}
         """When an instrument that is delisted ended, or a perpetual whose end is announced ends."""
         self.delisted: dict[int, None] = {}
@@ -104,6 +106,11 @@ class TradingStates:
         _keep(self.by_breaker, underlying, state)
         self._look()
 
+    def hold(self, underlying: int, state: int) -> None:
+        """Sets the state that clearing asks for while lots wait to be closed; OPEN releases it."""
+        _keep(self.by_clearing, underlying, state)
+        self._look()
+
     def announce_end(self, instrument: int, end_s: int) -> None:
         """From that second on time halts a perpetual, until it is settled and delisted."""
         self.ends_s[instrument] = end_s
@@ -120,9 +127,12 @@ class TradingStates:
         return instrument in self.ends_s and self.ends_s[instrument] <= time_s
 
     def of_underlying(self, number: int) -> int:
-        """The most restrictive of the venue's, the underlying's and its breaker's."""
+        """The most restrictive of the venue's, the underlying's, its breaker's and clearing's."""
         return max(
-            self.venue, self.by_underlying.get(number, OPEN), self.by_breaker.get(number, OPEN)
+            self.venue,
+            self.by_underlying.get(number, OPEN),
+            self.by_breaker.get(number, OPEN),
+            self.by_clearing.get(number, OPEN),
         )
 
     def of_instrument(self, instrument: Instrument, is_settled: bool, time_s: int) -> int:
@@ -142,7 +152,11 @@ class TradingStates:
 
     def _look(self) -> None:
         self.are_open = not (
-            self.venue or self.by_underlying or self.by_instrument or self.by_breaker
+            self.venue
+            or self.by_underlying
+            or self.by_instrument
+            or self.by_breaker
+            or self.by_clearing
         )
 
     def items(self) -> Sequence[tuple[int, int, int]]:

@@ -31,7 +31,16 @@ POSITION_MOVED: Final = 0x14
 STATUS_CHANGED: Final = 0x15
 INSURANCE_MOVED: Final = 0x16
 
-MARK_TYPES: Final = (INDEX_UPDATED, MARK_UPDATED, ACCRUAL_UPDATED, EXPIRY_SETTLED, STATUS_CHANGED)
+FEE_LEVEL_SET: Final = 0x17
+
+MARK_TYPES: Final = (
+    INDEX_UPDATED,
+    MARK_UPDATED,
+    ACCRUAL_UPDATED,
+    EXPIRY_SETTLED,
+    STATUS_CHANGED,
+    FEE_LEVEL_SET,
+)
 """Records that stand only at a chunk's start."""
 
 TAKER_BUYS: Final = 1
@@ -212,6 +221,13 @@ class InsuranceMoved(NamedTuple):
     amount_micro: int
 
 
+class FeeLevelSet(NamedTuple):
+    """The level of warning that makers' fees on an underlying are at from here on."""
+
+    underlying: int
+    level: int
+
+
 Record = (
     Padding
     | AccountOpened
@@ -236,6 +252,7 @@ Record = (
     | PositionMoved
     | StatusChanged
     | InsuranceMoved
+    | FeeLevelSet
 )
 
 

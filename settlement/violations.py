@@ -90,6 +90,9 @@ GIVEN_ON_CREDIT: Final = 704
 UNKNOWN_STATUS: Final = 705
 STATUS_UNCHANGED: Final = 706
 INSURANCE_SHORT: Final = 707
+# 72x: fees
+FEE_LEVEL_TOO_HIGH: Final = 720
+FEE_LEVEL_UNCHANGED: Final = 721
 
 TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     MALFORMED: ("malformed", "the record cannot be read at byte {got}"),
@@ -162,4 +165,6 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "insurance short",
         "{got} micro-USDC leave the insurance fund; {allowed} are there",
     ),
+    FEE_LEVEL_TOO_HIGH: ("fee level too high", "fee level {got}; the highest is {allowed}"),
+    FEE_LEVEL_UNCHANGED: ("fee level unchanged", "the fee level is {got} already"),
 }

@@ -22,6 +22,7 @@ from exchange.gateway_rpc.failures import (
     signature_refused,
     unknown_method,
 )
+from exchange.gateway_rpc.liquidation_views import auction_json, clearing_json
 from exchange.gateway_rpc.market_views import MarketViews
 from exchange.gateway_rpc.requests import (
     OfAccount,
@@ -35,9 +36,12 @@ from exchange.gateway_rpc.requests import (
     OfTrades,
     Params,
     Request,
+    SignedBidAuction,
     SignedCancel,
     SignedCancelAll,
     SignedCancelWhere,
+    SignedChooseMargin,
+    SignedFundInsurance,
     SignedMassQuote,
     SignedOrder,
     SignedResetProtection,
@@ -100,7 +104,10 @@ class Methods:
             "public/trades": _method(OfTrades, self._trades),
             "public/states": _method(Params, self._states),
             "account/of_owner": _method(OfOwner, self._accounts_of),
+            "public/auctions": _method(Params, self._auctions),
+            "public/clearing": _method(Params, self._clearing),
             "account/margin": _method(OfAccount, self._margin),
+            "account/choose_margin": _method(SignedChooseMargin, self._choose_margin),
             "account/positions": _method(OfAccount, self._positions),
             "account/orders": _method(OfAccount, self._orders),
             "account/fills": _method(OfFills, self._fills),
@@ -108,6 +115,8 @@ class Methods:
             "account/withdraw": _method(SignedWithdraw, self._withdraw),
             "transfer/cash": _method(SignedTransferCash, self._transfer_cash),
             "transfer/position": _method(SignedTransferPosition, self._transfer_position),
+            "auction/bid": _method(SignedBidAuction, self._bid_auction),
+            "insurance/fund": _method(SignedFundInsurance, self._fund_insurance),
             "order/place": _method(SignedOrder, self._place),
             "order/replace": _method(SignedOrder, self._replace),
             "order/cancel": _method(SignedCancel, self._cancel),
@@ -189,6 +198,22 @@ class Methods:
 
     async def _states(self, _: Params, __: object) -> Answer:
         return self._views.states()
+
+    async def _auctions(self, _: Params, __: object) -> Answer:
+        return [auction_json(view, self._catalogue) for view in self._venue.auctions()]
+
+    async def _clearing(self, _: Params, __: object) -> Answer:
+        return clearing_json(self._venue.clearing())
+
+    async def _bid_auction(self, params: SignedBidAuction, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.bid_auction(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
+
+    async def _fund_insurance(self, params: SignedFundInsurance, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.fund_insurance(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
 
     # Of an account
 
@@ -286,6 +311,11 @@ class Methods:
     async def _set_protection(self, params: SignedSetProtection, _: object) -> Answer:
         message = params.message.value()
         verdict = await self._venue.set_protection(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
+
+    async def _choose_margin(self, params: SignedChooseMargin, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.choose_margin(message, bytes(params.signature))
         return self._verdict(verdict, message.account)
 
     async def _reset_protection(self, params: SignedResetProtection, _: object) -> Answer:

@@ -25,10 +25,13 @@ from settlement.mass_quotes import MAX_QUOTES, MassQuote
 from settlement.signed_messages import (
     NO_ORDER,
     PLAIN,
+    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
     Conditions,
+    FundInsurance,
     Order,
     ResetProtection,
     SetProtection,
@@ -424,6 +427,49 @@ class TransferPositionFields(Params):
         )
 
 
+class BidAuctionFields(Params):
+    account: U32
+    auction: U32
+    most_share_e6: U32
+    least_share_e6: U32
+    most_price_micro: Signed64
+    salt: Unsigned64
+    expiry_seconds: Unsigned64
+
+    def value(self) -> BidAuction:
+        return BidAuction(
+            self.account,
+            self.auction,
+            self.most_share_e6,
+            self.least_share_e6,
+            int(self.most_price_micro),
+            int(self.salt),
+            int(self.expiry_seconds),
+        )
+
+
+class FundInsuranceFields(Params):
+    account: U32
+    amount_micro: Unsigned64
+    salt: Unsigned64
+    expiry_seconds: Unsigned64
+
+    def value(self) -> FundInsurance:
+        return FundInsurance(
+            self.account, int(self.amount_micro), int(self.salt), int(self.expiry_seconds)
+        )
+
+
+class SignedBidAuction(Params):
+    message: BidAuctionFields
+    signature: Signature
+
+
+class SignedFundInsurance(Params):
+    message: FundInsuranceFields
+    signature: Signature
+
+
 class SignedOrder(Params):
     message: OrderFields
     signature: Signature
@@ -451,6 +497,24 @@ class SignedMassQuote(Params):
 
 class SignedSetProtection(Params):
     message: SetProtectionFields
+    signature: Signature
+
+
+class ChooseMarginFields(Params):
+    account: U32
+    model: U8
+    tier: U8
+    salt: Unsigned64
+    expiry_seconds: Unsigned64
+
+    def value(self) -> ChooseMargin:
+        return ChooseMargin(
+            self.account, self.model, self.tier, int(self.salt), int(self.expiry_seconds)
+        )
+
+
+class SignedChooseMargin(Params):
+    message: ChooseMarginFields
     signature: Signature
 
 

@@ -3,7 +3,7 @@
 Holds: a mark within the bounds of docs/protocol.md, 7, or none of the update; positions are
 re-margined in one sweep; no account's cash moves here (it takes what has accrued when it is next
 touched).
-Never: liquidates; loops over accounts' cash.
+Never: loops over accounts' cash.
 """
 
 from collections.abc import Callable
@@ -12,16 +12,24 @@ from exchange import events
 from exchange.commands import AccrueFunding, SettleExpiry, UpdateMarks
 from exchange.handlers.cancels import cancel_book
 from exchange.handlers.combos import drop_combo
+from exchange.handlers.funding import (
+    MAX_ACCRUAL_MICRO,
+    is_armed,
+    pay_funding,
+    sample_premiums,
+)
+from exchange.handlers.liquidation import watch_accounts
 from exchange.handlers.refusal import refuse
 from exchange.handlers.samples import check_samples, mean_micro, seen_count
 from exchange.handlers.states import watch_index
 from exchange.handlers.volatility import reprice
 from exchange.state import State
 from margin.svi import ExpiryMark, check_index, check_marks
-from matching.instruments import MAX_VALUE_MICRO, PERPETUAL
+from matching.instruments import PERPETUAL
 from matching.rejects import (
     ALREADY_SETTLED,
     AMOUNT_OUT_OF_RANGE,
+    FUNDING_IS_ARMED,
     INSTRUMENT_NOT_OPEN,
     LISTING_OUT_OF_ORDER,
     NOT_LINEAR,
@@ -37,8 +45,6 @@ Emit = Callable[[events.Event], None]
 
 EPOCHS = 1 << 24
 """A record counts epochs round (docs/protocol.md, 4: u24)."""
-MAX_ACCRUAL_MICRO = MAX_VALUE_MICRO // 2
-"""Where funding may bring an accrual, so that with any mark and move it stays below 2^34."""
 
 
 def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
@@ -49,6 +55,7 @@ def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
         return
     # MARGIN
     number, time_s, marks = command.underlying, state.time_s, state.marks
+    pay_funding(state, number, emit)  # what has run up until now, at the index of until now
     moved = marks.update_index(number, command.index_micro, time_s)
     for expiry, *mark in command.marks:
         moved += marks.update_expiry(state.expiries[expiry], ExpiryMark(*mark), time_s)
@@ -65,7 +72,9 @@ def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
     record_accruals(state, moved)
     emit(events.MarksUpdated(number, command.index_micro, epoch))
     watch_index(state, number, emit)
+    sample_premiums(state, number, emit)
     reprice(state, number, emit)
+    watch_accounts(state, number, emit)
 
 
 def _check_update(state: State, command: UpdateMarks) -> Reject | None:
@@ -101,6 +110,8 @@ def accrue_funding(state: State, command: AccrueFunding, emit: Emit) -> None:
         reject = Reject(UNKNOWN_INSTRUMENT, number, len(state.instruments))
     elif state.instruments[number].kind != PERPETUAL:
         reject = Reject(NOT_LINEAR, number)
+    elif is_armed(state, number):
+        reject = Reject(FUNDING_IS_ARMED, number)
     elif number in state.trading.delisted:
         reject = Reject(INSTRUMENT_NOT_OPEN, number)
     elif abs(state.marks.accrual_micro[number] - command.rate_micro) > MAX_ACCRUAL_MICRO:
@@ -116,6 +127,7 @@ def accrue_funding(state: State, command: AccrueFunding, emit: Emit) -> None:
     record_accruals(state, [number])
     accrual = state.marks.accrual_micro[number]
     emit(events.FundingAccrued(number, command.rate_micro, accrual))
+    watch_accounts(state, instrument.underlying.number, emit)
 
 
 def settle_expiry(state: State, command: SettleExpiry, emit: Emit) -> None:
@@ -148,6 +160,7 @@ def settle_expiry(state: State, command: SettleExpiry, emit: Emit) -> None:
     record_accruals(state, moved)
     emit(events.SettlementSampled(expiry.number, seen_count(seen)))
     emit(events.ExpirySettled(expiry.number, price))
+    watch_accounts(state, expiry.underlying.number, emit)
 
 
 def _check_settlement(state: State, command: SettleExpiry) -> Reject | None:

@@ -13,6 +13,7 @@ from exchange.handlers.cancels import cancel, find_live
 from exchange.handlers.combos import check_combos_of_account, check_new_combo
 from exchange.handlers.execution import Placement, execute, keeps_place, take_place
 from exchange.handlers.protection import check_protection
+from exchange.handlers.recovery import check_not_liquidated
 from exchange.handlers.refusal import refuse
 from exchange.handlers.states import check_trading_state, takes_nothing
 from exchange.handlers.waiting import check_ties, lay_down
@@ -151,6 +152,10 @@ def check_placement(
     """The place of an order whose fields and life are in order. `replaced` is the live order that
     it takes the place of, where another rule than its signed `replaces` says so.
     """
+    if account.status:
+        reject = check_not_liquidated(account)
+        if reject is not None:
+            return reject
     now_s = state.time_s
     if order_hash in state.used:
         return Reject(ORDER_ALREADY_USED)

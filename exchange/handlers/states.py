@@ -12,6 +12,7 @@ from collections.abc import Callable
 from exchange import events
 from exchange.circuit_breaker import Breaker, wrong_field
 from exchange.commands import SetBreaker, SetTradingState
+from exchange.handlers.fee_levels import follow_breaker
 from exchange.handlers.refusal import refuse
 from exchange.state import State
 from matching.instruments import Instrument
@@ -204,6 +205,7 @@ def set_breaker(state: State, command: SetBreaker, emit: Emit) -> None:
         if tripped_s >= 0:
             state.trading.trip(number, OPEN)
             emit(events.BreakerReleased(number, 0, 0, tripped_s))
+    follow_breaker(state, number, emit)
 
 
 def watch_index(state: State, underlying: int, emit: Emit) -> None:
@@ -234,3 +236,4 @@ def watch_index(state: State, underlying: int, emit: Emit) -> None:
         breaker.release()
         state.trading.trip(underlying, OPEN)
         emit(events.BreakerReleased(underlying, low, high, tripped_s))
+    follow_breaker(state, underlying, emit)

@@ -19,7 +19,15 @@ from matching import rejects as r
 from matching.rejects import Reject
 from settlement.signed_messages import NO_ORDER
 from settlement.signed_messages import Order as SignedOrder
-from tests.model.portfolio import Held, Open, PlainMarks, equity_micro, excess_micro
+from tests.model.charges import charge_micro, lot_charge_micro
+from tests.model.portfolio import (
+    Held,
+    Open,
+    PlainMarks,
+    equity_micro,
+    excess_micro,
+    positions_worth_micro,
+)
 from tests.model.settlement_samples import seen_samples
 
 MAKER_FEE, TAKER_FEE, CAP = 300, 500, 1_250
@@ -235,11 +243,17 @@ class Exchange:
                 order.price_micro,
                 order.left,
                 self.fee(MAKER_FEE, order.instrument, order.price_micro, 1),
+                lot_charge_micro(self.marks, ((order.instrument, 1),), order.sign),
             )
             for order in (*self.resting, *self.yielded)
             if order.account == account and not order.reduces
         ]
-        return excess_micro(self.marks, member.cash_micro, member.held, orders)
+        return excess_micro(self.marks, member.cash_micro, member.held, orders, self.charge(member))
+
+    def charge(self, member: Member) -> int:
+        """What its positions are charged."""
+        held = {number: position.lots for number, position in member.held.items()}
+        return charge_micro(self.marks, held)
 
     def lots_of(self, account: int) -> int:
         """Gross lots, orders included."""
@@ -532,8 +546,8 @@ class Exchange:
         if after >= 0:
             return True
         old, new = self.members[number], trial.members[number]
-        bare_old = excess_micro(self.marks, old.cash_micro, old.held, [])
-        bare_new = excess_micro(self.marks, new.cash_micro, new.held, [])
+        bare_old = positions_worth_micro(self.marks, old.cash_micro, old.held)
+        bare_new = positions_worth_micro(self.marks, new.cash_micro, new.held)
         equity_old = equity_micro(self.marks, old.cash_micro, old.held)
         equity_new = equity_micro(self.marks, new.cash_micro, new.held)
         index = self.marks.index_micro[self.marks.instruments[instrument].underlying]

@@ -6,10 +6,10 @@ of `margin/scenarios.py`, in Python's integers; open orders are margined by tryi
 them as filled.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, combinations, product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from exchange import commands as c
 from exchange.commands import Command
@@ -74,6 +74,10 @@ class PlainMarks:
     expiry_times_s: list[int] = field(default_factory=list)
     expiry_underlyings: list[int] = field(default_factory=list)
     index_micro: dict[int, int] = field(default_factory=dict)
+    left_s: dict[int, int] = field(default_factory=dict)
+    """Seconds that each expiry had left at its last mark before it expired."""
+    known: dict[Any, Any] = field(default_factory=dict)
+    """Features, rates and lots' charges, computed once for each mark (`tests/model/charges.py`)."""
 
     def __deepcopy__(self, memo: object) -> "PlainMarks":
         """Shared by copies of an exchange: what is tried out moves no mark."""
@@ -109,6 +113,11 @@ class PlainMarks:
     def _update(self, command: c.UpdateMarks, time_s: int) -> None:
         self.index_micro[command.underlying] = command.index_micro
         marks = {expiry: ExpiryMark(*mark) for expiry, *mark in command.marks}
+        self.known.clear()
+        for expiry in marks:
+            left_s = self.expiry_times_s[expiry] - time_s
+            if left_s > 0 or expiry not in self.left_s:
+                self.left_s[expiry] = max(left_s, 0)
         for listed in self.instruments:
             if listed.kind == PERPETUAL and listed.underlying == command.underlying:
                 listed.bring_to(command.index_micro)
@@ -122,6 +131,7 @@ class PlainMarks:
                     listed.values = None
 
     def _settle(self, command: c.SettleExpiry) -> None:
+        self.known.clear()
         mean, rest = divmod(sum(command.samples_micro), len(command.samples_micro))
         settlement_micro = mean + (2 * rest >= len(command.samples_micro))
         for listed in self.instruments:
@@ -176,16 +186,47 @@ class Held(NamedTuple):
 
 
 class Open(NamedTuple):
-    """An open order: the most that one lot or unit costs in fees is `fee_micro`."""
+    """An open order: the most that one lot or unit costs in fees is `fee_micro`; by itself it is
+    charged `charge_micro` (`tests/model/charges.py`).
+    """
 
     legs: tuple[tuple[int, int], ...]
     sign: int
     price_micro: int
     lots: int
     fee_micro: int
+    charge_micro: int = 0
 
     def gross_lots(self) -> int:
         return self.lots * sum(abs(ratio) for _, ratio in self.legs)
+
+
+def netted(worths: Sequence[Values]) -> int:
+    """Worth in the worst case: of what all underlyings together lose less than each by itself in
+    a scenario of its own, half counts, rounded down.
+    """
+    if not worths:
+        return 0
+    separate = sum(min(worth) for worth in worths)
+    joint = min(map(sum, zip(*worths, strict=True)))
+    return separate + (joint - separate) // 2
+
+
+def positions_worth_micro(marks: PlainMarks, cash_micro: int, held: Mapping[int, Held]) -> int:
+    """Worth with each underlying's positions in their worst scenario; half a micro a lot."""
+    total = cash_micro - -(-sum(abs(position.lots) for position in held.values()) // 2)
+    for position in held.values():
+        total -= position.lots * position.accrual_seen_micro
+    for underlying in sorted({listed.underlying for listed in marks.instruments}):
+        total += min(
+            sum(
+                position.lots * marks.values(number)[scenario]
+                for number, position in held.items()
+                if marks.instruments[number].underlying == underlying
+            )
+            for scenario in range(SCENARIO_COUNT)
+        )
+    return total
 
 
 def worth(marks: PlainMarks, cash_micro: int, held: Mapping[int, Held], scenario: int) -> int:
@@ -202,21 +243,26 @@ def gain_if_filled(marks: PlainMarks, order: Open, scenario: int) -> int:
         ratio * (marks.values(number)[scenario] + marks.offset_micro(number))
         for number, ratio in order.legs
     )
-    return order.lots * (order.sign * (value - order.price_micro) - order.fee_micro)
+    cost = order.fee_micro + order.charge_micro
+    return order.lots * (order.sign * (value - order.price_micro) - cost)
 
 
 def excess_micro(
-    marks: PlainMarks, cash_micro: int, held: Mapping[int, Held], orders: Sequence[Open]
+    marks: PlainMarks,
+    cash_micro: int,
+    held: Mapping[int, Held],
+    orders: Sequence[Open],
+    charge_micro: int,
 ) -> int:
-    """Initial-margin excess: on each underlying alone, the worst scenario of the worst subset of
-    the open orders; half a micro-USDC for each lot, rounded up.
+    """Initial-margin excess: on each underlying the worst scenario of the worst subset of the open
+    orders, netted; half a micro-USDC for each lot, rounded up; what the positions are charged.
     """
     lots = sum(abs(position.lots) for position in held.values())
     lots += sum(order.gross_lots() for order in orders)
-    total = cash_micro - -(-lots // 2)
+    total = cash_micro - -(-lots // 2) - charge_micro
     total -= sum(position.lots * position.accrual_seen_micro for position in held.values())
-    for underlying in sorted({listed.underlying for listed in marks.instruments}):
-        total += min(
+    worths = [
+        [
             sum(
                 position.lots * marks.values(number)[scenario]
                 for number, position in held.items()
@@ -228,15 +274,17 @@ def excess_micro(
                 if marks.instruments[order.legs[0][0]].underlying == underlying
             )
             for scenario in range(SCENARIO_COUNT)
-        )
-    return total
+        ]
+        for underlying in sorted({listed.underlying for listed in marks.instruments})
+    ]
+    return total + netted(worths)
 
 
 def excess_by_subsets(
     marks: PlainMarks, cash_micro: int, held: Mapping[int, Held], orders: Sequence[Open]
 ) -> int:
-    """The same for one underlying, by its meaning: the least that the account can be worth after
-    any of its orders have filled, in any scenario.
+    """The same for one underlying and without charges, by its meaning: the least that the account
+    can be worth after any of its orders have filled, in any scenario.
     """
     lots = sum(abs(position.lots) for position in held.values())
     lots += sum(order.gross_lots() for order in orders)
@@ -262,10 +310,13 @@ def excess_by_fills(
     orders: Sequence[Open],
     groups: Sequence[int] = (),
     limits: Mapping[int, int] | None = None,
+    charge: Callable[[Mapping[int, int]], int] | None = None,
 ) -> int:
     """By its meaning for any number of underlyings: the least that the account can be worth after
-    its orders have filled in any part, each underlying in any scenario of its own. `groups[i]` is
-    the protection group of order i, of which at most `limits` lots (or units) fill.
+    its orders have filled in any part, each underlying in any scenario of its own, netted.
+    `groups[i]`
+    is the protection group of order i, of which at most `limits` lots (or units) fill; `charge`
+    what positions are charged, where it is not the orders' prices that hold their own.
     """
     open_lots = sum(order.gross_lots() for order in orders)
     lots = sum(abs(position.lots) for position in held.values()) + open_lots
@@ -282,18 +333,23 @@ def excess_by_fills(
         for position in held.values():
             total -= position.lots * position.accrual_seen_micro
         for order, units in zip(orders, filled, strict=True):
-            total -= units * (order.sign * order.price_micro + order.fee_micro)
+            cost = order.fee_micro + (order.charge_micro if charge is None else 0)
+            total -= units * (order.sign * order.price_micro + cost)
             for number, ratio in order.legs:
                 signed = order.sign * ratio * units
                 owned[number] = owned.get(number, 0) + signed
                 total += signed * marks.offset_micro(number)
+        worths: list[Values] = []
         for underlying in numbers:
             rows = [
                 (lots, marks.values(number))
                 for number, lots in owned.items()
                 if lots and marks.instruments[number].underlying == underlying
             ]
-            total += min(sum(lots * row[s] for lots, row in rows) for s in range(SCENARIO_COUNT))
+            worths.append([sum(lots * row[s] for lots, row in rows) for s in range(SCENARIO_COUNT)])
+        total += netted(worths)
+        if charge is not None:
+            total -= charge(owned)
         least = total if least is None else min(least, total)
     assert least is not None, "no order need fill"
     return least - (lots + 1) // 2
@@ -307,12 +363,13 @@ def equity_micro(marks: PlainMarks, cash_micro: int, held: Mapping[int, Held]) -
 def maintenance_micro(marks: PlainMarks, held: Mapping[int, Held]) -> int:
     """80% of what the positions alone lose in the worst scenario of each underlying, rounded up."""
     loss = -(-sum(abs(position.lots) for position in held.values()) // 2)
+    found: list[Values] = []
     for underlying in sorted({listed.underlying for listed in marks.instruments}):
         rows = [
             (position.lots, marks.values(number))
             for number, position in held.items()
             if marks.instruments[number].underlying == underlying
         ]
-        worths = [sum(lots * values[s] for lots, values in rows) for s in range(SCENARIO_COUNT)]
-        loss += worths[BASE_SCENARIO] - min(worths)
+        found.append([sum(lots * row[s] for lots, row in rows) for s in range(SCENARIO_COUNT)])
+    loss += sum(worths[BASE_SCENARIO] for worths in found) - netted(found)
     return -(-loss * 80 // 100)

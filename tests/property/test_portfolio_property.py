@@ -6,11 +6,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from margin.portfolio import Requirement
+from margin.charges import PERPETUAL_PREMIUM
+from margin.parameters import DELTA_NOTIONAL, PERPETUAL_E6
+from margin.requirement import Requirement
 from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
 from margin.sweep import position_values
 from matching.orders import BUY, SELL
 from tests.floor import BTC_INDEX, ETH_INDEX, ETH_PERP, FUT, LISTINGS, PERP, Floor, open_floor
+from tests.model.charges import charge_micro, lot_charge_micro
 from tests.model.portfolio import (
     Held,
     Open,
@@ -112,6 +115,11 @@ class Plain(NamedTuple):
     held: dict[int, Held]
     orders: list[Open]
 
+    def charge_micro(self) -> int:
+        """What the positions are charged."""
+        held = {number: position.lots for number, position in self.held.items()}
+        return charge_micro(self.marks, held)
+
     @classmethod
     def of(cls, floor: Floor) -> "Plain":
         marks = PlainMarks()
@@ -131,6 +139,13 @@ class Plain(NamedTuple):
                 order.price_micro,
                 order.remaining_lots,
                 most_fee(marks, floor, order.book, order.price_micro),
+                lot_charge_micro(
+                    marks,
+                    floor.state.combos[order.book].legs
+                    if order.book in floor.state.combos
+                    else ((order.book, 1),),
+                    order.sign,
+                ),
             )
             for order in account.orders.values()
         ]
@@ -162,7 +177,7 @@ def test_the_requirement_is_the_twins(book: Book) -> None:
     floor = open_book(book)
     plain, kept = Plain.of(floor), requirement(floor)
     marks, cash, held, orders = plain
-    assert kept.excess_micro == excess_micro(marks, cash, held, orders)
+    assert kept.excess_micro == excess_micro(marks, cash, held, orders, plain.charge_micro())
     assert kept.equity_micro == equity_micro(marks, cash, held)
     assert kept.maintenance_micro == maintenance_micro(marks, held)
     assert kept.initial_micro == kept.equity_micro - kept.excess_micro
@@ -186,8 +201,13 @@ def test_a_lot_of_anything_is_worth_what_the_twin_says(book: Book) -> None:
 
 @given(books(btc_instruments, 4))
 def test_open_orders_count_as_if_the_worst_of_all_subsets_filled(book: Book) -> None:
+    """By the scan exactly: with an order's charge as a part of its price, and the positions'
+    beside, nothing else is in the excess.
+    """
     floor = open_book(book)
-    assert requirement(floor).excess_micro == excess_by_subsets(*Plain.of(floor))
+    plain = Plain.of(floor)
+    by_scan = excess_by_subsets(*plain)
+    assert requirement(floor).excess_micro == by_scan - plain.charge_micro()
 
 
 # LAWS
@@ -248,20 +268,32 @@ def test_what_a_resting_order_may_lose_is_enough_when_it_fills(book: Book, lots:
 
 @given(trades(st.sampled_from((PERP, FUT, ETH_PERP))))
 def test_a_linear_portfolio_loses_by_its_net_lots(done: list[Trade]) -> None:
-    """18% of the larger of both directions, each underlying and forward by itself."""
+    """18% of its net notional on each underlying, and of what both together lose less, half is
+    given; 1% of a perpetual's notional is charged.
+    """
     floor = open_book(Book(done, [], 100, 0))
     account = floor.account(TRADER)
     marks = floor.state.marks
     lots = sum(abs(position.quantity_lots) for position in account.positions.values())
-    expected = (lots + 1) // 2
+    nets: list[int] = []
     for underlying in (0, 1):
         deltas = [
             position.quantity_lots * marks.carry_micro[number]
             for number, position in account.positions.items()
             if floor.state.instruments[number].underlying.number == underlying
         ]
-        expected += abs(sum(deltas)) * 18 // 100
-    assert abs(requirement(floor).initial_micro - expected) <= lots + len(account.positions)
+        nets.append(sum(deltas))
+    separate, joint = sum(map(abs, nets)) * 18, abs(sum(nets)) * 18
+    found = floor.state.portfolio.breakdown(account)
+    slack = lots + 2 * len(account.positions)
+    assert abs(found.position_separate_micro - separate // 100) <= slack
+    assert abs(found.position_joint_micro - joint // 100) <= slack
+    assert abs(found.netted_micro - (separate + joint) // 200) <= slack
+    premium = sum(
+        abs(account.lots_of(number)) * marks.carry_micro[number] for number in (PERP, ETH_PERP)
+    )
+    charged = found.charges_micro[PERPETUAL_PREMIUM]
+    assert abs(charged - premium // 100) <= slack * PERPETUAL_E6 * DELTA_NOTIONAL // 10**6 + 2
 
 
 # THE SWEEP

@@ -13,10 +13,13 @@ from settlement.signature import Signer, recover
 from settlement.signed_messages import (
     PLAIN,
     Acknowledgement,
+    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
     Conditions,
+    FundInsurance,
     Message,
     Order,
     ResetProtection,
@@ -95,6 +98,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
         unsigned(64),
         unsigned(64),
     ),
+    st.builds(ChooseMargin, unsigned(32), unsigned(8), unsigned(8), unsigned(64), unsigned(64)),
     st.builds(ResetProtection, unsigned(32), unsigned(8), unsigned(64), unsigned(64)),
     st.builds(
         TransferCash,
@@ -116,6 +120,17 @@ messages: st.SearchStrategy[Message] = st.one_of(
         unsigned(64),
     ),
     st.builds(Withdraw, unsigned(32), unsigned(8), unsigned(64), unsigned(64)),
+    st.builds(
+        BidAuction,
+        unsigned(32),
+        unsigned(32),
+        unsigned(32),
+        unsigned(32),
+        signed(64),
+        unsigned(64),
+        unsigned(64),
+    ),
+    st.builds(FundInsurance, unsigned(32), unsigned(64), unsigned(64), unsigned(64)),
     st.builds(Acknowledgement, unsigned(64), words(32), words(32)),
 )
 domains = st.builds(SigningDomain, unsigned(256), words(20))

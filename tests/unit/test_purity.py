@@ -27,11 +27,14 @@ CORE: Final = (
     "exchange/listing_rules.py",
     "exchange/settlement_samples.py",
     "exchange/limits.py",
+    "exchange/liquidations.py",
+    "exchange/liquidation_invariants.py",
     "exchange/handlers/**/*.py",
     "exchange/commands.py",
     "exchange/events/*.py",
     "exchange/codec.py",
     "exchange/invariants.py",
+    "exchange/fee_invariants.py",
     "exchange/waiting_invariants.py",
 )
 # Float analytics, and what talks to a chain: the core never imports them (that is a rule, too).

@@ -1,0 +1,217 @@
+"""Charges: what initial margin asks beyond the scan, for what the scan moves as one.
+
+The scan moves all forwards and volatilities of an underlying together and prices them now. Roll,
+basis and perpetual premium are for forwards that do not; term vega and skew for volatilities; vanna
+and charm for deltas that drift before they are hedged; the short-option minimum for what no grid
+sees; concentration for size (docs/margin.md, 3.7).
+
+Holds: sums are of lots x feature and nothing else, so taking lots out again leaves no trace; every
+charge but concentration is homogeneous and sub-additive in them: charge(P + n lots) <= charge(P) +
+n x charge(one lot in that direction), to the last unit, since each rounds up by itself.
+Never: prices anything; counts an order.
+"""
+
+from typing import Final
+
+from margin.features import DRIFT_E6, VANNA_E6
+from margin.parameters import (
+    CONCENTRATED_DELTA_E6,
+    CONCENTRATED_NOTIONAL_MICRO,
+    CONCENTRATED_SHORT_E6,
+    DELTA_NOTIONAL,
+    PERPETUAL_E6,
+    SHORT_OPTION_E6,
+    SKEW_E6,
+    TERM_VEGA_E6,
+)
+
+ROLL: Final = 0
+BASIS: Final = 1
+PERPETUAL_PREMIUM: Final = 2
+TERM_VEGA: Final = 3
+SKEW: Final = 4
+VANNA_CHARM: Final = 5
+SHORT_OPTIONS: Final = 6
+CONCENTRATION: Final = 7
+CHARGE_NAMES: Final = (
+    "roll",
+    "basis",
+    "perpetual_premium",
+    "term_vega",
+    "skew",
+    "vanna_charm",
+    "short_options",
+    "concentration",
+)
+"""In the order of `Sums.charges_micro`."""
+
+NO_TERM: Final = -1
+"""The term of a perpetual, and of what is settled."""
+NO_PARTNER: Final = -1
+
+_E6: Final = 10**6
+_PERPETUAL: Final = PERPETUAL_E6 * DELTA_NOTIONAL
+
+
+class TermRates:
+    """What an expiry's sums are multiplied by, in millionths (`features.roll_e6` and so on)."""
+
+    __slots__ = ("basis_e6", "charm_e6", "roll_e6")
+
+    def __init__(self, roll_e6: int, basis_e6: int, charm_e6: int) -> None:
+        self.roll_e6 = roll_e6
+        self.basis_e6 = basis_e6
+        self.charm_e6 = charm_e6
+
+
+class Features:
+    """Features of one long lot (`features.py`), micro-USDC, where they are summed (`term`: its
+    expiry), and whether it is an option that can be short, with its `partner`, the other kind of
+    the same strike and expiry.
+    """
+
+    __slots__ = (
+        "delta",
+        "is_option",
+        "partner",
+        "skew_absolute",
+        "skew_linear",
+        "term",
+        "vanna_down",
+        "vanna_up",
+        "vega",
+    )
+
+    def __init__(self, term: int, partner: int, is_option: bool, values: list[int]) -> None:
+        self.term = term
+        self.partner = partner
+        self.is_option = is_option
+        self.delta = values[0]
+        self.vega = values[1]
+        self.skew_linear = values[2]
+        self.skew_absolute = values[3]
+        self.vanna_up = values[4]
+        self.vanna_down = values[5]
+
+
+class TermSums:
+    """Sums over the positions of one expiry."""
+
+    __slots__ = ("delta", "vanna_down", "vanna_up", "vega")
+
+    def __init__(self) -> None:
+        self.delta = 0
+        self.vega = 0
+        self.vanna_up = 0
+        self.vanna_down = 0
+
+
+class Sums:
+    """An account's features on one underlying: lots x feature, by expiry where the charge is.
+
+    `short_lots` is the sum over strikes of the lots short there, calls or puts, whichever are more;
+    `delta` that of everything, perpetual included.
+    """
+
+    __slots__ = ("delta", "perpetual_delta", "short_lots", "skew_absolute", "skew_linear", "terms")
+
+    def __init__(self) -> None:
+        self.terms: dict[int, TermSums] = {}
+        self.delta = 0
+        self.perpetual_delta = 0
+        self.skew_linear = 0
+        self.skew_absolute = 0
+        self.short_lots = 0
+
+    def copy(self) -> "Sums":
+        other = Sums()
+        for term, sums in self.terms.items():
+            own = other.terms[term] = TermSums()
+            own.delta = sums.delta
+            own.vega = sums.vega
+            own.vanna_up = sums.vanna_up
+            own.vanna_down = sums.vanna_down
+        other.delta = self.delta
+        other.perpetual_delta = self.perpetual_delta
+        other.skew_linear = self.skew_linear
+        other.skew_absolute = self.skew_absolute
+        other.short_lots = self.short_lots
+        return other
+
+    def move(self, features: Features, before: int, lots: int, partner_lots: int) -> None:
+        """Adds signed lots to a position of `before`, whose partner's is `partner_lots`."""
+        delta = lots * features.delta
+        self.delta += delta
+        if features.term == NO_TERM:
+            self.perpetual_delta += delta
+            return
+        sums = self.terms.get(features.term)
+        if sums is None:
+            sums = self.terms[features.term] = TermSums()
+        sums.delta += delta
+        if not features.is_option:
+            return
+        sums.vega += lots * features.vega
+        sums.vanna_up += lots * features.vanna_up
+        sums.vanna_down += lots * features.vanna_down
+        self.skew_linear += lots * features.skew_linear
+        self.skew_absolute += lots * features.skew_absolute
+        after = before + lots
+        if before < 0 or after < 0:
+            beside = -partner_lots if partner_lots < 0 else 0
+            self.short_lots += max(-after, beside) - max(-before, beside)
+
+    def charges_micro(self, rates: dict[int, TermRates], index_micro: int) -> list[int]:
+        """Every charge, in the order of `CHARGE_NAMES`, each rounded up."""
+        roll = basis = vega = drift = 0
+        for term, sums in self.terms.items():
+            rate = rates.get(term)
+            if rate is None:  # never marked: its features are zero
+                continue
+            roll += rate.roll_e6 * abs(sums.delta)
+            basis += rate.basis_e6 * sums.delta
+            vega += abs(sums.vega)
+            drift += VANNA_E6 * abs(sums.vanna_up) + rate.charm_e6 * abs(sums.vanna_down)
+        skew = max(abs(self.skew_linear), abs(self.skew_absolute))
+        return [
+            _millionths_up(roll),
+            _millionths_up(abs(basis)),
+            _millionths_up(_PERPETUAL * abs(self.perpetual_delta)),
+            _millionths_up(TERM_VEGA_E6 * vega),
+            _millionths_up(SKEW_E6 * skew),
+            _millionths_up(drift),
+            _millionths_up(SHORT_OPTION_E6 * index_micro * self.short_lots),
+            concentration_micro(self.delta, self.short_lots, index_micro),
+        ]
+
+    def charge_micro(self, rates: dict[int, TermRates], index_micro: int) -> int:
+        """All charges but concentration."""
+        total = 0
+        for charge in self.charges_micro(rates, index_micro)[:CONCENTRATION]:
+            total += charge
+        return total
+
+
+def concentration_micro(delta: int, short_lots: int, index_micro: int) -> int:
+    """What size itself costs: of delta notional and of short-option notional, each beyond its
+    threshold, rate x excess^2 / threshold, rounded up.
+    """
+    notional = DELTA_NOTIONAL * abs(delta)
+    short = short_lots * index_micro
+    charge = 0
+    if notional > CONCENTRATED_NOTIONAL_MICRO:
+        charge += _convex_up(notional - CONCENTRATED_NOTIONAL_MICRO, CONCENTRATED_DELTA_E6)
+    if short > CONCENTRATED_NOTIONAL_MICRO:
+        charge += _convex_up(short - CONCENTRATED_NOTIONAL_MICRO, CONCENTRATED_SHORT_E6)
+    return charge
+
+
+def _convex_up(excess_micro: int, rate_e6: int) -> int:
+    return -(-rate_e6 * excess_micro * excess_micro // (CONCENTRATED_NOTIONAL_MICRO * _E6))
+
+
+def _millionths_up(millionths: int) -> int:
+    return -(-millionths // _E6)
+
+
+assert DRIFT_E6 >= VANNA_E6 >= 0, "a hedger's drift is a share of a delta"
