@@ -62,6 +62,10 @@ def _print_json(value: object) -> None:
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
+def _bar_text(bar: float | None) -> str:
+    return "" if bar is None else f"asked: {bar:g}; "
+
+
 def _own_name() -> str:
     """How this command is called from here: by its name, or by its path where that is not found."""
     return "straddle" if shutil.which("straddle") else os.path.relpath(sys.argv[0])
@@ -207,17 +211,67 @@ def audit(
         raise typer.Exit(1)
 
 
+@app.command(
+    epilog=(
+        "Examples: `straddle margin portfolio.csv`, or of an account: `straddle margin --data"
+        " straddle-data/demo-20261120-120000 --account 3 --json`"
+    )
+)
+def margin(
+    portfolio: Annotated[
+        Path | None,
+        typer.Argument(
+            help="CSV of symbol,quantity with a row cash,5000; or the same in JSON. It is taken at"
+            " the marks of the shipped chain."
+        ),
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Directory of an exchange or a demo.")] = None,
+    account: Annotated[
+        int | None, typer.Option(min=0, help="Number of an account of that exchange.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show every scenario and charge of a margin requirement.
+
+    Of an account, as of the end of its exchange's journal, or of a portfolio that nobody holds.
+    Also what closing each position would free, and where the account would be liquidated.
+    """
+    from exchange.margin_verb import (
+        MarginImpossible,
+        margin_of_account,
+        margin_of_file,
+        print_margin,
+        shown_json,
+    )
+
+    try:
+        if portfolio is not None and data is None and account is None:
+            shown = margin_of_file(portfolio)
+        elif portfolio is None and data is not None and account is not None:
+            shown = margin_of_account(data, account)
+        else:
+            raise MarginImpossible("give a file with a portfolio, or --data and --account")
+    except MarginImpossible as error:
+        _fail(str(error))
+    if as_json:
+        _print_json(shown_json(shown))
+    else:
+        print_margin(shown)
+
+
 @app.command(epilog="Example: `straddle bench matching --json`")
 def bench(
     only: Annotated[
         list[str] | None,
-        typer.Argument(help="Parts to run: matching, signatures, engine, settling. Default: all."),
+        typer.Argument(
+            help="Parts to run: matching, signatures, engine, settling, clearing. Default: all."
+        ),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Measure the exchange in ratio to a peer or a limit, in the same run.
 
-    With --json one object a line: name, value, unit, peer, peer_value, ratio, better.
+    With --json one object a line: name, value, unit, peer, peer_value, ratio, better, note, bar.
     """
     from exchange.bench import PARTS
 
@@ -234,7 +288,8 @@ def bench(
                 console.print(
                     f"[bold]{measured.name:<20}[/bold] {measured.value:>12,.4g} {measured.unit:<11}"
                     f" {measured.ratio:>7.3g} x {measured.peer} ({measured.peer_value:,.4g})"
-                    f" [dim]{measured.better} is better. {measured.note}[/dim]",
+                    f" [dim]{_bar_text(measured.bar)}{measured.better} is better."
+                    f" {measured.note}[/dim]",
                     soft_wrap=True,
                 )
 

@@ -15,11 +15,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from exchange import clearing_views, commands, views
+from exchange import clearing_views, commands, margin_views, views
 from exchange.codec import decode_command
 from exchange.engine import apply
 from exchange.events import CommandRejected, Event
 from exchange.journal import Journal
+from exchange.margin_reports import FallReport, LegTrade, MarginReport
 from exchange.mark_views import mark_view
 from exchange.market_data import PublicMarket
 from exchange.read_model import ReadModel
@@ -46,6 +47,7 @@ from exchange.venue import (
     Verdict,
     WithdrawalView,
 )
+from margin.what_if import Change
 from matching.combos import COMBO_BASE
 from matching.orders import UNTIL_DISCONNECT
 from matching.rejects import (
@@ -482,6 +484,23 @@ class Exchange:
 
     def margin(self, account: int) -> MarginView | Reject:
         return views.margin(self.state, account)
+
+    def margin_breakdown(self, account: int) -> MarginReport | Reject:
+        return margin_views.breakdown(self.state, account)
+
+    def liquidation_prices(self, account: int) -> FallReport | Reject:
+        return margin_views.fall(self.state, account)
+
+    def what_if(self, account: int, trades: Sequence[LegTrade]) -> Change | Reject:
+        return margin_views.what_if(self.state, account, trades)
+
+    def what_if_rests(self, account: int, trade: LegTrade) -> Change | Reject:
+        return margin_views.what_if_rests(self.state, account, trade)
+
+    def portfolio_margin(
+        self, cash_micro: int, positions: Sequence[tuple[int, int]]
+    ) -> MarginReport | Reject:
+        return margin_views.portfolio_margin(self.state, cash_micro, positions)
 
     def orders(self, account: int) -> Sequence[OrderView] | Reject:
         return views.orders(self.state, account)

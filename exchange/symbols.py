@@ -104,6 +104,11 @@ def parse_quantity(text: str, lot_e8: int) -> int | None:
     return _parse(text, _E8, lot_e8)
 
 
+def parse_cash(text: str) -> int | None:
+    """USDC as micro-USDC; None where that is not a whole number or the text no decimal."""
+    return _parse(text, _MICRO, 1)
+
+
 def _parse(text: str, numerator: int, denominator: int) -> int | None:
     match = _DECIMAL.fullmatch(text)
     if match is None:

@@ -13,7 +13,9 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from exchange.events import Event
+from exchange.margin_reports import FallReport, LegTrade, MarginReport
 from exchange.market_data.market import PublicMarket
+from margin.what_if import Change
 from matching.rejects import Reject
 from matching.trading_states import OPEN
 from settlement.mass_quotes import MassQuote
@@ -169,9 +171,9 @@ class MarginView(msgspec.Struct, frozen=True):
     open_orders: int
     positions: int
     worst_scenario: int
-    model: int
-    tier: int
-    least_tier: int
+    model: int = 0
+    tier: int = 0
+    least_tier: int = 0
 
 
 class OrderView(msgspec.Struct, frozen=True):
@@ -414,6 +416,28 @@ class Venue(Protocol):
         ...
 
     def margin(self, account: int) -> MarginView | Reject: ...
+
+    def margin_breakdown(self, account: int) -> MarginReport | Reject:
+        """Every scenario and charge of an account."""
+        ...
+
+    def liquidation_prices(self, account: int) -> FallReport | Reject:
+        """What closing each position would free, and the index at which the account would fall."""
+        ...
+
+    def what_if(self, account: int, trades: Sequence[LegTrade]) -> Change | Reject:
+        """Margin after trades that have not happened."""
+        ...
+
+    def what_if_rests(self, account: int, trade: LegTrade) -> Change | Reject:
+        """Margin with an order of one instrument, at its price, that does not rest."""
+        ...
+
+    def portfolio_margin(
+        self, cash_micro: int, positions: Sequence[tuple[int, int]]
+    ) -> MarginReport | Reject:
+        """Of cash and signed lots by instrument that nobody holds."""
+        ...
 
     def protections(self, account: int) -> Sequence[ProtectionView] | Reject: ...
 

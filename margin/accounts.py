@@ -134,6 +134,7 @@ class Risk:
             if marks.underlying_of(number) == self._underlying:
                 add_lots(total, marks.row(number), position.quantity_lots)
         self._value = total
+        self.least_micro = least(total)
         self._swept = marks.sweeps.get(self._underlying, 0)
         self.version = -1
 

@@ -1,12 +1,11 @@
 """Positions of all accounts on one underlying as a sparse matrix, valued at once when marks move.
 
-Holds: 64-bit integers throughout; rows are valued in blocks, so memory does not grow with the
-accounts, and blocks are independent, so whoever has several cores may value them side by side with
-the same result.
+Holds: 64-bit integers throughout; rows are valued in blocks, so no more memory is taken for many
+accounts than for few.
 Never: knows an account.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -16,8 +15,6 @@ from scipy.sparse import csr_array
 from margin.scenarios import BASE_SCENARIO
 
 Integers = NDArray[np.int64]
-Spread = Callable[[Callable[[int], None], Iterable[int]], Iterable[None]]
-"""Does work for each of several numbers: `map`, or a pool's."""
 
 BLOCK_ROWS: Final = 2_048
 """Rows valued at once: their values take 2 MB."""
@@ -84,21 +81,16 @@ class Holdings:
         self.base_micro = np.concatenate((self.base_micro, zeros))
         self.least_micro = np.concatenate((self.least_micro, zeros))
 
-    def value(self, values: Integers, spread: Spread = map) -> None:
+    def value(self, values: Integers) -> None:
         """Values every row; `values` are those of one lot, int64[instruments, 119]."""
-
-        def value_block(first: int) -> None:
+        for first in range(0, len(self), BLOCK_ROWS):
             last = min(first + BLOCK_ROWS, len(self))
             starts = self._starts[first : last + 1]
             begin, end = int(starts[0]), int(starts[-1])
-            found = position_values(
-                starts - begin, self._numbers[begin:end], self._lots[begin:end], values
-            )
+            lots, numbers = self._lots[begin:end], self._numbers[begin:end]
+            found = position_values(starts - begin, numbers, lots, values)
             self.base_micro[first:last] = found[:, BASE_SCENARIO]
             np.min(found, axis=1, out=self.least_micro[first:last])
-
-        for _ in spread(value_block, range(0, len(self), BLOCK_ROWS)):
-            pass
 
     def value_rows(self, values: Integers, rows: list[int] | Integers) -> None:
         """Values some rows."""

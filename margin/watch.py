@@ -1,24 +1,18 @@
-"""Who fell: the accounts whose equity no longer covers what their positions could lose, found for
-all accounts at once when the marks of an underlying have moved.
+"""Who fell: the accounts whose equity no longer covers what their positions could lose, found among
+all accounts when the marks of an underlying have moved.
 
-Holds: equal to `tests/model/watch.py`, which asks account by account. The matrix of positions, from
-which all are judged first, has every position of every account (`exchange/invariants.py` compares
-them); who may have fallen by it is decided by the account's own standing.
-Never: decides what becomes of an account; changes one.
+Holds: equal to `tests/model/watch.py`; who may have fallen by the scan of each underlying alone is
+decided by the account's own standing. Compiled, the loop below values every account's positions and
+keeps what it found with the account; interpreted that would be slow, so there `watch_numpy` finds
+the same by one sparse product.
+Never: decides what becomes of an account; changes one but for what it keeps of the marks.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from margin.accounts import Account
+from margin.kernel import at_base
 from margin.portfolio import Portfolio
 from margin.requirement import half_up
-from margin.sweep import Holdings, Spread
-
-_PLENTY: Final = 1 << 61
-"""More than any positions can lose, and little enough to add their values to."""
 
 
 def fallen(portfolio: Portfolio, underlying: int, line_percent: int = 100) -> list[int]:
@@ -36,67 +30,30 @@ def fallen(portfolio: Portfolio, underlying: int, line_percent: int = 100) -> li
     return found
 
 
-def below(
-    portfolio: Portfolio, underlying: int, line_percent: int, spread: Spread = map
-) -> list[int]:
-    """At least those: here each underlying's worst scenario is added, and the blend of underlyings
-    only lowers what an account could lose.
+def below(portfolio: Portfolio, underlying: int, line_percent: int) -> list[int]:
+    """At least those, by ascending number: here each underlying's worst scenario is added, and the
+    blend of underlyings only lowers what an account could lose.
     """
-    accounts = list(portfolio.accounts.values())
-    worth = [
-        min(max(account.cash_micro - account.basis_micro, -_PLENTY), _PLENTY)
-        for account in accounts
-    ]
-    equity = np.array(worth, dtype=np.int64)
-    loss = np.array([half_up(account.gross_lots) for account in accounts], dtype=np.int64)
-    for number in sorted(portfolio.marks.sweeps):
-        held = current(portfolio, accounts, number, spread)
-        equity += held.base_micro
-        loss += held.base_micro - held.least_micro
-    whole, rest = loss // 100, loss % 100  # so that no product passes 63 bits
-    line_up = line_percent * whole - (-line_percent * rest) // 100
-    rows = np.flatnonzero(equity < line_up).tolist()
-    return sorted(accounts[row].number for row in rows if underlying in accounts[row].risks)
+    return below_by_account(portfolio, underlying, line_percent)
 
 
-def current(
-    portfolio: Portfolio, accounts: Sequence[Account], underlying: int, spread: Spread = map
-) -> Holdings:
-    """All positions on one underlying, valued at the present marks, a row for each account."""
-    held = portfolio.holdings.get(underlying)
-    if held is None:
-        held = portfolio.holdings[underlying] = Holdings()
-    marks = portfolio.marks
-    moved = _take_moved(portfolio, accounts, underlying, held)
-    sweep = marks.sweeps.get(underlying, 0)
-    if held.sweep == sweep:
-        held.value_rows(marks.values, moved)
-    else:
-        held.value(marks.values, spread)
-        held.sweep = sweep
-    return held
-
-
-def _take_moved(
-    portfolio: Portfolio, accounts: Sequence[Account], underlying: int, held: Holdings
-) -> list[int]:
-    """Takes the positions that have changed into the matrix; gives the rows."""
-    rows: list[int] = []
-    counts: list[int] = []
-    numbers: list[int] = []
-    lots: list[int] = []
-    underlying_of = portfolio.marks.underlying_of
-    for row, account in enumerate(accounts):
-        risk = account.risks.get(underlying)
-        if risk is None or not risk.has_moved:
+def below_by_account(portfolio: Portfolio, underlying: int, line_percent: int) -> list[int]:
+    """`below`, account by account."""
+    found: list[int] = []
+    for number, account in portfolio.accounts.items():
+        if underlying not in account.risks:
             continue
-        risk.has_moved = False
-        before = len(numbers)
-        for number, position in account.positions.items():
-            if underlying_of(number) == underlying:
-                numbers.append(number)
-                lots.append(position.quantity_lots)
-        rows.append(row)
-        counts.append(len(numbers) - before)
-    held.replace(len(accounts), rows, counts, numbers, lots)
-    return rows
+        equity = account.cash_micro - account.basis_micro
+        loss = half_up(account.gross_lots)
+        for risk in account.risks.values():
+            base = int(at_base(risk.value))
+            equity += base
+            loss += base - risk.least_micro
+        if 100 * equity < line_percent * loss:
+            found.append(number)
+    found.sort()
+    return found
+
+
+if __file__.endswith(".py") and not TYPE_CHECKING:  # interpreted
+    from margin.watch_numpy import below

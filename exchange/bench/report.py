@@ -10,8 +10,8 @@ import msgspec
 
 
 class Row(msgspec.Struct, frozen=True):
-    """`ratio` = value / peer_value, whether more or less is better; `better` says which. `limit`
-    is the ratio that the project asks of itself (None: none).
+    """`ratio` = value / peer_value, whether more or less is better; `better` says which. `bar` is
+    the value that the project asks of itself (None: it stands in the note, or there is none).
     """
 
     name: str
@@ -22,15 +22,22 @@ class Row(msgspec.Struct, frozen=True):
     ratio: float
     better: str
     note: str = ""
+    bar: float | None = None
 
 
 def row(
-    name: str, value: float, unit: str, peer: str, peer_value: float, better: str, note: str = ""
+    name: str,
+    value: float,
+    unit: str,
+    peer: str,
+    peer_value: float,
+    better: str,
+    note: str = "",
+    bar: float | None = None,
 ) -> Row:
     """A row with its ratio; figures are rounded to four digits."""
-    return Row(
-        name, _four(value), unit, peer, _four(peer_value), _four(value / peer_value), better, note
-    )
+    ratio = _four(value / peer_value)
+    return Row(name, _four(value), unit, peer, _four(peer_value), ratio, better, note, bar)
 
 
 def _four(value: float) -> float:

@@ -23,6 +23,7 @@ from exchange.gateway_rpc.failures import (
     unknown_method,
 )
 from exchange.gateway_rpc.liquidation_views import auction_json, clearing_json
+from exchange.gateway_rpc.margin_methods import MarginMethods
 from exchange.gateway_rpc.market_views import MarketViews
 from exchange.gateway_rpc.requests import (
     OfAccount,
@@ -32,10 +33,16 @@ from exchange.gateway_rpc.requests import (
     OfInstruments,
     OfOrder,
     OfOwner,
+    OfPortfolio,
     OfSymbol,
     OfTrades,
+    OfWhatIf,
     Params,
     Request,
+    decoder,
+    read_params,
+)
+from exchange.gateway_rpc.signed_requests import (
     SignedBidAuction,
     SignedCancel,
     SignedCancelAll,
@@ -49,8 +56,6 @@ from exchange.gateway_rpc.requests import (
     SignedTransferCash,
     SignedTransferPosition,
     SignedWithdraw,
-    decoder,
-    read_params,
 )
 from exchange.gateway_rpc.views import (
     Catalogue,
@@ -92,6 +97,7 @@ class Methods:
         self._catalogue = catalogue
         self._channels = channels
         self._views = MarketViews(venue, catalogue)
+        margin = MarginMethods(venue, catalogue)
         self.table: dict[str, _Method] = {
             "public/domain": _method(Params, self._domain),
             "public/status": _method(Params, self._status),
@@ -108,6 +114,10 @@ class Methods:
             "public/clearing": _method(Params, self._clearing),
             "account/margin": _method(OfAccount, self._margin),
             "account/choose_margin": _method(SignedChooseMargin, self._choose_margin),
+            "public/portfolio_margin": _method(OfPortfolio, margin.portfolio),
+            "account/breakdown": _method(OfAccount, margin.breakdown),
+            "account/liquidation": _method(OfAccount, margin.liquidation),
+            "account/what_if": _method(OfWhatIf, margin.what_if),
             "account/positions": _method(OfAccount, self._positions),
             "account/orders": _method(OfAccount, self._orders),
             "account/fills": _method(OfFills, self._fills),

@@ -2,7 +2,6 @@
 after any program of trades, marks, funding, settlements and looks in between.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +12,8 @@ from exchange.invariants import check
 from margin.kernel import integers
 from margin.scenarios import SCENARIO_COUNT
 from margin.sweep import Holdings, position_values
-from margin.watch import current, fallen
+from margin.watch import below_by_account, fallen
+from margin.watch_numpy import below, current
 from matching.orders import BUY, SELL
 from tests.floor import BTC_INDEX, ETH_INDEX, ETH_PERP, LISTINGS, PERP, Floor, open_floor
 from tests.model import watch as twin
@@ -77,6 +77,7 @@ def compare(floor: Floor) -> None:
         for line_percent in (80, 100):
             got = fallen(state.portfolio, underlying, line_percent)
             asked = (underlying, line_percent)
+            assert below(state.portfolio, *asked) == below_by_account(state.portfolio, *asked)
             assert got == twin.fallen(state.marks, state.accounts, UNDERLYINGS, *asked)
         held = current(state.portfolio, list(state.accounts.values()), underlying)
         assert len(held) == len(state.accounts)
@@ -149,7 +150,7 @@ def test_rows_that_are_replaced_change_and_all_others_stay(
     assert held.least_micro.tolist() == [min(row) for row in expected]
 
 
-def test_blocks_side_by_side_give_what_they_give_one_after_the_other() -> None:
+def test_blocks_give_what_one_product_gives() -> None:
     dice = np.random.default_rng(7)
     marks = dice.integers(-VALUE_END, VALUE_END, (50, SCENARIO_COUNT))
     rows = 5_000
@@ -158,9 +159,6 @@ def test_blocks_side_by_side_give_what_they_give_one_after_the_other() -> None:
     held = Holdings()
     held.replace(rows, list(range(rows)), [3] * rows, numbers.tolist(), lots.tolist())
     held.value(marks)
-    one_by_one = held.base_micro.tolist(), held.least_micro.tolist()
     whole = position_values(np.arange(0, 3 * rows + 1, 3), numbers, lots, marks)
-    assert one_by_one == (whole[:, 55].tolist(), whole.min(axis=1).tolist())
-    with ThreadPoolExecutor(2) as pool:
-        held.value(marks, pool.map)
-    assert (held.base_micro.tolist(), held.least_micro.tolist()) == one_by_one
+    assert held.base_micro.tolist() == whole[:, 55].tolist()
+    assert held.least_micro.tolist() == whole.min(axis=1).tolist()

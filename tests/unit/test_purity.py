@@ -35,6 +35,7 @@ CORE: Final = (
     "exchange/codec.py",
     "exchange/invariants.py",
     "exchange/fee_invariants.py",
+    "exchange/margin_invariants.py",
     "exchange/waiting_invariants.py",
 )
 # Float analytics, and what talks to a chain: the core never imports them (that is a rule, too).

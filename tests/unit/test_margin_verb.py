@@ -1,0 +1,141 @@
+"""`straddle margin`: files and accounts, and one plain line where something is wrong."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from exchange.bench.flow import opening_commands
+from exchange.cli import app
+from exchange.codec import encode_command
+from exchange.commands import PlaceOrder
+from exchange.journal import Journal
+from exchange.margin_verb import MOST_BYTES, margin_of_file, shipped_exchange, shown_json
+from exchange.snapshot_chain import NANOSECONDS, snapshot
+from matching.orders import BUY, GTC, SELL
+from settlement.signed_messages import NO_ORDER, Order, order_hash
+
+CSV = "symbol,quantity\ncash,5000\nBTC-27MAR26-90000-C,-0.1\n\nBTC-27MAR26-100000-C, 0.1\n"
+JSON = (
+    '{"cash": "5000", "positions": [{"symbol": "BTC-27MAR26-90000-C", "quantity": -0.1},'
+    ' {"symbol": "BTC-27MAR26-100000-C", "quantity": "0.10"}]}'
+)
+
+
+def straddle(*words: str | Path) -> Result:
+    return CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"}).invoke(app, [str(w) for w in words])
+
+
+def plain(result: Result) -> str:
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert isinstance(result.exception, SystemExit)
+    (line,) = result.stderr.strip().splitlines()
+    assert line.startswith("straddle: ")
+    return line
+
+
+def test_a_file_in_csv_and_in_json_need_the_same(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text(CSV)
+    (tmp_path / "p.json").write_text(JSON)
+    (tmp_path / "p.combo").write_text("cash,5000\nBTC-CS-27MAR26-90000_100000,-0.1\n")
+    found = [
+        json.loads(straddle("margin", tmp_path / name, "--json").stdout)
+        for name in ("p.csv", "p.json", "p.combo")
+    ]
+    assert found[0] == found[1] == found[2]
+    state = shipped_exchange()
+    assert found[0] == shown_json(margin_of_file(tmp_path / "p.csv"))
+    assert [row["symbol"] for row in found[0]["positions"]] == [
+        state.instruments[n].symbol
+        for n in sorted(state.symbols[row["symbol"]] for row in found[0]["positions"])
+    ]
+    assert found[0].keys() >= {"closing", "liquidation", "underlyings", "charges"}
+
+
+def test_a_person_sees_every_scenario_and_charge(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text(CSV)
+    shown = straddle("margin", tmp_path / "p.csv").stdout
+    for words in ("initial margin", "short options", "liquidation up", "-18%", "+500% damped"):
+        assert words in shown
+    for move in range(-18, 19):
+        assert f"{move:+d}%" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "empty"),
+        (" \n\n", "empty"),
+        ("BTC-27MAR26-90001-C,1\n", "line 1: no instrument 'BTC-27MAR26-90001-C'"),
+        ("BTC-27MAR26-90000-C,0.001\n", "multiple of 0.01"),
+        ("BTC-27MAR26-90000-C,NaN\n", "'NaN'"),
+        ("BTC-27MAR26-90000-C,\n", "''"),
+        ("BTC-27MAR26-90000-C\n", "line 1: 1 fields"),
+        ("cash,1\nBTC-27MAR26-90000-C,1,2\n", "line 2: 3 fields"),
+        ("cash,1\ncash,2\n", "line 2: cash is given twice"),
+        ("cash,1e5\n", "'1e5'"),
+        ("cash,0.0000001\n", "at most 6 places"),
+        ("BTC-27MAR26-90000-C,1000000\n", "no account can hold this"),
+        ('{"positions": 3}', "JSON"),
+        ('{"cash": "5000"}', "positions"),
+        ('{"positions": [{"symbol": "BTC-27MAR26-90000-C", "quantity": "Infinity"}]}', "Infinity"),
+        ('{"positions": [{"symbol": "x", "quantity": 1}]}', "positions[0]: no instrument 'x'"),
+        ("[" * 50_000, "JSON"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_in_one_line(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text(text)
+    line = plain(straddle("margin", path))
+    assert said in line
+    assert str(path) in line
+
+
+def test_a_file_that_is_none_or_too_much_is_said(tmp_path: Path) -> None:
+    assert "cannot be read" in plain(straddle("margin", tmp_path / "nowhere.csv"))
+    assert "cannot be read" in plain(straddle("margin", tmp_path))
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
+    assert "UTF-8" in plain(straddle("margin", tmp_path / "bytes"))
+    (tmp_path / "big").write_bytes(b"x" * (MOST_BYTES + 1))
+    assert "bytes" in plain(straddle("margin", tmp_path / "big"))
+    assert "--data" in plain(straddle("margin"))
+    assert "--data" in plain(straddle("margin", "--data", tmp_path))
+    assert "--data" in plain(straddle("margin", tmp_path / "big", "--account", "1"))
+    assert "journal" in plain(straddle("margin", "--data", tmp_path, "--account", "1"))
+
+
+def test_an_account_of_a_journal_is_shown_as_it_stands_at_the_end(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path / "journal")
+    time_ns = snapshot().time_s * NANOSECONDS
+    for command in opening_commands(2):
+        journal.append(encode_command(command))
+    state = shipped_exchange()
+    number = state.symbols["BTC-27MAR26-90000-C"]
+    price = state.marks.mark_ticks(state.instruments[number]) * 10_000
+    for account, side in ((1, BUY), (0, SELL)):
+        expiry_s = time_ns // NANOSECONDS + 3_600
+        order = Order(
+            account, 0, side, GTC, 0, price, 10, 10**9, expiry_s, 1, NO_ORDER, ((number, 1),)
+        )
+        owner = (account + 1).to_bytes(20, "big")
+        placed = PlaceOrder(time_ns, order, order_hash(order), owner, bytes(65))
+        journal.append(encode_command(placed))
+    journal.commit()
+    journal.close()
+    shown = straddle("margin", "--data", tmp_path, "--account", "0", "--json")
+    found = json.loads(shown.stdout)
+    assert found["account"] == 0
+    (position,) = found["positions"]
+    assert (position["symbol"], position["quantity"]) == ("BTC-27MAR26-90000-C", "-0.1")
+    assert "there is no account 2; 2" in plain(
+        straddle("margin", "--data", tmp_path, "--account", "2")
+    )
+    segment = next((tmp_path / "journal").glob("segment-*"))
+    data = bytearray(segment.read_bytes())
+    data[200] ^= 1
+    segment.write_bytes(data)
+    assert "segment" in plain(straddle("margin", "--data", tmp_path, "--account", "0"))
