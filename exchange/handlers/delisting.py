@@ -1,6 +1,6 @@
 """How an instrument ends before, or without, an expiry: delisted, a perpetual also settled.
 
-Holds: what is delisted has no position, no order and no combo, is marked no more and never trades
+Holds: what is delisted has no position, no order and no combo, moves no margin and never trades
 again; its number and symbol stay its own. An instrument in which somebody holds a position is not
 delisted; a perpetual's end is announced at least half an hour ahead, so that its thirty samples are
 all to come, and from then on it is halted until it is settled. Settling it brings its accrual to

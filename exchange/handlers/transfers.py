@@ -18,7 +18,7 @@ from exchange.handlers.accounts import (
     check_signer_of,
     settle_all,
 )
-from exchange.handlers.recovery import check_not_liquidated
+from exchange.handlers.recovery import check_not_liquidated, end_if_recovered
 from exchange.handlers.refusal import refuse
 from exchange.handlers.taken_once import check_once, take_once
 from exchange.state import USDC, State
@@ -87,6 +87,7 @@ def transfer_cash(state: State, command: TransferCash, emit: Emit) -> None:
             taker.cash_micro,
         )
     )
+    end_if_recovered(state, taker, emit)
 
 
 def transferable_micro(state: State, account: Account) -> int:
