@@ -244,14 +244,15 @@ class Marks:
             self._features[partner] = None
 
     def delist(self, instrument: Instrument) -> None:
-        """An instrument that nobody holds is marked no more; what it was worth last stays."""
+        """An instrument that nobody holds is marked no more; what it was worth last stays. A future
+        goes on with its expiry's forward until that is settled.
+        """
         if instrument.kind == PERPETUAL:
             self._perpetuals.pop(instrument.underlying.number, None)
             return
         assert instrument.expiry is not None, "only a perpetual has no expiry"
         expiry = instrument.expiry.number
         if instrument.kind == FUTURE:
-            self._futures.pop(expiry, None)
             return
         chain = self._chains[expiry]
         at = chain.numbers.index(instrument.number)

@@ -1,6 +1,6 @@
 """How an instrument ends before, or without, an expiry: delisted, a perpetual also settled.
 
-Holds: what is delisted has no position, no order and no combo, is marked no more and never trades
+Holds: what is delisted has no position, no order and no combo, moves no margin and never trades
 again; its number and symbol stay its own. An instrument in which somebody holds a position is not
 delisted; a perpetual's end is announced at least half an hour ahead, so that its thirty samples are
 all to come, and from then on it is halted until it is settled. Settling it brings its accrual to
@@ -17,7 +17,8 @@ from exchange.commands import DelistInstrument, SettlePerpetual
 from exchange.handlers.accounts import accrued_micro, settle_position
 from exchange.handlers.cancels import cancel_book
 from exchange.handlers.combos import drop_combo
-from exchange.handlers.marks import MAX_ACCRUAL_MICRO, record_accruals
+from exchange.handlers.funding import MAX_ACCRUAL_MICRO, pay_funding
+from exchange.handlers.marks import record_accruals
 from exchange.handlers.refusal import refuse
 from exchange.handlers.samples import check_samples, mean_micro, seen_count
 from exchange.settlement_samples import PERPETUAL_KEYS, WINDOW_S
@@ -92,6 +93,7 @@ def settle_perpetual(state: State, command: SettlePerpetual, emit: Emit) -> None
     seen = _seen(state, instrument)
     _close_books(state, instrument, emit)
     # MARGIN
+    pay_funding(state, instrument.underlying.number, emit)
     price = mean_micro(samples)
     if state.marks.is_marked[number]:
         state.marks.accrue(instrument, state.marks.carry_micro[number] - price)
@@ -176,6 +178,7 @@ def _close_positions(
 def _delist(state: State, instrument: Instrument, emit: Emit) -> None:
     state.trading.delist(instrument.number, state.time_s)
     state.marks.delist(instrument)
+    state.funding.pop(instrument.number, None)
     emit(events.InstrumentDelisted(instrument.number))
 
 

@@ -17,7 +17,13 @@ from margin.funding import Funding, impact_micro, premium_of, wrong_field
 from matching.book import Book
 from matching.instruments import MAX_VALUE_MICRO, PERPETUAL, Instrument
 from matching.orders import BUY, SELL
-from matching.rejects import NOT_LINEAR, SPEC_OUT_OF_BOUNDS, UNKNOWN_INSTRUMENT, Reject
+from matching.rejects import (
+    INSTRUMENT_NOT_OPEN,
+    NOT_LINEAR,
+    SPEC_OUT_OF_BOUNDS,
+    UNKNOWN_INSTRUMENT,
+    Reject,
+)
 from settlement import records
 
 Emit = Callable[[events.Event], None]
@@ -41,6 +47,8 @@ def set_funding(state: State, command: SetFunding, emit: Emit) -> None:
         reject = Reject(UNKNOWN_INSTRUMENT, number, len(state.instruments))
     elif state.instruments[number].kind != PERPETUAL:
         reject = Reject(NOT_LINEAR, number)
+    elif number in state.trading.delisted:
+        reject = Reject(INSTRUMENT_NOT_OPEN, number)
     else:
         field = wrong_field(*terms)
         reject = Reject(SPEC_OUT_OF_BOUNDS, field) if field else None

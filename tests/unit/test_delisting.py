@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exchange import commands as c
 from exchange import events as e
 from exchange.events import Event
 from exchange.handlers.states import instrument_state
@@ -208,6 +209,26 @@ def test_from_its_end_until_it_is_settled_a_perpetual_is_halted() -> None:
     assert instrument_state(floor.state, floor.state.instruments[ETH_PERP]) == OPEN
     floor.mark(0, BTC_INDEX * 11 // 10)
     assert refusal(floor.fund(PERP, 1)).code == r.INSTRUMENT_NOT_OPEN
+    floor.cut()
+
+
+def test_funding_that_runs_is_paid_and_ends_with_its_perpetual() -> None:
+    floor = open_floor()
+    trade(floor, 0, 1, 2, PERP)
+    terms = (10_000, 500, 28_800, 1, 60)
+    assert was_accepted(floor.send(c.SetFunding(floor.time_ns, PERP, *terms)))
+    floor.buy(2, floor.near(PERP, 103), 5, PERP, life_s=DAY_S)
+    floor.delist(PERP, END_S)
+    floor.mark(0, BTC_INDEX)
+    floor.time_ns = (END_S - 60) * NS
+    floor.mark(0, BTC_INDEX)
+    floor.time_ns = END_S * NS
+    assert was_accepted(floor.settle_perpetual(PERP, BTC_INDEX))
+    assert not floor.state.funding
+    again = floor.send(c.SetFunding(floor.time_ns, PERP, *terms))
+    assert refusal(again) == Reject(r.INSTRUMENT_NOT_OPEN, PERP)
+    floor.advance(DAY_S)
+    floor.mark(0, BTC_INDEX)
     floor.cut()
 
 

@@ -54,7 +54,9 @@ async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
     found = Kept(tmp_path)
     found.exchange.start()
     await found.exchange.submit(
-        lambda time_ns, _: c.Genesis(time_ns, CHAIN_ID, SETTLEMENT, OPERATOR, 300, 500, 1_250, 18)
+        lambda time_ns, _: c.Genesis(
+            time_ns, CHAIN_ID, SETTLEMENT, OPERATOR, 300, 500, 1_250, 0, 1_000, 0, 18
+        )
     )
     yield found
     await found.exchange.stop()
