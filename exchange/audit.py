@@ -21,6 +21,7 @@ from exchange import commands, events
 from exchange.codec import decode_command, encode_command
 from exchange.commands import Command
 from exchange.engine import apply
+from exchange.handlers.oracle import report_of
 from exchange.handlers.quotes import mass_quote_of
 from exchange.invariants import check
 from exchange.journal import Entry
@@ -28,6 +29,17 @@ from exchange.state import State
 from margin.fees import FeeSchedule
 from margin.parameters import SCAN_WIDTH_PERCENT
 from matching.rejects import Reject
+from settlement.account_messages import (
+    BidAuction,
+    ChooseMargin,
+    ConvertCollateral,
+    FundInsurance,
+    ResetProtection,
+    SetProtection,
+    TransferCash,
+    TransferPosition,
+    Withdraw,
+)
 from settlement.batch import Batch, Divergence, decode_batch, first_difference, verify_batch
 from settlement.chain import (
     ACCOUNT_OPENED,
@@ -41,6 +53,7 @@ from settlement.chain import (
 from settlement.genesis import genesis_body
 from settlement.ledger import Ledger
 from settlement.mass_quotes import check_mass_quote, mass_quote_hash
+from settlement.price_reports import price_report_hash
 from settlement.record_types import FILL, PADDING
 from settlement.records import RECORD_BYTES
 from settlement.signature import recover
@@ -48,13 +61,7 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
-    ConvertCollateral,
     Message,
-    ResetProtection,
-    SetProtection,
-    TransferCash,
-    TransferPosition,
-    Withdraw,
     domain_separator,
     signing_digest,
     struct_hash,
@@ -242,6 +249,14 @@ class _Auditor:
             )
         elif isinstance(command, commands.QuoteMass):
             self._check_mass_quote(command)
+        elif isinstance(command, commands.ReportPrices):
+            self._check_hash(
+                price_report_hash(report_of(command)),
+                None,
+                command.message_hash,
+                command.signer,
+                command.signature,
+            )
         elif isinstance(command, commands.CancelOrder):
             cancel = Cancel(command.account, command.order_hash)
             self._check_signature(cancel, None, command.signer, command.signature)
@@ -271,20 +286,21 @@ class _Auditor:
             self._check_signature(reset, command.message_hash, command.signer, command.signature)
         elif isinstance(command, commands.TransferCash | commands.TransferPosition):
             self._check_transfer(command)
+        elif isinstance(command, commands.ChooseMargin):
+            choice = ChooseMargin(
+                command.account, command.model, command.tier, command.salt, command.expiry_s
+            )
+            self._check_signature(choice, command.message_hash, command.signer, command.signature)
+        elif isinstance(command, commands.BidAuction | commands.ConvertCollateral):
+            self._check_purchase(command)
+        elif isinstance(command, commands.FundInsurance):
+            gift = FundInsurance(
+                command.account, command.amount_micro, command.salt, command.expiry_s
+            )
+            self._check_signature(gift, command.message_hash, command.signer, command.signature)
         elif isinstance(command, commands.RequestWithdrawal):
             withdraw = Withdraw(command.account, command.asset, command.amount_micro, command.salt)
             self._check_signature(withdraw, command.message_hash, command.signer, command.signature)
-        elif isinstance(command, commands.ConvertCollateral):
-            convert = ConvertCollateral(
-                command.account,
-                command.debtor,
-                command.asset,
-                command.paid_most_micro,
-                command.received_least_micro,
-                command.salt,
-                command.expiry_s,
-            )
-            self._check_signature(convert, command.message_hash, command.signer, command.signature)
         elif isinstance(
             command, commands.OpenAccount | commands.CreditDeposit | commands.RegisterKey
         ):
@@ -301,6 +317,30 @@ class _Auditor:
                 )
         elif isinstance(command, commands.ConfirmBatch):
             self._check_confirmation(command)
+
+    def _check_purchase(self, command: commands.BidAuction | commands.ConvertCollateral) -> None:
+        message = (
+            BidAuction(
+                command.account,
+                command.auction,
+                command.most_share_e6,
+                command.least_share_e6,
+                command.most_price_micro,
+                command.salt,
+                command.expiry_s,
+            )
+            if isinstance(command, commands.BidAuction)
+            else ConvertCollateral(
+                command.account,
+                command.debtor,
+                command.asset,
+                command.paid_most_micro,
+                command.received_least_micro,
+                command.salt,
+                command.expiry_s,
+            )
+        )
+        self._check_signature(message, command.message_hash, command.signer, command.signature)
 
     def _check_transfer(self, command: commands.TransferCash | commands.TransferPosition) -> None:
         account, to, salt, expiry = (
@@ -348,7 +388,7 @@ class _Auditor:
     def _check_hash(
         self,
         message_hash: bytes,
-        account: int,
+        account: int | None,
         said_hash: bytes | None,
         signer: bytes,
         signature: bytes,

@@ -28,6 +28,7 @@ from eth_account.messages import encode_typed_data
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from exchange.clearing_client import ClearingCalls
 from exchange.client_margin import MarginQuestions
 from exchange.drafting import BadTerms, Markets, QuoteTerms, Said, Terms, cash_micro, market_of
 from exchange.subscription import Subscription
@@ -41,6 +42,7 @@ from exchange.wallet import (
 )
 from matching.orders import POST_ONLY
 from matching.rejects import COUNTER_AHEAD, COUNTER_CANCELLED, UNKNOWN_ACCOUNT
+from settlement.account_messages import ResetProtection, SetProtection, Withdraw
 from settlement.mass_quotes import MassQuote, check_mass_quote, quoted_orders
 from settlement.signed_messages import (
     DOMAIN_NAME,
@@ -51,14 +53,8 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
-    ConvertCollateral,
     Message,
     Order,
-    ResetProtection,
-    SetProtection,
-    TransferCash,
-    TransferPosition,
-    Withdraw,
 )
 
 Json = dict[str, Any]
@@ -105,7 +101,7 @@ class Placed(NamedTuple):
     acknowledgement: Json
 
 
-class Client(MarginQuestions):
+class Client(ClearingCalls, MarginQuestions):
     """A connection to the exchange at `url` (ws://host:port/ws), for one account or none.
 
     `expected`: the domain that the caller knows the exchange to have; without it the one that
@@ -281,34 +277,10 @@ class Client(MarginQuestions):
         message = ResetProtection(self._own_account(), group, salt, self._soon_s())
         return await self._send("protection/reset", message)
 
-    async def transfer_cash(self, to_account: int, amount: str) -> Placed:
-        """Moves `amount` USDC to another account of the same owner."""
-        terms = (0, cash_micro(amount), secrets.randbits(64), self._soon_s())
-        message = TransferCash(self._own_account(), to_account, *terms)
-        return await self._send("transfer/cash", message)
-
-    async def transfer_position(self, to_account: int, symbol: str, quantity: str) -> Placed:
-        """Moves a part of a position to another account of the same owner, free of payment:
-        `quantity` above 0 of a long position, below 0 of a short one.
-        """
-        position = self.markets.position(symbol, quantity)
-        terms = (*position, secrets.randbits(64), self._soon_s())
-        message = TransferPosition(self._own_account(), to_account, *terms)
-        return await self._send("transfer/position", message)
-
     async def withdraw(self, amount: str, asset: int = 0) -> Placed:
         """Asks for `amount` of an asset (0: USDC) back; `withdrawals` tells how to claim it."""
         message = Withdraw(self._own_account(), asset, cash_micro(amount), secrets.randbits(64))
         return await self._send("account/withdraw", message)
-
-    async def convert_collateral(
-        self, debtor: int, asset: int, paid_most: str, received_least: str
-    ) -> Placed:
-        """Buys collateral of an account that owes cash (docs/collateral.md)."""
-        amounts = (cash_micro(paid_most), cash_micro(received_least))
-        terms = (debtor, asset, *amounts, secrets.randbits(64), self._soon_s())
-        message = ConvertCollateral(self._own_account(), *terms)
-        return await self._send("collateral/convert", message)
 
     def _soon_s(self) -> int:
         """When a message that is taken at once or never expires."""

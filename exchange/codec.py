@@ -120,20 +120,27 @@ _U8, _U16, _U24, _U32 = _integer(1), _integer(2), _integer(3), _integer(4)
 _U40, _U48, _U64 = _integer(5), _integer(6), _integer(8)
 _I16, _I32, _I64 = _integer(2, True), _integer(4, True), _integer(8, True)
 _I128 = _integer(16, True)  # an account's cash, and what a reject repeats, which may be any u64
+_U128 = _integer(16)
 _ADDRESS, _HASH, _SIGNATURE, _NAME = _fixed(20), _fixed(32), _fixed(65), _fixed(8)
 _SAMPLES = _group(*(_U40,) * commands.SETTLEMENT_SAMPLES)
 _MARKS = _counted(_U16, _group(_U16, _U40, _I32, _I32, _I32, _I32, _I32))
 _LEGS = _counted(_U8, _group(_U32, _I16))
 _QUOTES = _counted(_U8, _group(_LEGS, _I64, _U32, _I64, _U32))
+_MOVED = _counted(_U16, _group(_U24, _I32))
 _LEVELS = _counted(_U8, _group(_U16, _U8, _U16))
+_REPORTERS = _counted(_U8, _group(_ADDRESS, _U8))
+_EXPIRY_REPORTS = _counted(_U8, _group(_U16, _U128, _I32, _I32, _I32, _I32, _I32))
+_ORACLE_TERMS = (_U8, _U8, _U16, _U16, _U16, _U16, _U16, _REPORTERS)
 
 _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
-    commands.Genesis: (_U64, _ADDRESS, _ADDRESS, _U16, _U16, _U16, _U8),
+    commands.Genesis: (_U64, _ADDRESS, _ADDRESS, _U16, _U16, _U16, _U16, _U16, _U8, _U8),
     commands.PlaceOrder: (_order(), _HASH, _ADDRESS, _SIGNATURE, _U32),
     commands.CancelOrder: (_U32, _HASH, _ADDRESS, _SIGNATURE),
     commands.CancelAllOrders: (_U32, _U32, _ADDRESS, _SIGNATURE),
     commands.RequestWithdrawal: (_U32, _U8, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
     commands.CancelWhere: (_U32, _U8, _U64, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
+    commands.ChooseMargin: (_U32, _U8, _U8, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
+    commands.SetRiskProfile: (_U32, _U8, _U8),
     commands.QuoteMass: (
         _U32,
         _U32,
@@ -176,6 +183,18 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
         _ADDRESS,
         _SIGNATURE,
     ),
+    commands.BidAuction: (
+        _U32,
+        _U32,
+        _U32,
+        _U32,
+        _I64,
+        _U64,
+        _U64,
+        _HASH,
+        _ADDRESS,
+        _SIGNATURE,
+    ),
     commands.OpenAccount: (_U64, _U32, _ADDRESS),
     commands.CreditDeposit: (_U64, _U32, _U8, _U64),
     commands.RegisterKey: (_U64, _U32, _ADDRESS, _U48),
@@ -196,11 +215,28 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
         _ADDRESS,
         _SIGNATURE,
     ),
+    commands.DelistInstrument: (_U24, _U48),
+    commands.SettlePerpetual: (_U24, _SAMPLES),
     commands.UpdateMarks: (_U8, _U40, _MARKS),
     commands.AccrueFunding: (_U24, _I64),
     commands.SettleExpiry: (_U16, _SAMPLES),
     commands.SetTradingState: (_U8, _U24, _U8, _U8),
     commands.SetBreaker: (_U8, _U16, _U16, _U16, _LEVELS),
+    commands.SetFunding: (_U24, _U32, _U32, _U32, _U32, _U32),
+    commands.FundInsurance: (_U32, _U64, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
+    commands.SetLiquidation: (_U8,),
+    commands.SetOracle: _ORACLE_TERMS,
+    commands.ReportPrices: (
+        _U8,
+        _U64,
+        _U8,
+        _U128,
+        _U64,
+        _EXPIRY_REPORTS,
+        _HASH,
+        _ADDRESS,
+        _SIGNATURE,
+    ),
     commands.CutBatch: (_HASH,),
     commands.ConfirmBatch: (_U64, _U64, _HASH),
     commands.AdvanceTime: (),
@@ -254,11 +290,44 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.QuotesTaken: (_U32, _HASH, _U64, _U16, _U16),
     events.ProtectionTripped: (_U32, _U8, _U8, _I128, _I128),
     events.ProtectionSet: (_U32, _U8, _U32, _U32, _U32, _U64, _U64),
+    events.MarginChosen: (_U32, _U8, _U8, _U8),
     events.ProtectionReset: (_U32, _U8),
+    events.MarginCalled: (_U32, _I128, _I128, _I128, _U8),
+    events.LiquidationArmed: (_U8,),
+    events.LiquidationStarted: (_U32, _I128, _I128, _I128, _U8),
+    events.LiquidationStep: (
+        _U32, _U32, _HASH, _U24, _U8, _U32, _U32, _I64, _I64, _U64, _I128, _I128, _I128, _I128,
+    ),
+    events.AuctionOpened: (_U32, _U8, _U64, _I128, _I128, _I128),
+    events.AuctionBidTaken: (
+        _U32, _U32, _U32, _U32, _U32, _U8, _U32, _I128, _I128, _MOVED, _I128, _I128, _U64,
+        _I128, _I128,
+    ),
+    events.AuctionEnded: (_U32, _U8, _I128, _I128),
+    events.InsurancePaid: (_U32, _U64, _I128, _U8),
+    events.InsuranceFunded: (_U32, _U64, _I128, _U8),
+    events.Deleveraged: (
+        _U32, _U32, _U24, _I32, _I64, _I128, _I128, _U32, _I128, _I128, _I128,
+    ),
+    events.LossCapped: (_U32, _U8, _U32, _U32, _I128, _I128),
+    events.LiquidationEnded: (_U32, _U8, _I128, _I128, _I128, _U32),
+    events.SettlementSampled: (_U16, _U8),
+    events.DelistingAnnounced: (_U24, _U48),
+    events.InstrumentDelisted: (_U24,),
+    events.PerpetualSettled: (_U24, _U40, _U8),
     events.CashTransferred: (_U32, _U32, _U8, _U64, _I128, _I128),
     events.PositionTransferred: (_U32, _U32, _U24, _I32, _I32, _I32),
     events.AssetListed: (_U8, _NAME, _U8, _U8, _U8, _U16, _U16, _U64, _U16),
     events.CollateralConverted: (_U32, _U32, _U8, _U64, _U64, _I128, _I128, _I128, _I128),
+    events.FeeLevelSet: (_U8, _U8, _I32),
+    events.FundingSet: (_U24, _U32, _U32, _U32, _U32, _U32),
+    events.FundingSampled: (_U24, _U40, _I64, _I64, _I64, _I64),
+    events.OracleArmed: _ORACLE_TERMS,
+    events.PricesReported: (_U8, _ADDRESS, _U64, _U64, _U40, _U8),
+    events.ReportDropped: (_U8, _ADDRESS, _U64, _U8, _I128, _I128),
+    events.ExpiryHeld: (_U8, _U16, _U8, _I128, _I128),
+    events.OracleLost: (_U8, _U8, _U8, _U64),
+    events.OracleRecovered: (_U8, _U8, _U8, _U48),
 }  # fmt: skip
 
 _FLAT_COMMANDS: Final = {

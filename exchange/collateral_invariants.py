@@ -106,6 +106,11 @@ def initial_stable_micro(state: State, account: Account) -> int:
     return worth - charge
 
 
+def stable_micro(state: State, account: Account) -> int:
+    """What the scan counts of stables."""
+    return _constants(state, account)[0]
+
+
 def counted_collateral(state: State) -> Iterator[str]:
     """What is kept of what collateral counts."""
     for number, account in state.accounts.items():

@@ -3,8 +3,8 @@ happens.
 
 Holds: deterministic and total: the same commands give the same events, state and roots on every
 machine; a command that is refused gives one CommandRejected and changes nothing but sequence and
-time (orders whose expiry has passed, and combos that have been idle long enough, go whatever
-the command is).
+time (orders whose expiry has passed, combos that have been idle long enough, and price reports that
+have gone stale, go whatever the command is).
 Never: reads a clock, a file, a socket or a random number; uses a float; iterates a set; verifies
 a signature (the door does, the auditor does again: here the signer's address is only held
 against the account's owner and session keys).
@@ -18,17 +18,24 @@ from exchange.commands import CancelOrder, Command, Genesis, PlaceOrder
 from exchange.events import CommandRejected, Event
 from exchange.handlers import (
     accounts,
+    auctions,
     batches,
     cancels,
     collateral,
     combos,
+    delisting,
+    funding,
+    insurance,
+    liquidation,
     listings,
     marks,
     mass_cancels,
+    oracle,
     orders,
     protection,
     quotes,
     reduce_only,
+    risk_profiles,
     states,
     transfers,
     triggers,
@@ -53,6 +60,9 @@ _HANDLERS: Final[dict[type[Command], Handler]] = {
     commands.ResetProtection: protection.reset_protection,
     commands.TransferCash: transfers.transfer_cash,
     commands.TransferPosition: transfers.transfer_position,
+    commands.BidAuction: auctions.bid_auction,
+    commands.ChooseMargin: risk_profiles.choose_margin,
+    commands.SetRiskProfile: risk_profiles.set_risk_profile,
     commands.OpenAccount: accounts.open_account,
     commands.CreditDeposit: accounts.credit_deposit,
     commands.RegisterKey: accounts.register_key,
@@ -62,11 +72,18 @@ _HANDLERS: Final[dict[type[Command], Handler]] = {
     commands.ListInstrument: listings.list_instrument,
     commands.ListAsset: collateral.list_asset,
     commands.ConvertCollateral: collateral.convert_collateral,
+    commands.DelistInstrument: delisting.delist_instrument,
+    commands.SettlePerpetual: delisting.settle_perpetual,
     commands.UpdateMarks: marks.update_marks,
     commands.AccrueFunding: marks.accrue_funding,
     commands.SettleExpiry: marks.settle_expiry,
     commands.SetTradingState: states.set_trading_state,
     commands.SetBreaker: states.set_breaker,
+    commands.SetFunding: funding.set_funding,
+    commands.FundInsurance: insurance.fund_insurance,
+    commands.SetLiquidation: liquidation.set_liquidation,
+    commands.SetOracle: oracle.set_oracle,
+    commands.ReportPrices: oracle.report_prices,
     commands.CutBatch: batches.cut_batch,
     commands.ConfirmBatch: batches.confirm_batch,
     commands.AdvanceTime: batches.advance_time,
@@ -95,6 +112,8 @@ def apply(state: State, command: Command) -> tuple[Event, ...]:
         settle_ties(state, emit)
     if state.combo_life.is_due(time_s):
         combos.drop_idle_combos(state, emit)
+    if time_ns >= state.oracle_due_ns:
+        oracle.watch_quorums(state, emit)
     if type(command) is PlaceOrder:  # what is hot goes straight
         orders.place_order(state, command, emit)
     elif type(command) is CancelOrder:

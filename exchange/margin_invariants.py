@@ -1,12 +1,13 @@
 """Charges, said a second time: from positions and the marks' scenario values alone.
 
-Holds: features are summed anew, strike by strike and expiry by expiry, from `marks.values`; only
-the tilt of a strike and the rates of a term are asked where they are defined.
+Holds: features are read anew from `marks.values`, and summed anew, strike by strike and expiry by
+expiry; only the tilt of a strike and the rates of a term are asked where they are defined.
 Never: changes the state.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from exchange.collateral_invariants import collateral_values
 from exchange.state import State
 from margin.accounts import Account
 from margin.charges import CONCENTRATION, concentration_micro
@@ -19,8 +20,11 @@ from margin.parameters import (
     SKEW_E6,
     TERM_VEGA_E6,
 )
+from margin.scenarios import BASE_SCENARIO
 from matching.instruments import PERPETUAL, Instrument
 from matching.orders import Order
+
+MostFee = Callable[[State, Order, Sequence[tuple[int, int]]], int]
 
 Held = Mapping[int, int]
 """Signed lots by instrument."""
@@ -35,10 +39,9 @@ def charges_micro(state: State, account: Account, underlying: int) -> list[int]:
 def order_charge_micro(state: State, order: Order, legs: Sequence[tuple[int, int]]) -> int:
     """What one lot or unit of an order would be charged by itself, concentration left out."""
     held = {number: order.sign * ratio for number, ratio in legs}
-    underlyings = dict.fromkeys(state.instruments[number].underlying.number for number in held)
     return sum(
         sum(charges_of(state, held, underlying)[:CONCENTRATION])
-        for underlying in sorted(underlyings)
+        for underlying in dict.fromkeys(state.instruments[n].underlying.number for n in held)
     )
 
 
@@ -52,7 +55,7 @@ def charges_of(state: State, held: Held, underlying: int) -> list[int]:
         instrument = state.instruments[number]
         if instrument.underlying.number != underlying or instrument.is_settled:
             continue
-        features = [lots * feature for feature in _features(state, instrument)]
+        features = [lots * feature for feature in state.marks.features[number].tolist()]
         if instrument.kind == PERPETUAL:
             perpetual += features[0]
             continue
@@ -82,15 +85,68 @@ def charges_of(state: State, held: Held, underlying: int) -> list[int]:
     return [-(-charge // 10**6) for charge in charges] + [concentration_micro(delta, short, index)]
 
 
-def _features(state: State, instrument: Instrument) -> list[int]:
+def features_from_values(state: State, instrument: Instrument) -> list[int]:
     """Of one long lot, from its scenario values."""
     marks, number = state.marks, instrument.number
     values: list[int] = marks.values[number].tolist()
+    if instrument.is_settled:
+        return [0] * 6
     if instrument.expiry is None or instrument.is_linear:
         return [features_of(values, 0)[0], 0, 0, 0, 0, 0]
-    mark = marks.expiry_marks.get(instrument.expiry.number)
-    if mark is None or not marks.is_marked[number]:
+    mark = marks.feature_marks.get(number)
+    if mark is None:
         return [0] * 6
-    if marks.mark_time_s[instrument.underlying.number] >= instrument.expiry.expiry_time_s:
-        return marks.features[number].tolist()  # as of the last mark before the expiry
     return features_of(values, tilt_q10(ln_q30(instrument.strike_micro), mark))
+
+
+# TIERS AND THE STANDARD MODEL
+
+
+def stretched(values: Sequence[int], quarters: int) -> list[int]:
+    """Values per scenario whose distance from where nothing moves counts quarters / 4 times,
+    rounded down.
+    """
+    base = values[BASE_SCENARIO]
+    return [base + (value - base) * quarters // 4 for value in values]
+
+
+def standard_worth_micro(state: State, account: Account, most_fee: MostFee) -> int:
+    """Collateral, positions and orders of an account in the standard model: each alone, charges
+    taken off.
+    """
+    quarters = account.stretch_quarters
+    held = {number: position.quantity_lots for number, position in account.positions.items()}
+    worth = sum(_alone_micro(state, number, lots, quarters) for number, lots in held.items())
+    for underlying in range(len(state.underlyings)):
+        worth += min(stretched(collateral_values(state, account, underlying), quarters))
+        size = charges_of(state, held, underlying)[CONCENTRATION]
+        worth -= -(-size * quarters // 4)
+    groups: dict[int, list[tuple[int, int]]] = {}
+    for order in account.orders.values():
+        if order.is_reduce_only:
+            continue
+        combo = state.combos.get(order.book)
+        legs = ((order.book, 1),) if combo is None else combo.legs
+        gain = -order.sign * order.price_micro - most_fee(state, order, legs)
+        for number, ratio in legs:
+            lots = order.sign * ratio
+            gain += _alone_micro(state, number, lots, quarters)
+            gain += lots * state.marks.offset_micro[number]
+        group = order.protection if order.protection in account.protection_limits else 0
+        groups.setdefault(group, []).append((max(-gain, 0), order.remaining_lots))
+    for group, losses in groups.items():
+        loss = sum(loss * lots for loss, lots in losses)
+        if group:
+            loss = min(loss, account.protection_limits[group] * max(lot for lot, _ in losses))
+        worth -= loss
+    return worth
+
+
+def _alone_micro(state: State, number: int, lots: int, quarters: int) -> int:
+    """Signed lots of one instrument in their own worst scenario, and charged alone."""
+    values: list[int] = state.marks.values[number].tolist()
+    sign = 1 if lots > 0 else -1
+    worst = min(stretched([sign * value for value in values], quarters))
+    underlying = state.instruments[number].underlying.number
+    charge = sum(charges_of(state, {number: sign}, underlying)[:CONCENTRATION])
+    return abs(lots) * (worst - -(-charge * quarters // 4))

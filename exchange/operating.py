@@ -8,19 +8,26 @@ import asyncio
 import contextlib
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from exchange.auditing import CHAIN_STATE
+from exchange.commands import AdvanceTime
 from exchange.devnet import AnvilMissing, Devnet, DevnetFailed
 from exchange.founding import ListingRefused, found, open_journal
 from exchange.gateway_fix.server import FixDoorError
 from exchange.home import Home, HomeError, Site
 from exchange.host import Host, Ports
 from exchange.journal import JournalError
+from exchange.keeping import Keeper
+from exchange.listing_config import BadListing, load_rules
+from exchange.listing_rules import UnderlyingRule
+from exchange.oracle.feeding import FEEDS, OFF, Feeding, disarm, feed_of, reporters_from
 from exchange.sequencer import SequencerStopped
-from exchange.service import JournalUnreadable
-from exchange.snapshot_chain import NANOSECONDS, listing_commands, marks_at, settlement_of
+from exchange.service import Exchange, JournalUnreadable
+from exchange.snapshot_chain import BTC, NANOSECONDS, listing_commands, marks_of
 from settlement.node import ChainUnavailable, Reverted, address_of
 
 MARKS_EVERY_S = 5.0
@@ -45,28 +52,55 @@ def deploy_exchange(rpc: str, data: Path, operator_key: Path, token: str | None)
         raise OperatingError(str(error)) from None
 
 
-async def serve_exchange(data: Path, rpc_port: int, fix_port: int) -> None:
+class FeedChoice(NamedTuple):
+    """What marks a served exchange: a feed by its name with so many reporters, the last word on the
+    oracles of an earlier run where it is `feeding.OFF`, or, without a name, whatever they were.
+    """
+
+    name: str | None = None
+    reporters: int = 3
+    seed: int = 1
+
+    @property
+    def quorum(self) -> int:
+        """The majority."""
+        return self.reporters // 2 + 1
+
+
+NO_FEED = FeedChoice()
+
+
+async def serve_exchange(
+    data: Path, rpc_port: int, fix_port: int, feed: FeedChoice = NO_FEED
+) -> None:
     """Runs until it is interrupted. Raises OperatingError."""
+    if feed.name not in (None, OFF, *FEEDS):
+        raise OperatingError(f"no feed {feed.name!r}; there are {', '.join((*FEEDS, OFF))}")
     home = Home(data)
     try:
+        rules = load_rules(home.listing())
         host = Host(home, Ports(rpc_port, fix_port))
+    except (BadListing, OSError) as error:
+        raise OperatingError(str(error)) from None
     except (HomeError, JournalError, JournalUnreadable) as error:
         raise OperatingError(str(error)) from None
     sys.stderr.write(f"replayed {host.exchange.state.sequence:,} commands\n")
     sequencer = host.exchange.sequencer
     try:
         async with host:
-            await _serve(host, address_of(home.operator_key()))
+            await _serve(host, home.operator_key(), rules, feed)
     except (JournalError, SequencerStopped) as error:
         raise OperatingError(
             f"the exchange stopped itself: {sequencer.failure or error}"
         ) from error
 
 
-async def _serve(host: Host, operator: bytes) -> None:
+async def _serve(
+    host: Host, operator_key: bytes, rules: Sequence[UnderlyingRule], feed: FeedChoice
+) -> None:
     """From the first command to the signal that ends it."""
     try:
-        await open_journal(host.exchange, host.site, operator, listing_commands)
+        await open_journal(host.exchange, host.site, address_of(operator_key), listing_commands)
         await host.open_doors()
     except ListingRefused as error:
         raise OperatingError(f"the journal cannot begin: {error}") from None
@@ -79,16 +113,38 @@ async def _serve(host: Host, operator: bytes) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-    await _until_stopped(host, stopped)
+    feeding = await _begin_feed(host, operator_key, feed)
+    await _until_stopped(host, stopped, Keeper(host.exchange, rules), feeding)
 
 
-async def _until_stopped(host: Host, stopped: asyncio.Event) -> None:
-    """Keeps the marks fresh until a signal; raises SequencerStopped where the sequencer fails."""
+async def _begin_feed(host: Host, operator_key: bytes, feed: FeedChoice) -> Feeding | None:
+    """Arms or disarms the oracles as it was chosen."""
+    exchange, clock = host.exchange, host.site.clock()
+    if feed.name is None:
+        return None
+    await _mark(exchange)  # a market to begin from
+    if feed.name == OFF:
+        await disarm(exchange)
+        return None
+    found = feed_of(feed.name, exchange.state, int(MARKS_EVERY_S), feed.seed)
+    reporters = reporters_from(operator_key, feed.reporters)
+    feeding = Feeding(exchange, found, reporters, feed.quorum, clock)
+    await feeding.arm()
+    sys.stderr.write(f"feed {feed.name}: {feed.reporters} reporters, {feed.quorum} make a quorum\n")
+    return feeding
+
+
+async def _until_stopped(
+    host: Host, stopped: asyncio.Event, keeper: Keeper, feeding: Feeding | None
+) -> None:
+    """Keeps the marks fresh and the chain listed until a signal; raises SequencerStopped where the
+    sequencer fails.
+    """
     failed = asyncio.create_task(host.exchange.sequencer.failed.wait())
     asked = asyncio.create_task(stopped.wait())
     try:
         while not asked.done() and not failed.done():
-            await _refresh(host)
+            await _refresh(host, keeper, feeding)
             await asyncio.wait(
                 (asked, failed), timeout=MARKS_EVERY_S, return_when=asyncio.FIRST_COMPLETED
             )
@@ -99,17 +155,33 @@ async def _until_stopped(host: Host, stopped: asyncio.Event) -> None:
         failed.cancel()
 
 
-async def _refresh(host: Host) -> None:
-    """Settles the expiries whose time has come, and marks the others."""
+async def _refresh(host: Host, keeper: Keeper, feeding: Feeding | None) -> None:
+    """Settles the expiries whose time has come, marks the others, and lists what is due."""
+    now_ns = host.site.clock()()
+    await keeper.settle_expired(now_ns // NANOSECONDS)
+    await _remark(host, feeding)
+    if await keeper.list_due(now_ns):
+        await _remark(host, feeding)
+
+
+async def _remark(host: Host, feeding: Feeding | None) -> None:
+    """Marks by the feed, or by the snapshot while no oracle is armed."""
     exchange = host.exchange
-    now_s = host.site.clock()() // NANOSECONDS
-    for expiry in exchange.state.expiries:
-        if expiry.settlement_micro is None and expiry.expiry_time_s <= now_s:
-            await exchange.submit(
-                lambda time_ns, _, number=expiry.number: settlement_of(time_ns, number)
-            )
-    settled = [e.number for e in exchange.state.expiries if e.settlement_micro is not None]
-    await exchange.submit(lambda time_ns, _: marks_at(time_ns, 0, settled))
+    if feeding is not None:
+        await feeding.step()
+    elif any(oracle.terms is not None for oracle in exchange.state.oracles.values()):
+        await exchange.submit(lambda time_ns, _: AdvanceTime(time_ns))  # so that silence is seen
+    else:
+        await _mark(exchange)
+
+
+async def _mark(exchange: Exchange) -> None:
+    expiries = [
+        (expiry.number, expiry.expiry_time_s)
+        for expiry in exchange.state.expiries
+        if expiry.settlement_micro is None and expiry.underlying.number == BTC
+    ]
+    await exchange.submit(lambda time_ns, _: marks_of(time_ns, expiries))
 
 
 def serve_chain(data: Path) -> None:

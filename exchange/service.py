@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from exchange import collateral_views, commands, margin_views, views
+from exchange import clearing_views, collateral_views, commands, margin_views, views
 from exchange.codec import decode_command
 from exchange.engine import apply
 from exchange.events import CommandRejected, Event
@@ -30,7 +30,9 @@ from exchange.symbols import legs_symbol, resolve_symbol
 from exchange.venue import (
     Acknowledgement,
     AssetView,
+    AuctionView,
     BookView,
+    ClearingView,
     DomainView,
     FillPage,
     InstrumentView,
@@ -38,6 +40,7 @@ from exchange.venue import (
     Listener,
     MarginView,
     MarkView,
+    OracleStatus,
     OrderView,
     PositionView,
     ProtectionView,
@@ -51,27 +54,35 @@ from matching.combos import COMBO_BASE
 from matching.orders import UNTIL_DISCONNECT
 from matching.rejects import (
     MALFORMED,
+    NOT_A_REPORTER,
+    ORACLE_NOT_ARMED,
     UNKNOWN_ACCOUNT,
     VENUE_BUSY,
     VENUE_STOPPING,
     WRONG_SIGNER,
     Reject,
 )
+from settlement.account_messages import (
+    BidAuction,
+    ChooseMargin,
+    ConvertCollateral,
+    FundInsurance,
+    ResetProtection,
+    SetProtection,
+    TransferCash,
+    TransferPosition,
+    Withdraw,
+)
 from settlement.mass_quotes import MassQuote, check_mass_quote, mass_quote_hash
 from settlement.order_fields import check_order_fields
+from settlement.price_reports import PriceReport, check_report_fields, price_report_hash
 from settlement.signature import Signer, recover
 from settlement.signed_messages import Acknowledgement as SignedAcknowledgement
 from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
-    ConvertCollateral,
     Order,
-    ResetProtection,
-    SetProtection,
-    TransferCash,
-    TransferPosition,
-    Withdraw,
     domain_separator,
     signing_digest,
     struct_hash,
@@ -294,6 +305,18 @@ class Exchange:
             ),
         )
 
+    async def choose_margin(self, message: ChooseMargin, signature: bytes) -> Verdict:
+        message_hash = struct_hash(message)
+        signer = self._signer(message.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.ChooseMargin(
+                time_ns, *message, message_hash, signer, signature
+            ),
+        )
+
     async def reset_protection(self, message: ResetProtection, signature: bytes) -> Verdict:
         message_hash = struct_hash(message)
         signer = self._signer(message.account, message_hash, signature)
@@ -330,6 +353,30 @@ class Exchange:
             ),
         )
 
+    async def bid_auction(self, message: BidAuction, signature: bytes) -> Verdict:
+        message_hash = struct_hash(message)
+        signer = self._signer(message.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.BidAuction(
+                time_ns, *message, message_hash, signer, signature
+            ),
+        )
+
+    async def fund_insurance(self, message: FundInsurance, signature: bytes) -> Verdict:
+        message_hash = struct_hash(message)
+        signer = self._signer(message.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.FundInsurance(
+                time_ns, *message, message_hash, signer, signature
+            ),
+        )
+
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict:
         message_hash = struct_hash(withdraw)
         signer = self._signer(withdraw.account, message_hash, signature)
@@ -358,6 +405,32 @@ class Exchange:
             message_hash,
             lambda time_ns, _: commands.ConvertCollateral(
                 time_ns, *message, message_hash, signer, signature
+            ),
+        )
+
+    async def report_prices(self, report: PriceReport, signature: bytes) -> Verdict:
+        reject = check_report_fields(report)
+        if reject is not None:
+            return _refused(bytes(HASH_BYTES), reject)
+        message_hash = price_report_hash(report)
+        oracle = self.state.oracles.get(report.underlying)
+        if oracle is None or oracle.terms is None:
+            return _refused(message_hash, Reject(ORACLE_NOT_ARMED, report.underlying))
+        reporters = oracle.terms.reporters
+        digest = signing_digest(self._separator, message_hash)
+        signer = recover(digest, signature)
+        if isinstance(signer, Reject):
+            fault = SignatureFault(None, digest, self._separator, message_hash)
+            return _refused(message_hash, signer, fault)
+        if signer not in reporters:
+            fault = SignatureFault(signer, digest, self._separator, message_hash)
+            stranger = Reject(NOT_A_REPORTER, report.underlying, len(reporters))
+            return _refused(message_hash, stranger, fault)
+        head, expiries = report[:-1], tuple(report.expiries)
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.ReportPrices(
+                time_ns, *head, expiries, message_hash, signer, signature
             ),
         )
 
@@ -413,6 +486,9 @@ class Exchange:
     def domain(self) -> DomainView:
         return views.domain(self.state, self.vault)
 
+    def oracles(self) -> Sequence[OracleStatus]:
+        return views.oracles(self.state)
+
     def status(self) -> StatusView:
         return views.status(self.state, self.is_chain_up())
 
@@ -451,6 +527,12 @@ class Exchange:
 
     def accounts_of(self, owner: bytes) -> Sequence[MarginView]:
         return views.accounts_of(self.state, owner)
+
+    def auctions(self) -> Sequence[AuctionView]:
+        return clearing_views.auctions(self.state)
+
+    def clearing(self) -> ClearingView:
+        return clearing_views.clearing(self.state)
 
     def margin(self, account: int) -> MarginView | Reject:
         return views.margin(self.state, account)

@@ -11,9 +11,13 @@ from typing import Final
 
 from exchange.circuit_breaker import Breaker
 from exchange.expiry_schedule import ExpirySchedule
+from exchange.liquidations import Liquidations
+from exchange.oracle.oracle import NEVER_NS, Oracle
+from exchange.settlement_samples import SettlementSamples
 from exchange.volatility_orders import VolatilityOrders
 from exchange.waiting_orders import WaitingOrders
 from margin.accounts import Account
+from margin.funding import Funding
 from margin.marks import Marks
 from margin.portfolio import Portfolio
 from matching.book import Book
@@ -55,6 +59,10 @@ class State:
         # Whether it trades
         self.trading = TradingStates()
         self.breakers: dict[int, Breaker] = {}
+        self.samples = SettlementSamples()
+        self.oracles: dict[int, Oracle] = {}
+        self.oracle_due_ns = NEVER_NS
+        """The earliest `due_ns` of all oracles."""
         # Who trades
         self.accounts: dict[int, Account] = {}
         self.owners: dict[bytes, int] = {}
@@ -73,23 +81,22 @@ class State:
         self.marks = Marks()
         self.portfolio = Portfolio(self.accounts, self.marks, self.combos, self.instruments)
         self.settlements = 0
+        self.funding: dict[int, Funding] = {}
+        self.liquidations = Liquidations()
         # The exchange's own cash, and what came in and went out
         self.fee_cash_micro = 0
         self.insurance_cash_micro = 0
         self.residue_cash_micro = 0
-        self.credited_micro = 0
-        self.withdrawn_micro = 0
+        self.credited_micro = self.withdrawn_micro = 0
         self.credited_assets: dict[int, int] = {}
         self.withdrawn_assets: dict[int, int] = {}
         self.claimed: dict[int, int] = {}
-        self.inbox_cursor = 0
-        self.withdrawal_count = 0
+        self.inbox_cursor = self.withdrawal_count = 0
         # Settlement
         self.ledger: Ledger | None = None
         self.groups: list[tuple[bytes, ...]] = []
         self.records_waiting = 0
-        self.batches_cut = 0
-        self.batches_confirmed = 0
+        self.batches_cut = self.batches_confirmed = 0
 
     @property
     def time_s(self) -> int:

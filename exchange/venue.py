@@ -14,23 +14,25 @@ import msgspec
 
 from exchange.events import Event
 from exchange.margin_reports import FallReport, LegTrade, MarginReport
+from exchange.market_data.display_marks import NO_BOUNDS, Bounds
 from exchange.market_data.market import PublicMarket
 from margin.what_if import Change
 from matching.rejects import Reject
 from matching.trading_states import OPEN
-from settlement.mass_quotes import MassQuote
-from settlement.signed_messages import (
-    Cancel,
-    CancelAll,
-    CancelWhere,
+from settlement.account_messages import (
+    BidAuction,
+    ChooseMargin,
     ConvertCollateral,
-    Order,
+    FundInsurance,
     ResetProtection,
     SetProtection,
     TransferCash,
     TransferPosition,
     Withdraw,
 )
+from settlement.mass_quotes import MassQuote
+from settlement.price_reports import PriceReport
+from settlement.signed_messages import Cancel, CancelAll, CancelWhere, Order
 
 Legs = tuple[tuple[int, int], ...]
 """(instrument, ratio) in canonical order; a single instrument is ((instrument, 1),)."""
@@ -77,7 +79,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 class DomainView(msgspec.Struct, frozen=True):
     """What a wallet needs to sign and a trader to understand units. Fee rates in 1e-6 of the
-    index, `fee_cap` in 1e-4 of an option's premium.
+    index, `fee_cap` in 1e-4 of an option's premium, `combo_discount` in percent (docs/fees.md).
     """
 
     name: str
@@ -89,6 +91,9 @@ class DomainView(msgspec.Struct, frozen=True):
     maker_fee_e6: int
     taker_fee_e6: int
     fee_cap_e4: int
+    rebate_step_e6: int = 0
+    liquidation_fee_e6: int = 0
+    combo_discount: int = 0
 
 
 class InstrumentView(msgspec.Struct, frozen=True):
@@ -108,10 +113,12 @@ class InstrumentView(msgspec.Struct, frozen=True):
     mark_micro: int | None
     index_micro: int | None
     state: int = OPEN
+    display_mark_micro: int | None = None
 
 
 class MarkView(NamedTuple):
-    """A mark and what it says, micro-USDC per lot or unit; volatility (per year; None for what has
+    """A mark and what it says, micro-USDC per lot or unit; `bounds` hold the mark that is shown;
+    volatility (per year; None for what has
     none) and Greeks per unit of the underlying are floats: they advise.
     """
 
@@ -122,6 +129,7 @@ class MarkView(NamedTuple):
     gamma: float
     vega: float
     theta: float
+    bounds: Bounds = NO_BOUNDS
 
 
 class LevelView(msgspec.Struct, frozen=True):
@@ -184,7 +192,7 @@ class CollateralView(NamedTuple):
 
 class MarginView(msgspec.Struct, frozen=True):
     """An account's margin at the current marks, micro-USDC. `worst_scenario` is the index of the
-    scenario that sets the scan.
+    scenario that sets the scan; `model`, `tier` and `least_tier` as in `margin/accounts.py`.
     """
 
     account: int
@@ -197,6 +205,9 @@ class MarginView(msgspec.Struct, frozen=True):
     open_orders: int
     positions: int
     worst_scenario: int
+    model: int = 0
+    tier: int = 0
+    least_tier: int = 0
     collateral: tuple[CollateralView, ...] = ()
 
 
@@ -299,6 +310,66 @@ class ProtectionView(NamedTuple):
     thaws_ns: int
 
 
+class AuctionView(NamedTuple):
+    """What is auctioned of an account at the marks and the time of the last command, micro-USDC:
+    `price_micro` for the whole portfolio (negative: the insurance fund pays), of which at most
+    `share_e6` can be had; `lots` are (instrument, symbol, signed lots).
+    """
+
+    account: int
+    is_insolvent: bool
+    since_ns: int
+    equity_micro: int
+    worst_micro: int
+    maintenance_micro: int
+    discount_e6: int
+    worth_micro: int
+    price_micro: int
+    share_e6: int
+    lots: tuple[tuple[int, str, int], ...]
+
+
+class ClearingView(NamedTuple):
+    """The insurance fund and what deleveraging took in the present epoch, micro-USDC; `liquidated`
+    are the accounts under liquidation.
+    """
+
+    is_armed: bool
+    fund_micro: int
+    epoch: int
+    epoch_ends_s: int
+    lost_micro: int
+    liquidated: tuple[int, ...]
+
+
+class ReporterStatus(NamedTuple):
+    """One reporter of an oracle and its last report, micro-USDC per lot; `sequence` -1 without one.
+    `standing`: one of `events.REPORT_REASONS`, 0 where it counts.
+    """
+
+    address: bytes
+    decimals: int
+    sequence: int
+    observed_ms: int
+    index_micro: int
+    standing: int
+
+
+class OracleStatus(NamedTuple):
+    """An armed oracle as of the last command; bands and moves in 1e-4."""
+
+    underlying: int
+    is_lost: bool
+    quorum: int
+    counting: int
+    max_age_s: int
+    deviation_e4: int
+    forward_band_e4: int
+    forward_move_e4: int
+    variance_move_e4: int
+    reporters: tuple[ReporterStatus, ...]
+
+
 Listener = Callable[[int, int, tuple[Event, ...]], None]
 """Called with (sequence, time_ns, events) after each command that is durable and applied, in
 order, on the event loop's thread.
@@ -346,12 +417,34 @@ class Venue(Protocol):
 
     async def transfer_position(self, message: TransferPosition, signature: bytes) -> Verdict: ...
 
+    async def choose_margin(self, message: ChooseMargin, signature: bytes) -> Verdict:
+        """Margins the account by another model or tier, if it carries that."""
+        ...
+
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict: ...
 
     async def convert_collateral(self, message: ConvertCollateral, signature: bytes) -> Verdict: ...
 
     def assets(self) -> Sequence[AssetView]:
         """What counts as margin beside cash."""
+        ...
+
+    async def bid_auction(self, message: BidAuction, signature: bytes) -> Verdict:
+        """Takes a share of an auctioned portfolio, at the price of the command's time."""
+        ...
+
+    async def fund_insurance(self, message: FundInsurance, signature: bytes) -> Verdict: ...
+
+    def auctions(self) -> Sequence[AuctionView]: ...
+
+    def clearing(self) -> ClearingView: ...
+
+    async def report_prices(self, report: PriceReport, signature: bytes) -> Verdict:
+        """Takes a reporter's signed price report."""
+        ...
+
+    def oracles(self) -> Sequence[OracleStatus]:
+        """Every armed oracle."""
         ...
 
     def listen(self, listener: Listener) -> Callable[[], None]:

@@ -10,6 +10,8 @@ from exchange import collateral_views
 from exchange.handlers.accounts import free_micro
 from exchange.handlers.cancels import find_live, live_orders
 from exchange.handlers.states import instrument_state
+from exchange.mark_views import display_bounds
+from exchange.market_data.display_marks import BestPrices, display_mark_micro
 from exchange.read_model import ReadModel
 from exchange.state import State
 from exchange.symbols import legs_symbol
@@ -20,9 +22,11 @@ from exchange.venue import (
     Legs,
     LevelView,
     MarginView,
+    OracleStatus,
     OrderView,
     PositionView,
     ProtectionView,
+    ReporterStatus,
     StatusView,
     WithdrawalView,
 )
@@ -54,6 +58,9 @@ def domain(state: State, vault: bytes) -> DomainView:
         schedule.maker_rate,
         schedule.taker_rate,
         schedule.cap,
+        schedule.rebate_step,
+        schedule.liquidation_rate,
+        schedule.combo_discount,
     )
 
 
@@ -87,11 +94,64 @@ def _instrument(state: State, instrument: Instrument) -> InstrumentView:
         instrument.strike_micro,
         instrument.tick_value_micro,
         instrument.underlying.lot_e8,
-        expiry is None or (expiry.settlement_micro is None and expiry.expiry_time_s > state.time_s),
+        not state.trading.has_ended(instrument.number, state.time_s)
+        and (expiry is None or not (instrument.is_settled or expiry.expiry_time_s <= state.time_s)),
         marks.mark_micro(instrument) if is_marked else None,
         marks.index_micro.get(instrument.underlying.number),
         instrument_state(state, instrument),
+        _display_mark(state, instrument) if is_marked else None,
     )
+
+
+def _display_mark(state: State, instrument: Instrument) -> int:
+    """The mark that people are shown, beside the one that margin uses."""
+    number, book = instrument.number, state.books[instrument.number]
+    bid, ask, tick = book.bids.best, book.asks.best, book.tick_micro
+    best = BestPrices(
+        None if bid is None else bid.key * tick,
+        0 if bid is None else bid.quantity_lots,
+        None if ask is None else -ask.key * tick,
+        0 if ask is None else ask.quantity_lots,
+    )
+    return display_mark_micro(
+        state.marks.mark_micro(instrument),
+        state.marks.index_micro[instrument.underlying.number],
+        display_bounds(state, ((number, 1),)),
+        best,
+    )
+
+
+def oracles(state: State) -> list[OracleStatus]:
+    """Armed oracles by underlying, their reporters in the order of the terms."""
+    found: list[OracleStatus] = []
+    for number, oracle in sorted(state.oracles.items()):
+        terms = oracle.terms
+        if terms is None:
+            continue
+        reporters: list[ReporterStatus] = []
+        for address, decimals in terms.reporters.items():
+            report = oracle.reports.get(address)
+            last = (
+                (-1, 0, 0, 0)
+                if report is None
+                else (report.sequence, report.observed_ms, report.index_micro, report.standing)
+            )
+            reporters.append(ReporterStatus(address, decimals, *last))
+        found.append(
+            OracleStatus(
+                number,
+                oracle.is_lost,
+                terms.quorum,
+                len(oracle.counting()),
+                terms.max_age_s,
+                terms.deviation_e4,
+                terms.forward_band_e4,
+                terms.forward_move_e4,
+                terms.variance_move_e4,
+                tuple(reporters),
+            )
+        )
+    return found
 
 
 def book(state: State, legs: Legs, depth: int) -> BookView | Reject:
@@ -171,6 +231,9 @@ def _margin(state: State, found: Account) -> MarginView:
         len(found.orders),
         len(found.positions),
         required.worst_scenario,
+        found.margin_model,
+        found.risk_tier,
+        found.least_tier,
         collateral_views.collateral(state, found),
     )
 

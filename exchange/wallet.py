@@ -12,22 +12,28 @@ from typing import Any, Final, NamedTuple
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
+from settlement.account_messages import (
+    BidAuction,
+    ChooseMargin,
+    ConvertCollateral,
+    FundInsurance,
+    ResetProtection,
+    SetProtection,
+    TransferCash,
+    TransferPosition,
+    Withdraw,
+)
 from settlement.bulk_orders import EMPTY_ORDER, tree_height
 from settlement.mass_quotes import MassQuote
+from settlement.price_reports import PriceReport
 from settlement.signed_messages import (
     PLAIN,
     Acknowledgement,
     Cancel,
     CancelAll,
     CancelWhere,
-    ConvertCollateral,
     Message,
     Order,
-    ResetProtection,
-    SetProtection,
-    TransferCash,
-    TransferPosition,
-    Withdraw,
 )
 
 _DOMAIN_FIELDS: Final = (
@@ -47,6 +53,23 @@ _CONDITIONS_FIELDS: Final = (
     ("volatilityE6", "uint32"),
     ("protection", "uint8"),
     ("label", "uint64"),
+)
+_PRICE_REPORT_FIELDS: Final = (
+    ("underlying", "uint8"),
+    ("observedMs", "uint64"),
+    ("decimals", "uint8"),
+    ("index", "uint128"),
+    ("sequence", "uint64"),
+    ("expiries", "ExpiryReport[]"),
+)
+_EXPIRY_REPORT_FIELDS: Final = (
+    ("expiry", "uint16"),
+    ("forward", "uint128"),
+    ("a", "int32"),
+    ("b", "int32"),
+    ("rho", "int32"),
+    ("m", "int32"),
+    ("sigma", "int32"),
 )
 _FIELDS: Final[dict[type[Message], tuple[tuple[str, str], ...]]] = {
     Order: (
@@ -107,6 +130,13 @@ _FIELDS: Final[dict[type[Message], tuple[tuple[str, str], ...]]] = {
         ("salt", "uint64"),
         ("expirySeconds", "uint64"),
     ),
+    ChooseMargin: (
+        ("account", "uint32"),
+        ("model", "uint8"),
+        ("tier", "uint8"),
+        ("salt", "uint64"),
+        ("expirySeconds", "uint64"),
+    ),
     Withdraw: (
         ("account", "uint32"),
         ("asset", "uint8"),
@@ -119,6 +149,21 @@ _FIELDS: Final[dict[type[Message], tuple[tuple[str, str], ...]]] = {
         ("asset", "uint8"),
         ("paidMostMicro", "uint64"),
         ("receivedLeastMicro", "uint64"),
+        ("salt", "uint64"),
+        ("expirySeconds", "uint64"),
+    ),
+    BidAuction: (
+        ("account", "uint32"),
+        ("auction", "uint32"),
+        ("mostShareE6", "uint32"),
+        ("leastShareE6", "uint32"),
+        ("mostPriceMicro", "int64"),
+        ("salt", "uint64"),
+        ("expirySeconds", "uint64"),
+    ),
+    FundInsurance: (
+        ("account", "uint32"),
+        ("amountMicro", "uint64"),
         ("salt", "uint64"),
         ("expirySeconds", "uint64"),
     ),
@@ -173,6 +218,22 @@ def bulk_typed_data(orders: Sequence[Order], domain: SigningDomain) -> dict[str,
         "primaryType": "BulkOrder",
         "domain": _domain(domain),
         "message": {"tree": tree},
+    }
+
+
+def price_report_typed_data(report: PriceReport, domain: SigningDomain) -> dict[str, Any]:
+    """A price report as `eth_signTypedData_v4` takes it."""
+    values: dict[str, Any] = _named(_PRICE_REPORT_FIELDS, report)
+    values["expiries"] = [_named(_EXPIRY_REPORT_FIELDS, expiry) for expiry in report.expiries]
+    return {
+        "types": {
+            "EIP712Domain": _type_entries(_DOMAIN_FIELDS),
+            "PriceReport": _type_entries(_PRICE_REPORT_FIELDS),
+            "ExpiryReport": _type_entries(_EXPIRY_REPORT_FIELDS),
+        },
+        "primaryType": "PriceReport",
+        "domain": _domain(domain),
+        "message": values,
     }
 
 
@@ -291,6 +352,10 @@ class Wallet:
     def sign_bulk(self, orders: Sequence[Order], domain: SigningDomain) -> Signed:
         """Signs many orders at once; `message_hash` is the tree's."""
         return self._sign(bulk_typed_data(orders, domain))
+
+    def sign_report(self, report: PriceReport, domain: SigningDomain) -> Signed:
+        """Signs a price report, as a reporter of an oracle."""
+        return self._sign(price_report_typed_data(report, domain))
 
     def _sign(self, data: dict[str, Any]) -> Signed:
         signable = encode_typed_data(full_message=data)

@@ -14,10 +14,16 @@ Never: decides anything.
 """
 
 from margin.charges import Sums
-from margin.kernel import Vector, add_lots, copy_of, least, zero_vector
+from margin.kernel import Vector, add_lots, at_base, copy_of, least, zero_vector
 from margin.marks import Marks
+from margin.parameters import RISK_TIER_QUARTERS
 from margin.protection import Protection
 from matching.orders import Order
+
+PORTFOLIO_MODEL = 0
+"""Positions and orders of an underlying net, scenario by scenario."""
+STANDARD_MODEL = 1
+"""Each position by itself, in its own worst scenario."""
 
 MAX_POSITIONS = 256
 """Positions of one account (docs/protocol.md, 5)."""
@@ -169,6 +175,11 @@ class Account:
     its open orders that may only reduce, by instrument and number. `protection_limits` says of
     a group of quotes how many lots (or units) of it can fill before the rest of it goes;
     `protections` has the groups that are set.
+    `paid_in_micro` is the cash that its owner brought in less what he took out, and what collateral
+    was sold for less what was paid for it: equity without collateral beyond it is profit.
+    `status` is where it stands in liquidation, 0 for nowhere (`margin/standing.py`).
+    `margin_model` and `risk_tier` say how it is margined, `least_tier` what the operator asks at
+    least; `stretch_quarters` follows from the tier.
     `rate_full_ns` is when it may again send as many orders at once as any (`exchange/limits.py`).
     """
 
@@ -181,20 +192,26 @@ class Account:
         "counter",
         "gross_lots",
         "keys",
+        "least_tier",
+        "margin_model",
         "next_slot",
         "number",
         "open_lots",
         "orders",
         "owner",
         "owner_number",
+        "paid_in_micro",
         "positions",
         "protection_limits",
         "protections",
         "rate_full_ns",
         "reduce_only",
+        "risk_tier",
         "risks",
         "settlements_seen",
         "slots",
+        "status",
+        "stretch_quarters",
     )
 
     def __init__(self, number: int, owner: bytes, owner_number: int = -1) -> None:
@@ -204,6 +221,8 @@ class Account:
         self.counter = 0
         self.keys: dict[bytes, int] = {}
         self.cash_micro = 0
+        self.paid_in_micro = 0
+        self.status = 0
         self.basis_micro = 0
         self.collateral: dict[int, int] = {}
         self.collateral_worth_micro = 0
@@ -220,10 +239,36 @@ class Account:
         self.slots: dict[int, bytes] = {}
         self.settlements_seen = 0
         self.rate_full_ns = 0
+        self.margin_model = PORTFOLIO_MODEL
+        self.risk_tier = 0
+        self.least_tier = 0
+        self.stretch_quarters = RISK_TIER_QUARTERS[0]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is margined as accounts are that chose nothing."""
+        return self.margin_model == PORTFOLIO_MODEL and self.risk_tier == 0
+
+    def set_margin(self, model: int, tier: int) -> None:
+        """Goes over to a model and a tier: what its orders could lose is found anew."""
+        self.margin_model = model
+        self.risk_tier = tier
+        self.stretch_quarters = RISK_TIER_QUARTERS[tier]
+        for risk in self.risks.values():
+            risk.version = -1
+        for order in self.orders.values():
+            order.loss_version = -1
 
     def constant_micro(self) -> int:
         """What the account is worth in every scenario: cash with nothing accrued, and stables."""
         return self.cash_micro - self.basis_micro + self.collateral_worth_micro
+
+    def collateral_micro(self) -> int:
+        """What the scan counts of collateral where nothing moves."""
+        worth = self.collateral_worth_micro
+        for risk in self.risks.values():
+            worth += int(at_base(risk.collateral))
+        return worth
 
     def initial_constant_micro(self) -> int:
         """The same as initial margin counts it: less what it charges of collateral."""

@@ -245,6 +245,10 @@ class CollateralBook:
                 return True
         return False
 
+    def underlyings_of(self, account: Account) -> list[int]:
+        """The underlyings whose index the account's collateral is counted at."""
+        return [number for number in self.by_underlying if self.counts(account, number)]
+
     def vector_of(self, account: Account, underlying: int) -> Vector:
         """What the account's balances of assets of an underlying count in each scenario."""
         total = zero_vector()

@@ -6,16 +6,30 @@ unit (docs/margin.md, 3).
 Never: changes an account but for what it keeps of the marks in force.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from margin.accounts import Account, Risk
+from margin.accounts import STANDARD_MODEL, Account, Risk
 from margin.charges import CONCENTRATION
-from margin.kernel import Vector, add_lots, at_base, copy_of, integers, least, zero_vector
+from margin.kernel import (
+    Vector,
+    add_lots,
+    at_base,
+    copy_of,
+    integers,
+    least,
+    stretched,
+    zero_vector,
+)
 from margin.kernel import worst_scenario as first_worst
-from margin.open_orders import OpenOrders
+from margin.marks import stretched_up
+from margin.open_orders import PLAIN_QUARTERS, OpenOrders
 from margin.parameters import MAINTENANCE_PERCENT, NETTING_PERCENT
 from margin.scenarios import BASE_SCENARIO
+from margin.standard_margin import Book, initial_worth_micro, positions_worst_micro
 from matching.orders import Order
+
+NO_BOUND: Final = -(1 << 80)
+"""A bound that decides nothing."""
 
 
 class Requirement(NamedTuple):
@@ -72,10 +86,17 @@ class Breakdown(NamedTuple):
     `separate` is the sum of what each underlying loses in a worst scenario of its own, `joint` what
     all lose in the worst scenario of all together, `netted` what counts; open orders are in. The
     same for the positions alone, which maintenance takes. Collateral of an underlying stands with
-    the positions there, `stables` beside them. initial = netted + charges + collateral's charge +
-    rounding.
+    the positions there, `stables` beside them. The account's tier is in gains and
+    losses but for those of the positions alone, and adds `tier_charges` to the charges. initial =
+    netted + charges + tier charges + collateral's charge + rounding. Of an account in the standard
+    model `standard` is what its collateral, positions and orders lose and are charged, each by
+    itself, and `position_standard` what maintenance takes; initial = standard + collateral's charge
+    + rounding. The rest is what the
+    portfolio model would say of it. Both are 0 in the portfolio model.
     """
 
+    model: int
+    tier: int
     cash_micro: int
     equity_micro: int
     scans: tuple[UnderlyingScan, ...]
@@ -88,6 +109,9 @@ class Breakdown(NamedTuple):
     charges_micro: tuple[int, ...]
     stables_micro: int
     collateral_charge_micro: int
+    tier_charges_micro: int
+    standard_micro: int
+    position_standard_micro: int
     rounding_micro: int
     position_rounding_micro: int
     initial_micro: int
@@ -123,6 +147,18 @@ def netted_worst(vectors: list[Vector]) -> int:
     if len(vectors) <= 1:
         return separate
     return netted(separate, int(least(_sum_of(vectors))))
+
+
+def counted(account: Account, value: Vector, order_loss: Vector) -> Vector:
+    """Positions and orders as initial margin counts them: the positions' moves by the account's
+    tier; what orders could lose has its tier in it.
+    """
+    vector = copy_of(order_loss)
+    if account.stretch_quarters == PLAIN_QUARTERS:
+        add_lots(vector, value, 1)
+    else:
+        add_lots(vector, stretched(value, account.stretch_quarters, 1), 1)
+    return vector
 
 
 def maintenance_of(scan_loss_micro: int, gross_lots: int) -> int:
@@ -169,13 +205,16 @@ class Requirements:
         and with `added` as if it rested.
         """
         worth = account.initial_constant_micro() - half_up(lots)
+        if account.margin_model == STANDARD_MODEL:
+            book = Book(account, {}, {}, replaced, added)
+            return worth + initial_worth_micro(self.open_orders, book)
         vectors: list[Vector] = []
         for underlying in account.risks:
             risk = self.open_orders.exact_risk(account, underlying)
-            worth -= risk.charge_micro + risk.concentration_micro
-            vector = self.open_orders.loss_with(account, underlying, replaced, added)
-            add_lots(vector, risk.value, 1)
-            vectors.append(vector)
+            charge = risk.charge_micro + risk.concentration_micro
+            worth -= stretched_up(charge, account.stretch_quarters)
+            loss = self.open_orders.loss_with(account, underlying, replaced, added)
+            vectors.append(counted(account, risk.value, loss))
         return worth + netted_worst(vectors)
 
     def requirement(self, account: Account) -> Requirement:
@@ -200,6 +239,9 @@ class Requirements:
             base += int(at_base(risk.value))
             vectors.append(risk.value)
         worst_value = netted_worst(vectors)
+        if account.margin_model == STANDARD_MODEL:
+            book = Book(account, {}, {}, None, None)
+            worst_value = positions_worst_micro(self.open_orders, book)
         maintenance = maintenance_of(base - worst_value, account.gross_lots)
         return ScanStanding(worth + base, worth + worst_value, maintenance)
 
@@ -209,14 +251,15 @@ class Requirements:
         vectors: list[Vector] = []
         values: list[Vector] = []
         charges = [0] * (CONCENTRATION + 1)
+        tier_charges = 0
         marks = self.open_orders.marks
         equity = account.constant_micro()
         for underlying in sorted(account.risks):
             risk = self.open_orders.exact_risk(account, underlying)
             index = marks.index_micro.get(underlying, 0)
             own = risk.sums.charges_micro(marks.term_rates, index)
-            vector = copy_of(risk.value)
-            add_lots(vector, risk.order_loss, 1)
+            tier_charges += stretched_up(sum(own), account.stretch_quarters) - sum(own)
+            vector = counted(account, risk.value, risk.order_loss)
             values.append(risk.value)
             vectors.append(vector)
             base = int(at_base(risk.value))
@@ -237,8 +280,18 @@ class Requirements:
         position_worths = _three_worths(values)
         base = sum(scan.value_micro for scan in scans)
         rounding = half_up(account.gross_lots + account.open_lots)
-        initial = base - worths[2] + sum(charges) + account.collateral_charge_micro + rounding
+        initial = base - worths[2] + sum(charges) + tier_charges
+        scan_loss = base - position_worths[2]
+        standard = position_standard = 0
+        if account.margin_model == STANDARD_MODEL:
+            book = Book(account, {}, {}, None, None)
+            initial = standard = base - initial_worth_micro(self.open_orders, book)
+            worst = positions_worst_micro(self.open_orders, book)
+            scan_loss = position_standard = base - worst
+        initial += account.collateral_charge_micro + rounding
         return Breakdown(
+            model=account.margin_model,
+            tier=account.risk_tier,
             cash_micro=account.cash_micro,
             equity_micro=equity,
             scans=tuple(scans),
@@ -251,10 +304,13 @@ class Requirements:
             charges_micro=tuple(charges),
             stables_micro=account.collateral_worth_micro,
             collateral_charge_micro=account.collateral_charge_micro,
+            tier_charges_micro=tier_charges,
+            standard_micro=standard,
+            position_standard_micro=position_standard,
             rounding_micro=rounding,
             position_rounding_micro=half_up(account.gross_lots),
             initial_micro=initial,
-            maintenance_micro=maintenance_of(base - position_worths[2], account.gross_lots),
+            maintenance_micro=maintenance_of(scan_loss, account.gross_lots),
             excess_micro=equity - initial,
         )
 

@@ -14,20 +14,25 @@ from eth_account.messages import encode_typed_data
 
 from exchange.wallet import SigningDomain, Wallet, typed_data
 from matching import rejects
+from settlement.account_messages import (
+    BidAuction,
+    ChooseMargin,
+    ConvertCollateral,
+    FundInsurance,
+    ResetProtection,
+    SetProtection,
+    TransferCash,
+    TransferPosition,
+    Withdraw,
+)
 from settlement.signed_messages import (
     Acknowledgement,
     Cancel,
     CancelAll,
     CancelWhere,
     Conditions,
-    ConvertCollateral,
     Message,
     Order,
-    ResetProtection,
-    SetProtection,
-    TransferCash,
-    TransferPosition,
-    Withdraw,
 )
 
 TARGET = Path(__file__).parent.parent / "tests" / "data" / "signing_vectors.json"
@@ -129,6 +134,8 @@ MESSAGES: list[tuple[str, SigningDomain, Message]] = [
         LARGEST,
         TransferPosition(U32, U32, U32, U8, U32, U64, U64),
     ),
+    ("choose margin", DEVNET, ChooseMargin(3, 1, 2, 7, EXPIRY_S)),
+    ("choose margin at its largest", LARGEST, ChooseMargin(U32, U8, U8, U64, U64)),
     ("withdraw", DEVNET, Withdraw(3, 0, 1_000_000_000, 7)),
     ("withdraw at its largest", LARGEST, Withdraw(U32, U8, U64, U64)),
     ("convert collateral", DEVNET, ConvertCollateral(3, 5, 1, 9_000_000, 2_700, 7, EXPIRY_S)),
@@ -137,6 +144,11 @@ MESSAGES: list[tuple[str, SigningDomain, Message]] = [
         LARGEST,
         ConvertCollateral(U32, U32, U8, U64, U64, U64, U64),
     ),
+    ("bid", DEVNET, BidAuction(3, 9, 1_000_000, 250_000, 12_345_678, 7, EXPIRY_S)),
+    ("bid below zero", DEVNET, BidAuction(3, 9, 1_000_000, 1, -12_345_678, 7, EXPIRY_S)),
+    ("bid at its largest", LARGEST, BidAuction(U32, U32, U32, U32, I64, U64, U64)),
+    ("fund insurance", DEVNET, FundInsurance(3, 1_000_000_000, 7, EXPIRY_S)),
+    ("fund insurance at its largest", LARGEST, FundInsurance(U32, U64, U64, U64)),
     ("acknowledgement", DEVNET, Acknowledgement(42, HASH, sha256(b"a journal").digest())),
     ("acknowledgement at its largest", DEVNET, Acknowledgement(U64, b"\xff" * 32, b"\xff" * 32)),
 ]

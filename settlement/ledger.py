@@ -22,6 +22,7 @@ from settlement.record_types import (
     DepositCredited,
     ExpiryListed,
     ExpirySettled,
+    FeeLevelSet,
     Fill,
     IndexUpdated,
     InstrumentListed,
@@ -92,6 +93,8 @@ class Ledger(State):
                 return account_rules.key_registered(self, value)
             case ExpirySettled():
                 return market_rules.expiry_settled(self, value)
+            case FeeLevelSet():
+                return market_rules.fee_level_set(self, value)
             case UnderlyingListed():
                 return market_rules.underlying_listed(self, value)
             case ExpiryListed():

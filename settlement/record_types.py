@@ -32,7 +32,16 @@ STATUS_CHANGED: Final = 0x15
 INSURANCE_MOVED: Final = 0x16
 COLLATERAL_MOVED: Final = 0x19
 
-MARK_TYPES: Final = (INDEX_UPDATED, MARK_UPDATED, ACCRUAL_UPDATED, EXPIRY_SETTLED, STATUS_CHANGED)
+FEE_LEVEL_SET: Final = 0x17
+
+MARK_TYPES: Final = (
+    INDEX_UPDATED,
+    MARK_UPDATED,
+    ACCRUAL_UPDATED,
+    EXPIRY_SETTLED,
+    STATUS_CHANGED,
+    FEE_LEVEL_SET,
+)
 """Records that stand only at a chunk's start."""
 
 TAKER_BUYS: Final = 1
@@ -222,6 +231,13 @@ class CollateralMoved(NamedTuple):
     amount_micro: int
 
 
+class FeeLevelSet(NamedTuple):
+    """The level of warning that makers' fees on an underlying are at from here on."""
+
+    underlying: int
+    level: int
+
+
 Record = (
     Padding
     | AccountOpened
@@ -247,6 +263,7 @@ Record = (
     | StatusChanged
     | InsuranceMoved
     | CollateralMoved
+    | FeeLevelSet
 )
 
 

@@ -21,6 +21,7 @@ from settlement.record_types import (
     DEPOSIT_CREDITED,
     EXPIRY_LISTED,
     EXPIRY_SETTLED,
+    FEE_LEVEL_SET,
     FILL,
     INDEX_UPDATED,
     INSTRUMENT_LISTED,
@@ -45,6 +46,7 @@ from settlement.record_types import (
     DepositCredited,
     ExpiryListed,
     ExpirySettled,
+    FeeLevelSet,
     Fill,
     IndexUpdated,
     InstrumentListed,
@@ -92,6 +94,7 @@ _CASH_MOVED: Final = Struct(">BIIBQ13x")
 _POSITION_MOVED: Final = Struct(">BIIBHi15x")
 _STATUS_CHANGED: Final = Struct(">BIB25x")
 _INSURANCE_MOVED: Final = Struct(">BIq18x")
+_FEE_LEVEL_SET: Final = Struct(">BBB28x")
 
 PADDING_RECORD: Final = bytes(RECORD_BYTES)
 
@@ -293,6 +296,10 @@ def insurance_moved_record(account: int, amount_micro: int) -> bytes:
     return _INSURANCE_MOVED.pack(INSURANCE_MOVED, account, amount_micro)
 
 
+def fee_level_set_record(underlying: int, level: int) -> bytes:
+    return _FEE_LEVEL_SET.pack(FEE_LEVEL_SET, underlying, level)
+
+
 _ENCODERS: Final[dict[type[Any], Callable[..., bytes]]] = {
     Padding: padding_record,
     AccountOpened: account_opened_record,
@@ -318,6 +325,7 @@ _ENCODERS: Final[dict[type[Any], Callable[..., bytes]]] = {
     StatusChanged: status_changed_record,
     InsuranceMoved: insurance_moved_record,
     CollateralMoved: collateral_moved_record,
+    FeeLevelSet: fee_level_set_record,
 }
 
 
@@ -385,6 +393,7 @@ _SHAPES: Final[dict[int, _Shape]] = {
     STATUS_CHANGED: _shape(StatusChanged, "u32 u8"),
     INSURANCE_MOVED: _shape(InsuranceMoved, "u32 i64"),
     COLLATERAL_MOVED: _shape(CollateralMoved, "u32 u32 u8 u64"),
+    FEE_LEVEL_SET: _shape(FeeLevelSet, "u8 u8"),
 }
 
 

@@ -167,9 +167,11 @@ class Account:
 
 
 class Underlying:
-    """An asset with its index, micro-USDC per lot, 0 before the first."""
+    """An asset with its index, micro-USDC per lot, 0 before the first, and the level of warning
+    that its makers' fees are at.
+    """
 
-    __slots__ = ("index_micro", "lot_e8", "mark_time_s", "name", "number")
+    __slots__ = ("fee_level", "index_micro", "lot_e8", "mark_time_s", "name", "number")
 
     def __init__(self, number: int, name: bytes, lot_e8: int) -> None:
         self.number = number
@@ -177,9 +179,12 @@ class Underlying:
         self.lot_e8 = lot_e8
         self.index_micro = 0
         self.mark_time_s = 0
+        self.fee_level = 0
 
     def payload(self) -> bytes:
-        return underlying_payload(self.name, self.lot_e8, self.index_micro, self.mark_time_s)
+        return underlying_payload(
+            self.name, self.lot_e8, self.index_micro, self.mark_time_s, self.fee_level
+        )
 
 
 class Expiry:

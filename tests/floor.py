@@ -15,6 +15,7 @@ from exchange.engine import apply
 from exchange.events import (
     CommandRejected,
     Event,
+    FundingAccrued,
     OrderCancelled,
     OrderFilled,
     OrderPlaced,
@@ -25,9 +26,19 @@ from exchange.limits import BAND_INDEX_E4, MAX_ORDER_LOTS
 from exchange.state import State
 from exchange.state_digest import state_hash
 from margin.accounts import Account
+from margin.fees import FeeSchedule
 from matching.instruments import CALL, FUTURE, MAX_LOTS, NO_EXPIRY, PERPETUAL, PUT
 from matching.orders import BUY, GTC, SELL
 from matching.rejects import Reject
+from settlement.account_messages import (
+    ChooseMargin,
+    ConvertCollateral,
+    ResetProtection,
+    SetProtection,
+    TransferCash,
+    TransferPosition,
+    Withdraw,
+)
 from settlement.mass_quotes import MassQuote, check_mass_quote, mass_quote_hash
 from settlement.signed_messages import (
     NO_ORDER,
@@ -35,14 +46,8 @@ from settlement.signed_messages import (
     PLAIN,
     CancelWhere,
     Conditions,
-    ConvertCollateral,
     Legs,
     Order,
-    ResetProtection,
-    SetProtection,
-    TransferCash,
-    TransferPosition,
-    Withdraw,
     order_hash,
     struct_hash,
 )
@@ -73,6 +78,7 @@ ETH_PERP: Final = 7
 ETH_PUT: Final = 8
 
 _ONE: Final = 1 << 30
+FEES: Final = FeeSchedule(300, 500, 1_250, liquidation_rate=1_000)
 SMILE: Final = (_ONE // 100, _ONE // 20, -_ONE // 5, 0, _ONE // 5)
 """a, b, rho, m, sigma: about 32% volatility for a term of 70 days."""
 
@@ -85,8 +91,18 @@ for _kind in MAX_ORDER_LOTS:
     MAX_ORDER_LOTS[_kind] = MAX_LOTS
     BAND_INDEX_E4[_kind] = 1 << 48
 
-MOVES_MARKS: Final = (c.UpdateMarks, c.AccrueFunding, c.SettleExpiry, c.ListAsset)
-"""New terms of an asset move what it counts."""
+MOVES_MARKS: Final = (
+    c.UpdateMarks,
+    c.ReportPrices,
+    c.AccrueFunding,
+    c.SettleExpiry,
+    c.SettlePerpetual,
+    c.SetRiskProfile,
+    c.ListAsset,
+)
+"""What may leave an account short: marks, new terms of an asset, and the operator's word on how it
+is margined.
+"""
 
 
 class Listing(NamedTuple):
@@ -159,10 +175,14 @@ class Floor:
             if refused:
                 assert len(events) == 1, "a refused command has one event"
                 assert state_hash(self.state) == before, f"a trace of the refused {command}"
-            if not isinstance(command, MOVES_MARKS):
-                broken = margin_kept(excesses, self.state)
+            if not isinstance(command, MOVES_MARKS) and not of_type(events, FundingAccrued):
+                broken = self.margin_broken(excesses)
                 assert not broken, f"after {command}: {broken}"
         return events
+
+    def margin_broken(self, excesses: dict[int, int]) -> list[str]:
+        """Whose margin a command that moves no mark lowered below zero."""
+        return margin_kept(excesses, self.state)
 
     def excesses(self) -> dict[int, int]:
         return {n: excess_micro(self.state, a) for n, a in self.state.accounts.items()}
@@ -181,10 +201,8 @@ class Floor:
 
     # THE OPERATOR AND THE CHAIN
 
-    def genesis(self, maker_fee: int = 300, taker_fee: int = 500, cap: int = 1_250) -> None:
-        self.send(
-            c.Genesis(self.time_ns, CHAIN_ID, SETTLEMENT, OPERATOR, maker_fee, taker_fee, cap, 18)
-        )
+    def genesis(self, fees: FeeSchedule = FEES) -> None:
+        self.send(c.Genesis(self.time_ns, CHAIN_ID, SETTLEMENT, OPERATOR, *fees, 18))
 
     def list_underlying(self, name: bytes, lot_e8: int) -> tuple[Event, ...]:
         number = len(self.state.underlyings)
@@ -239,10 +257,31 @@ class Floor:
     def fund(self, instrument: int, rate_micro: int) -> tuple[Event, ...]:
         return self.send(c.AccrueFunding(self.time_ns, instrument, rate_micro))
 
+    def arm_funding(
+        self,
+        instrument: int = PERP,
+        *,
+        cap_e6: int = 5_000,
+        band_e6: int = 500,
+        period_s: int = 28_800,
+        impact_lots: int = 10,
+        sample_s: int = 60,
+    ) -> tuple[Event, ...]:
+        terms = (cap_e6, band_e6, period_s, impact_lots, sample_s)
+        return self.send(c.SetFunding(self.time_ns, instrument, *terms))
+
     def settle(self, expiry: int, *samples_micro: int) -> tuple[Event, ...]:
         """Settles an expiry; one sample stands for thirty."""
         samples = samples_micro * 30 if len(samples_micro) == 1 else samples_micro
         return self.send(c.SettleExpiry(self.time_ns, expiry, samples))
+
+    def delist(self, instrument: int, end_time_s: int = 0) -> tuple[Event, ...]:
+        return self.send(c.DelistInstrument(self.time_ns, instrument, end_time_s))
+
+    def settle_perpetual(self, instrument: int, *samples_micro: int) -> tuple[Event, ...]:
+        """Settles a perpetual; one sample stands for thirty."""
+        samples = samples_micro * 30 if len(samples_micro) == 1 else samples_micro
+        return self.send(c.SettlePerpetual(self.time_ns, instrument, samples))
 
     def set_state(
         self, state: int, scope: int = 0, number: int = 0, reason: int = 0
@@ -498,6 +537,33 @@ class Floor:
             )
         )
 
+    def choose_margin(
+        self,
+        account: int,
+        model: int,
+        tier: int = 0,
+        *,
+        life_s: int = 60,
+        salt: int | None = None,
+        signer: bytes | None = None,
+    ) -> tuple[Event, ...]:
+        if salt is None:
+            self._salt += 1
+            salt = self._salt
+        message = ChooseMargin(account, model, tier, salt, self.time_s + life_s)
+        return self.send(
+            c.ChooseMargin(
+                self.time_ns,
+                *message,
+                struct_hash(message),
+                self.owner(account) if signer is None else signer,
+                NO_SIGNATURE,
+            )
+        )
+
+    def set_risk_profile(self, account: int, model: int, least_tier: int) -> tuple[Event, ...]:
+        return self.send(c.SetRiskProfile(self.time_ns, account, model, least_tier))
+
     def reset_protection(
         self,
         account: int,
@@ -609,10 +675,11 @@ def open_floor(
     *,
     watched: bool = True,
     floor: Floor | None = None,
+    fees: FeeSchedule = FEES,
 ) -> Floor:
     """BTC and ETH with the instruments named above, marked, and accounts with cash."""
     floor = floor or Floor(watched=watched)
-    floor.genesis()
+    floor.genesis(fees)
     floor.list_underlying(b"BTC", 1_000_000)
     floor.list_underlying(b"ETH", 10_000_000)
     floor.list_expiry(0, MARCH)

@@ -18,6 +18,7 @@ from exchange.events import (
     DepositCredited,
     Event,
     KeyRegistered,
+    MarginChosen,
     OrderAwaiting,
     OrderCancelled,
     OrderFilled,
@@ -38,7 +39,12 @@ from exchange.events import (
     WithdrawalRequested,
 )
 from exchange.gateway_rpc.failures import hexadecimal, reject_data
-from exchange.gateway_rpc.views import SIDES, Catalogue, Json
+from exchange.gateway_rpc.liquidation_views import (
+    is_of_liquidation,
+    liquidation_json,
+    parties,
+)
+from exchange.gateway_rpc.views import MARGIN_MODELS, SIDES, Catalogue, Json
 from exchange.symbols import cash_text, price_text, quantity_text
 from matching.rejects import Reject
 
@@ -59,6 +65,9 @@ def own_events(happened: Sequence[Event], account: int, catalogue: Catalogue) ->
         elif isinstance(event, CollateralConverted):
             if account in (event.buyer, event.debtor):
                 views.append(_converted(event, account))
+        elif is_of_liquidation(event):
+            if account in parties(event):
+                views.append(liquidation_json(event, catalogue))
         else:
             view = _VIEWS.get(type(event))
             if view is not None and _account_of(event) == account:
@@ -78,6 +87,9 @@ def accounts_of(happened: Sequence[Event]) -> list[int]:
             accounts[event.account] = accounts[event.to_account] = None
         elif isinstance(event, CollateralConverted):
             accounts[event.buyer] = accounts[event.debtor] = None
+        elif is_of_liquidation(event):
+            for account in parties(event):
+                accounts[account] = None
         elif type(event) in _VIEWS:
             accounts[_account_of(event)] = None
     return list(accounts)
@@ -117,6 +129,11 @@ def public_trades(happened: Sequence[Event], catalogue: Catalogue) -> list[Json]
                 }
             )
     return trades
+
+
+def public_liquidations(happened: Sequence[Event], catalogue: Catalogue) -> list[Json]:
+    """What a command did in liquidation, for everyone."""
+    return [liquidation_json(event, catalogue) for event in happened if is_of_liquidation(event)]
 
 
 def _taker_side(event: OrderFilled | ComboFilled) -> str:
@@ -328,6 +345,15 @@ def _protection_set(event: ProtectionSet, _: Catalogue) -> Json:
     }
 
 
+def _margin_chosen(event: MarginChosen, _: Catalogue) -> Json:
+    return {
+        "event": "marginChosen",
+        "model": MARGIN_MODELS[event.model],
+        "tier": event.tier,
+        "leastTier": event.least_tier,
+    }
+
+
 def _protection_reset(event: ProtectionReset, _: Catalogue) -> Json:
     return {"event": "protectionReset", "group": event.group}
 
@@ -441,4 +467,5 @@ _VIEWS: Final[dict[type[Event], Callable[[Any, Catalogue], Json]]] = {
     ProtectionTripped: _tripped,
     ProtectionSet: _protection_set,
     ProtectionReset: _protection_reset,
+    MarginChosen: _margin_chosen,
 }

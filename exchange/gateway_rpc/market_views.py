@@ -6,13 +6,16 @@ Never: names an account.
 """
 
 from exchange.gateway_rpc.views import SIDES, Catalogue, Json
+from exchange.market_data.display_marks import BestPrices, display_mark_micro
 from exchange.market_data.market import PublicMarket
 from exchange.market_data.shown_book import ADDED, PLACED, REMOVED, RESIZED, BookChange
 from exchange.market_data.tape import NO_BOOK, Trade
 from exchange.symbols import cash_text, price_text, quantity_text
 from exchange.venue import Legs, MarkView, Venue
+from margin.funding import E9
+from matching.instruments import decimal_text
 from matching.orders import BUY, SELL
-from matching.trading_states import SCOPE_NAMES, STATE_NAMES
+from matching.trading_states import CANCEL_ONLY, SCOPE_NAMES, STATE_NAMES
 
 ACTIONS = {ADDED: "add", RESIZED: "change", REMOVED: "remove", PLACED: "place"}
 
@@ -170,17 +173,38 @@ class MarketViews:
                 "ask": price(top.ask_micro),
                 "askQuantity": quantity_text(top.ask_lots, lot),
             }
-            | _mark_json(self._venue.mark(legs), lot)
+            | _mark_json(self._venue.mark(legs), lot, BestPrices(*top))
+            | {"funding": self._funding(legs)}
         )
 
+    def _funding(self, legs: Legs) -> Json | None:
+        """Of a perpetual: rates as shares of the index a period, and what a long unit of the
+        underlying paid in USDC; None where there is none.
+        """
+        funding = self.market.funding.get(legs[0][0]) if len(legs) == 1 else None
+        if funding is None:
+            return None
+        lot = self._catalogue.lot_of_legs(legs)
+        return {
+            "rate": decimal_text(funding.rate_e9, E9),
+            "premium": decimal_text(funding.premium_e9, E9),
+            "periodSeconds": funding.period_s,
+            "paid": price_text(funding.paid_micro, lot),
+            "lastPaid": price_text(funding.last_paid_micro, lot),
+            "paidInAll": price_text(funding.total_micro, lot),
+        }
+
     def states(self) -> Json:
-        """What the operator set, and which breakers have tripped; all else is open."""
+        """What the operator set, which breakers have tripped, which oracles miss their quorum, and
+        which underlyings are cancel-only until lots of deleveraging are placed; all else is open.
+        """
         market = self.market
         return {
             "states": [
                 {"scope": SCOPE_NAMES[scope], "number": number, "state": STATE_NAMES[state]}
                 for scope, number, state in market.states.items()
             ],
+            "heldByClearing": sorted(market.states.by_clearing),
             "breakers": [
                 {
                     "underlying": underlying,
@@ -192,15 +216,38 @@ class MarketViews:
                 }
                 for underlying, tripped in sorted(market.breakers.items())
             ],
+            "warnings": [
+                {
+                    "underlying": underlying,
+                    "level": warning.level,
+                    "makerE6": warning.maker_rate_e6,
+                }
+                for underlying, warning in sorted(market.warnings.items())
+            ],
+            "oracles": [
+                {
+                    "underlying": underlying,
+                    "state": STATE_NAMES[CANCEL_ONLY],
+                    "counting": lost.counting,
+                    "quorum": lost.quorum,
+                    "newestMs": str(lost.newest_ms),
+                }
+                for underlying, lost in sorted(market.oracles_lost.items())
+            ],
         }
 
 
-def _mark_json(mark: MarkView | None, lot: int) -> Json:
+def _mark_json(mark: MarkView | None, lot: int, best: BestPrices) -> Json:
     names = ("impliedVolatility", "delta", "gamma", "vega", "theta")
     if mark is None:
-        return {"mark": None, "index": None} | dict.fromkeys(names)
-    advice = [None if value is None else f"{value:.6f}" for value in mark[2:]]
+        return {"mark": None, "displayMark": None, "index": None} | dict.fromkeys(names)
+    advice = [
+        None if value is None else f"{value:.6f}"
+        for value in (mark.volatility, mark.delta, mark.gamma, mark.vega, mark.theta)
+    ]
+    shown = display_mark_micro(mark.mark_micro, mark.index_micro, mark.bounds, best)
     return {
         "mark": price_text(mark.mark_micro, lot),
+        "displayMark": price_text(shown, lot),
         "index": price_text(mark.index_micro, lot),
     } | dict(zip(names, advice, strict=True))

@@ -5,7 +5,7 @@ something is answered once, with the operator's acknowledgement, after it is dur
 Never: decides anything about an order beyond its form; raises for what a stranger sent.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,8 +22,10 @@ from exchange.gateway_rpc.failures import (
     signature_refused,
     unknown_method,
 )
+from exchange.gateway_rpc.liquidation_views import auction_json, clearing_json
 from exchange.gateway_rpc.margin_methods import MarginMethods
 from exchange.gateway_rpc.market_views import MarketViews
+from exchange.gateway_rpc.oracle_views import SignedPriceReport, oracle_events, oracle_json
 from exchange.gateway_rpc.requests import (
     OfAccount,
     OfBook,
@@ -38,10 +40,17 @@ from exchange.gateway_rpc.requests import (
     OfWhatIf,
     Params,
     Request,
+    decoder,
+    read_params,
+)
+from exchange.gateway_rpc.signed_requests import (
+    SignedBidAuction,
     SignedCancel,
     SignedCancelAll,
     SignedCancelWhere,
+    SignedChooseMargin,
     SignedConvertCollateral,
+    SignedFundInsurance,
     SignedMassQuote,
     SignedOrder,
     SignedResetProtection,
@@ -49,8 +58,6 @@ from exchange.gateway_rpc.requests import (
     SignedTransferCash,
     SignedTransferPosition,
     SignedWithdraw,
-    decoder,
-    read_params,
 )
 from exchange.gateway_rpc.views import (
     Catalogue,
@@ -68,6 +75,7 @@ from exchange.gateway_rpc.views import (
     status_json,
     withdrawal_json,
 )
+from exchange.handlers.refusal import NO_ACCOUNT
 from exchange.venue import Legs, Venue, Verdict
 from matching.combos import canonical_legs
 from matching.rejects import UNKNOWN_INSTRUMENT, UNKNOWN_ORDER, Reject
@@ -105,10 +113,13 @@ class Methods:
             "public/statistics": _method(OfSymbol, self._statistics),
             "public/trades": _method(OfTrades, self._trades),
             "public/states": _method(Params, self._states),
-            "public/assets": _method(Params, self._assets),
-            "public/portfolio_margin": _method(OfPortfolio, margin.portfolio),
             "account/of_owner": _method(OfOwner, self._accounts_of),
+            "public/auctions": _method(Params, self._auctions),
+            "public/clearing": _method(Params, self._clearing),
+            "public/assets": _method(Params, self._assets),
             "account/margin": _method(OfAccount, self._margin),
+            "account/choose_margin": _method(SignedChooseMargin, self._choose_margin),
+            "public/portfolio_margin": _method(OfPortfolio, margin.portfolio),
             "account/breakdown": _method(OfAccount, margin.breakdown),
             "account/liquidation": _method(OfAccount, margin.liquidation),
             "account/what_if": _method(OfWhatIf, margin.what_if),
@@ -120,6 +131,8 @@ class Methods:
             "collateral/convert": _method(SignedConvertCollateral, self._convert),
             "transfer/cash": _method(SignedTransferCash, self._transfer_cash),
             "transfer/position": _method(SignedTransferPosition, self._transfer_position),
+            "auction/bid": _method(SignedBidAuction, self._bid_auction),
+            "insurance/fund": _method(SignedFundInsurance, self._fund_insurance),
             "order/place": _method(SignedOrder, self._place),
             "order/replace": _method(SignedOrder, self._replace),
             "order/cancel": _method(SignedCancel, self._cancel),
@@ -130,6 +143,8 @@ class Methods:
             "protection/reset": _method(SignedResetProtection, self._reset_protection),
             "protection/get": _method(OfAccount, self._protections),
             "order/status": _method(OfOrder, self._order),
+            "oracle/report": _method(SignedPriceReport, self._report_prices),
+            "oracle/status": _method(Params, self._oracles),
             "subscribe": _method(OfChannels, self._subscribe, needs_socket=True),
             "unsubscribe": _method(OfChannels, self._unsubscribe, needs_socket=True),
         }
@@ -204,6 +219,22 @@ class Methods:
 
     async def _assets(self, _: Params, __: object) -> Answer:
         return [asset_json(view) for view in self._venue.assets()]
+
+    async def _auctions(self, _: Params, __: object) -> Answer:
+        return [auction_json(view, self._catalogue) for view in self._venue.auctions()]
+
+    async def _clearing(self, _: Params, __: object) -> Answer:
+        return clearing_json(self._venue.clearing())
+
+    async def _bid_auction(self, params: SignedBidAuction, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.bid_auction(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
+
+    async def _fund_insurance(self, params: SignedFundInsurance, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.fund_insurance(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
 
     # Of an account
 
@@ -308,6 +339,11 @@ class Methods:
         verdict = await self._venue.set_protection(message, bytes(params.signature))
         return self._verdict(verdict, message.account)
 
+    async def _choose_margin(self, params: SignedChooseMargin, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.choose_margin(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
+
     async def _reset_protection(self, params: SignedResetProtection, _: object) -> Answer:
         message = params.message.value()
         verdict = await self._venue.reset_protection(message, bytes(params.signature))
@@ -325,19 +361,33 @@ class Methods:
             return refused(Reject(UNKNOWN_ORDER))
         return order_json(view, self._catalogue.lot_of_legs(view.legs))
 
-    def _verdict(self, verdict: Verdict, account: int) -> Json | Failure:
-        """The final answer to a signed message; a refusal carries the same facts in `data`."""
+    def _verdict(
+        self, verdict: Verdict, account: int, public: Sequence[Json] = ()
+    ) -> Json | Failure:
+        """The final answer to a signed message, with the account's own events and such public ones
+        as belong to it; a refusal carries the same facts in `data`.
+        """
         word = verdict.acknowledgement
         facts: Json = {
             "messageHash": hexadecimal(verdict.message_hash),
             "sequence": verdict.sequence,
             "timeNs": str(verdict.time_ns),
-            "events": own_events(verdict.events, account, self._catalogue),
+            "events": [*public, *own_events(verdict.events, account, self._catalogue)],
             "acknowledgement": None if word is None else acknowledgement_json(word),
         }
         if verdict.reject is None:
             return facts
         return signature_refused(verdict.reject, verdict.signature_fault, **facts)
+
+    # Oracle
+
+    async def _report_prices(self, params: SignedPriceReport, _: object) -> Answer:
+        report = params.message.value()
+        verdict = await self._venue.report_prices(report, bytes(params.signature))
+        return self._verdict(verdict, NO_ACCOUNT, oracle_events(verdict.events))
+
+    async def _oracles(self, _: Params, __: object) -> Answer:
+        return [oracle_json(status) for status in self._venue.oracles()]
 
     # Subscriptions
 

@@ -21,22 +21,6 @@ from exchange.gateway_rpc.failures import (
     not_json,
     wrong_shape,
 )
-from settlement.mass_quotes import MAX_QUOTES, MassQuote
-from settlement.signed_messages import (
-    NO_ORDER,
-    PLAIN,
-    Cancel,
-    CancelAll,
-    CancelWhere,
-    Conditions,
-    ConvertCollateral,
-    Order,
-    ResetProtection,
-    SetProtection,
-    TransferCash,
-    TransferPosition,
-    Withdraw,
-)
 
 MAX_BATCH: Final = 64
 """Requests in one JSON-RPC batch: as many as a message of the usual size has room for orders."""
@@ -128,7 +112,7 @@ def read_params(
 
 
 class Wide(int):
-    """An integer of 64 bits, as a JSON number or as decimal digits in a string."""
+    """An integer of 64 bits or more, as a JSON number or as decimal digits in a string."""
 
     lowest: ClassVar[int]
     highest: ClassVar[int]
@@ -142,6 +126,11 @@ class Unsigned64(Wide):
 class Signed64(Wide):
     lowest = -(2**63)
     highest = 2**63 - 1
+
+
+class Unsigned128(Wide):
+    lowest = 0
+    highest = 2**128 - 1
 
 
 class Hash(bytes):
@@ -163,7 +152,7 @@ I16 = Annotated[int, Meta(ge=-(2**15), le=2**15 - 1)]
 Symbol = Annotated[str, Meta(min_length=1, max_length=400)]
 DecimalText = Annotated[str, Meta(min_length=1, max_length=40)]
 
-_DIGITS: Final = re.compile(r"-?(0|[1-9][0-9]{0,19})", re.ASCII)
+_DIGITS: Final = re.compile(r"-?(0|[1-9][0-9]{0,38})", re.ASCII)
 _HEX: Final = re.compile(r"0x(?:[0-9a-fA-F]{2}){0,128}", re.ASCII)
 
 
@@ -197,309 +186,6 @@ def decoder(kind: type[Decoded]) -> msgspec.json.Decoder[Decoded]:
 
 class Params(Struct, forbid_unknown_fields=True, rename="camel"):
     """Base of all parameters. A method without parameters takes this."""
-
-
-class LegFields(Params):
-    instrument: U32
-    ratio: I16
-
-
-class ConditionsFields(Params):
-    """`Conditions` of docs/protocol.md, 2; what is not named is zero."""
-
-    min_quantity_lots: U32 = 0
-    display_lots: U32 = 0
-    trigger: U8 = 0
-    trigger_price_micro: Signed64 = Signed64(0)
-    parent: Hash = Hash(NO_ORDER)
-    oco_group: Unsigned64 = Unsigned64(0)
-    volatility_e6: U32 = 0
-    protection: U8 = 0
-    label: Unsigned64 = Unsigned64(0)
-
-    def value(self) -> Conditions:
-        return Conditions(
-            self.min_quantity_lots,
-            self.display_lots,
-            self.trigger,
-            int(self.trigger_price_micro),
-            bytes(self.parent),
-            int(self.oco_group),
-            self.volatility_e6,
-            self.protection,
-            int(self.label),
-        )
-
-
-class OrderFields(Params):
-    """`Order` of docs/protocol.md, 2. Without `conditions` it is a plain one."""
-
-    account: U32
-    counter: U32
-    side: U8
-    time_in_force: U8
-    flags: U16
-    limit_price_micro: Signed64
-    quantity_lots: U32
-    max_fee_micro: Unsigned64
-    expiry_seconds: Unsigned64
-    salt: Unsigned64
-    replaces: Hash
-    legs: list[LegFields]
-    conditions: ConditionsFields | UnsetType = UNSET
-
-    def value(self) -> Order:
-        return Order(
-            self.account,
-            self.counter,
-            self.side,
-            self.time_in_force,
-            self.flags,
-            int(self.limit_price_micro),
-            self.quantity_lots,
-            int(self.max_fee_micro),
-            int(self.expiry_seconds),
-            int(self.salt),
-            bytes(self.replaces),
-            tuple((leg.instrument, leg.ratio) for leg in self.legs),
-            PLAIN if self.conditions is UNSET else self.conditions.value(),
-        )
-
-
-class CancelFields(Params):
-    account: U32
-    order_hash: Hash
-
-    def value(self) -> Cancel:
-        return Cancel(self.account, bytes(self.order_hash))
-
-
-class CancelAllFields(Params):
-    account: U32
-    new_counter: U32
-
-    def value(self) -> CancelAll:
-        return CancelAll(self.account, self.new_counter)
-
-
-class CancelWhereFields(Params):
-    account: U32
-    scope: U8
-    value: Unsigned64
-    salt: Unsigned64
-    expiry_seconds: Unsigned64
-
-    def signed(self) -> CancelWhere:
-        return CancelWhere(
-            self.account, self.scope, int(self.value), int(self.salt), int(self.expiry_seconds)
-        )
-
-
-class QuoteFields(Params):
-    """One quote of a mass quote; zero lots cancel a side."""
-
-    legs: list[LegFields]
-    bid_price_micro: Signed64
-    bid_lots: U32
-    ask_price_micro: Signed64
-    ask_lots: U32
-
-
-class MassQuoteFields(Params):
-    """What the orders of a mass quote share, and its quotes (docs/protocol.md, 2)."""
-
-    account: U32
-    counter: U32
-    flags: U16
-    max_fee_micro: Unsigned64
-    expiry_seconds: Unsigned64
-    salt: Unsigned64
-    protection: U8
-    label: Unsigned64
-    quotes: Annotated[list[QuoteFields], Meta(max_length=MAX_QUOTES)]
-
-    def value(self) -> MassQuote:
-        return MassQuote(
-            self.account,
-            self.counter,
-            self.flags,
-            int(self.max_fee_micro),
-            int(self.expiry_seconds),
-            int(self.salt),
-            self.protection,
-            int(self.label),
-            tuple(
-                (
-                    tuple((leg.instrument, leg.ratio) for leg in quote.legs),
-                    int(quote.bid_price_micro),
-                    quote.bid_lots,
-                    int(quote.ask_price_micro),
-                    quote.ask_lots,
-                )
-                for quote in self.quotes
-            ),
-        )
-
-
-class SetProtectionFields(Params):
-    account: U32
-    group: U8
-    window_ms: U32
-    frozen_ms: U32
-    quantity_limit_lots: U32
-    delta_limit_e6: Unsigned64
-    vega_limit_micro: Unsigned64
-    salt: Unsigned64
-    expiry_seconds: Unsigned64
-
-    def value(self) -> SetProtection:
-        return SetProtection(
-            self.account,
-            self.group,
-            self.window_ms,
-            self.frozen_ms,
-            self.quantity_limit_lots,
-            int(self.delta_limit_e6),
-            int(self.vega_limit_micro),
-            int(self.salt),
-            int(self.expiry_seconds),
-        )
-
-
-class ResetProtectionFields(Params):
-    account: U32
-    group: U8
-    salt: Unsigned64
-    expiry_seconds: Unsigned64
-
-    def value(self) -> ResetProtection:
-        return ResetProtection(self.account, self.group, int(self.salt), int(self.expiry_seconds))
-
-
-class WithdrawFields(Params):
-    account: U32
-    asset: U8
-    amount_micro: Unsigned64
-    salt: Unsigned64
-
-    def value(self) -> Withdraw:
-        return Withdraw(self.account, self.asset, int(self.amount_micro), int(self.salt))
-
-
-class TransferCashFields(Params):
-    account: U32
-    to_account: U32
-    asset: U8
-    amount_micro: Unsigned64
-    salt: Unsigned64
-    expiry_seconds: Unsigned64
-
-    def value(self) -> TransferCash:
-        return TransferCash(
-            self.account,
-            self.to_account,
-            self.asset,
-            int(self.amount_micro),
-            int(self.salt),
-            int(self.expiry_seconds),
-        )
-
-
-class TransferPositionFields(Params):
-    account: U32
-    to_account: U32
-    instrument: U32
-    side: U8
-    quantity_lots: U32
-    salt: Unsigned64
-    expiry_seconds: Unsigned64
-
-    def value(self) -> TransferPosition:
-        return TransferPosition(
-            self.account,
-            self.to_account,
-            self.instrument,
-            self.side,
-            self.quantity_lots,
-            int(self.salt),
-            int(self.expiry_seconds),
-        )
-
-
-class ConvertCollateralFields(Params):
-    account: U32
-    debtor: U32
-    asset: U8
-    paid_most_micro: Unsigned64
-    received_least_micro: Unsigned64
-    salt: Unsigned64
-    expiry_seconds: Unsigned64
-
-    def value(self) -> ConvertCollateral:
-        return ConvertCollateral(
-            self.account,
-            self.debtor,
-            self.asset,
-            int(self.paid_most_micro),
-            int(self.received_least_micro),
-            int(self.salt),
-            int(self.expiry_seconds),
-        )
-
-
-class SignedConvertCollateral(Params):
-    message: ConvertCollateralFields
-    signature: Signature
-
-
-class SignedOrder(Params):
-    message: OrderFields
-    signature: Signature
-
-
-class SignedCancel(Params):
-    message: CancelFields
-    signature: Signature
-
-
-class SignedCancelAll(Params):
-    message: CancelAllFields
-    signature: Signature
-
-
-class SignedCancelWhere(Params):
-    message: CancelWhereFields
-    signature: Signature
-
-
-class SignedMassQuote(Params):
-    message: MassQuoteFields
-    signature: Signature
-
-
-class SignedSetProtection(Params):
-    message: SetProtectionFields
-    signature: Signature
-
-
-class SignedResetProtection(Params):
-    message: ResetProtectionFields
-    signature: Signature
-
-
-class SignedWithdraw(Params):
-    message: WithdrawFields
-    signature: Signature
-
-
-class SignedTransferCash(Params):
-    message: TransferCashFields
-    signature: Signature
-
-
-class SignedTransferPosition(Params):
-    message: TransferPositionFields
-    signature: Signature
 
 
 class OfOwner(Params):

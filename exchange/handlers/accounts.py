@@ -15,6 +15,7 @@ from exchange.commands import (
     RegisterKey,
     RequestWithdrawal,
 )
+from exchange.handlers.recovery import check_not_liquidated, end_if_recovered
 from exchange.handlers.refusal import refuse
 from exchange.state import USDC, State
 from margin.accounts import Account
@@ -68,12 +69,14 @@ def credit_deposit(state: State, command: CreditDeposit, emit: Emit) -> None:
     asset, amount = command.asset, command.amount_micro
     if asset == USDC:
         account.cash_micro += amount
+        account.paid_in_micro += amount
         state.credited_micro += amount
     else:
         state.portfolio.collateral.change(account, asset, amount)
         state.credited_assets[asset] = state.credited_assets.get(asset, 0) + amount
     state.record(records.deposit_credited_record(command.account, asset, amount))
     emit(events.DepositCredited(command.account, asset, amount, balance_micro(account, asset)))
+    end_if_recovered(state, account, emit)
 
 
 def register_key(state: State, command: RegisterKey, emit: Emit) -> None:
@@ -111,6 +114,10 @@ def request_withdrawal(state: State, command: RequestWithdrawal, emit: Emit) -> 
         return
     # MARGIN
     account = state.accounts[command.account]
+    reject = check_not_liquidated(account)
+    if reject is not None:
+        refuse(emit, reject, command.account, command.message_hash)
+        return
     asset, amount = command.asset, command.amount_micro
     if asset == USDC:
         free = free_micro(state, account)
@@ -129,6 +136,7 @@ def request_withdrawal(state: State, command: RequestWithdrawal, emit: Emit) -> 
     state.withdrawals_taken[command.message_hash] = number
     if asset == USDC:
         account.cash_micro -= amount
+        account.paid_in_micro -= amount
         state.withdrawn_micro += amount
     else:
         state.portfolio.collateral.change(account, asset, -amount)

@@ -14,6 +14,7 @@ from typing import Final
 from exchange import events
 from exchange.commands import ConvertCollateral, ListAsset
 from exchange.handlers.accounts import accrued_micro, check_signer, settle_all
+from exchange.handlers.recovery import check_not_liquidated, end_if_recovered
 from exchange.handlers.refusal import refuse
 from exchange.handlers.taken_once import check_once, take_once
 from exchange.state import State
@@ -216,6 +217,7 @@ def convert_collateral(state: State, command: ConvertCollateral, emit: Emit) -> 
             state.portfolio.excess_micro(debtor),
         )
     )
+    end_if_recovered(state, debtor, emit)
 
 
 def cash_with_accrued_micro(state: State, account: Account) -> int:
@@ -231,7 +233,9 @@ def _check_parties(state: State, command: ConvertCollateral) -> Reject | None:
         return reject
     if command.debtor not in state.accounts:
         return Reject(UNKNOWN_ACCOUNT, command.debtor, len(state.accounts))
-    return Reject(OWN_DEBT, command.debtor) if command.debtor == command.account else None
+    if command.debtor == command.account:
+        return Reject(OWN_DEBT, command.debtor)
+    return check_not_liquidated(state.accounts[command.account])
 
 
 def _check_for_sale(state: State, number: int) -> Reject | None:
@@ -292,6 +296,8 @@ def _exchange(
     state: State, asset: int, paid_micro: int, amount_micro: int, buyer: Account, debtor: Account
 ) -> None:
     buyer.cash_micro -= paid_micro
+    buyer.paid_in_micro -= paid_micro
     debtor.cash_micro += paid_micro
+    debtor.paid_in_micro += paid_micro
     state.portfolio.collateral.change(debtor, asset, -amount_micro)
     state.portfolio.collateral.change(buyer, asset, amount_micro)

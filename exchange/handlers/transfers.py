@@ -18,6 +18,7 @@ from exchange.handlers.accounts import (
     check_signer_of,
     settle_all,
 )
+from exchange.handlers.recovery import check_not_liquidated, end_if_recovered
 from exchange.handlers.refusal import refuse
 from exchange.handlers.taken_once import check_once, take_once
 from exchange.state import USDC, State
@@ -72,6 +73,7 @@ def transfer_cash(state: State, command: TransferCash, emit: Emit) -> None:
     settle_all(state, giver, emit)  # what has accrued is cash only once it is taken
     giver.cash_micro -= command.amount_micro
     taker.cash_micro += command.amount_micro
+    _bring(giver, taker, command.amount_micro)
     state.record(
         records.cash_moved_record(giver.number, taker.number, command.asset, command.amount_micro)
     )
@@ -85,6 +87,7 @@ def transfer_cash(state: State, command: TransferCash, emit: Emit) -> None:
             taker.cash_micro,
         )
     )
+    end_if_recovered(state, taker, emit)
 
 
 def transferable_micro(state: State, account: Account) -> int:
@@ -117,6 +120,7 @@ def transfer_position(state: State, command: TransferPosition, emit: Emit) -> No
     settle_all(state, taker, emit)
     instrument, lots = state.instruments[command.instrument], _signed_lots(command)
     move_lots(state.portfolio, giver, taker, instrument, lots)
+    _bring(giver, taker, 0 if instrument.is_linear else lots * state.marks.mark_micro(instrument))
     state.record(records.position_moved_record(giver.number, taker.number, instrument.number, lots))
     emit(
         events.PositionTransferred(
@@ -130,12 +134,18 @@ def transfer_position(state: State, command: TransferPosition, emit: Emit) -> No
     )
 
 
+def _bring(giver: Account, taker: Account, worth_micro: int) -> None:
+    """What moves is brought in by the owner, no profit of the receiver, no loss of the giver."""
+    giver.paid_in_micro -= worth_micro
+    taker.paid_in_micro += worth_micro
+
+
 def _signed_lots(command: TransferPosition) -> int:
     return command.quantity_lots if command.side == LONG else -command.quantity_lots
 
 
 def _check_parties(state: State, giver: int, taker: int, signer: bytes) -> Reject | None:
-    """Two accounts of one owner, for both of which the signer may act."""
+    """Two accounts of one owner, for both of which the signer may act; neither is liquidated."""
     reject = check_signer(state, giver, signer)
     if reject is not None:
         return reject
@@ -146,7 +156,11 @@ def _check_parties(state: State, giver: int, taker: int, signer: bytes) -> Rejec
         return Reject(TRANSFER_TO_ITSELF, giver)
     if receiver.owner_number != state.accounts[giver].owner_number:
         return Reject(OTHER_OWNER, taker, giver)
-    return check_signer_of(state, receiver, signer)
+    return (
+        check_signer_of(state, receiver, signer)
+        or check_not_liquidated(state.accounts[giver])
+        or check_not_liquidated(receiver)
+    )
 
 
 def _check_amount(asset: int, amount_micro: int) -> Reject | None:

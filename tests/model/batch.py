@@ -11,6 +11,7 @@ MARKS = (
     "ACCRUAL_UPDATED",
     "EXPIRY_SETTLED",
     "STATUS_CHANGED",
+    "FEE_LEVEL_SET",
 )
 
 

@@ -14,7 +14,7 @@ from tests.model.ledger import CALL, FUTURE, NO_EXPIRY, PERPETUAL, PUT, SlowLedg
 Choice = tuple[int, int, int, int, int]
 Group = tuple[bytes, ...]
 
-RATES = (120, 350, 1250)
+RATES = (120, 350, 1250, 90, 1900, 75)
 FORWARD = 955_861_600
 TICK_VALUE = 10_000
 START_S = 1_768_406_400
@@ -75,6 +75,7 @@ class Operator:
             self.deposit_asset,
             self.withdraw_asset,
             self.move_collateral,
+            self.set_level,
         )
         act = acts[what % len(acts)]
         if act == self.meet_legs and what // len(acts) % 2:
@@ -352,6 +353,10 @@ class Operator:
         index = FORWARD - move * 1_000
         self.write("INDEX_UPDATED", 0, index, self.now_s)
         self.accrue(0, index)
+
+    def set_level(self, by: int, *_: int) -> None:
+        level = (self.ledger.underlyings[0]["level"] + 1 + by % 4) % 5
+        self.write("FEE_LEVEL_SET", 0, level)
 
     def futures_of(self, expiry: int) -> list[int]:
         def is_future(market: Values) -> bool:

@@ -40,6 +40,7 @@ TABLE = {
     0x15: "STATUS_CHANGED account:u32 status:u8",
     0x16: "INSURANCE_MOVED account:u32 amount_micro:i64",
     0x19: "COLLATERAL_MOVED giver:u32 taker:u32 asset:u8 amount_micro:u64",
+    0x17: "FEE_LEVEL_SET underlying:u8 level:u8",
 }
 KINDS = {shape.split()[0]: kind for kind, shape in TABLE.items()}
 PERPETUAL, FUTURE, CALL, PUT = range(4)
@@ -95,8 +96,17 @@ def require(holds: object) -> None:
 class SlowLedger:
     """The state as dictionaries. Every `do_` requires first, and changes only then."""
 
-    def __init__(self, maker_rate: int, taker_rate: int, cap: int) -> None:
-        self.rates = maker_rate, taker_rate, cap
+    def __init__(
+        self,
+        maker_rate: int,
+        taker_rate: int,
+        cap: int,
+        rebate_step: int = 0,
+        liquidation_rate: int = 0,
+        combo_discount: int = 0,
+    ) -> None:
+        self.maker_rate, self.taker_rate, self.cap = maker_rate, taker_rate, cap
+        self.rebate_step, self.combo_discount = rebate_step, combo_discount
         self.time_s = 0
         self.accounts: list[Values] = []
         self.underlyings: dict[int, Values] = {}
@@ -207,14 +217,9 @@ class SlowLedger:
         flags, lots, instrument = fill["flags"], fill["quantity_lots"], fill["instrument"]
         require(instrument in self.markets)
         market = self.markets[instrument]
-        # Who came pays the second rate: the taker, or the maker of bit 4; who rests the first.
-        taker_rate, maker_rate = (
-            self.rates[0 if flags & 8 else 1],
-            self.rates[1 if flags & 16 else 0],
-        )
         sides = {
-            "taker": (1 if flags & 1 else -1, taker_rate, flags & 4),
-            "maker": (-1 if flags & 1 else 1, maker_rate, flags & 2),
+            "taker": (1 if flags & 1 else -1, flags & 4),
+            "maker": (-1 if flags & 1 else 1, flags & 2),
         }
         require(fill["maker"] != fill["taker"])
         require(flags in (0, 1, 2, 3, 6, 7, 10, 11, 26, 27))
@@ -226,7 +231,7 @@ class SlowLedger:
         is_option = market["kind"] in (CALL, PUT)
         carried = self.expiries[market["expiry"]]["forward"] if is_option else market["carry"]
         require(index and carried)
-        for side, (sign, _, advances) in sides.items():
+        for side, (sign, advances) in sides.items():
             positions = self.account(fill[side])["positions"]
             if instrument in positions:
                 require(positions[instrument]["seen"] == market["accrual"])
@@ -235,13 +240,11 @@ class SlowLedger:
                 require(len(positions) < 256)
             if advances:
                 self.can_advance(fill[side], fill[f"{side}_slot"], lots)
-        for side, (sign, rate, advances) in sides.items():
+        fees = self.fees_of(flags, market, lots, price)
+        for side, (sign, advances) in sides.items():
             account = self.accounts[fill[side]]
-            fee = Fraction(lots * index * rate, 10**6)
-            if is_option:
-                fee = min(fee, Fraction(lots * price * self.rates[2], 10**4))
-            account["cash"] -= sign * lots * (price - market["carry"]) + ceil(fee)
-            self.fee += ceil(fee)
+            account["cash"] -= sign * lots * (price - market["carry"]) + fees[side]
+            self.fee += fees[side]
             position = account["positions"].setdefault(
                 instrument, {"lots": 0, "seen": market["accrual"]}
             )
@@ -251,7 +254,27 @@ class SlowLedger:
             if advances:
                 account["orders"][fill[f"{side}_slot"]]["filled"] += lots
         if flags & 6 != 6:
-            self.legs.append(fill)
+            self.legs.append(fill | {"fees": fees})
+
+    def fees_of(self, flags: int, market: Values, lots: int, price: int) -> dict[str, int]:
+        """Who came pays the taker rate: the taker, or with bit 4 the maker. Who rested pays the
+        maker rate of the level, or is paid it, by him who came; where nobody came, nobody is paid.
+        """
+        underlying = self.underlyings[market["underlying"]]
+        came = "taker" if not flags & 8 else "maker" if flags & 16 else None
+        fees: dict[str, int] = {}
+        for side in ("taker", "maker"):
+            if side == came:
+                rate = self.taker_rate
+            else:
+                rate = self.maker_rate - underlying["level"] * self.rebate_step
+                rate = rate if came else max(rate, 0)
+            size = Fraction(lots * underlying["index"] * abs(rate), 10**6)
+            if market["kind"] in (CALL, PUT):
+                size = min(size, Fraction(lots * price * self.cap, 10**4))
+            fees[side] = ceil(size if rate > 0 else -size)
+        assert sum(fees.values()) >= 0
+        return fees
 
     def do_combo_filled(self, **combo: Any) -> None:
         flags, legs, units = combo["flags"], self.legs, combo["units"]
@@ -281,6 +304,7 @@ class SlowLedger:
         require(all(ratio.denominator == 1 and abs(ratio) <= 127 for ratio in ratios.values()))
         require(gcd(*(abs(ratio.numerator) for ratio in ratios.values())) == 1)
         require(net == combo["net_price_micro"])
+        self.brought = sum(fee for leg in legs for fee in leg["fees"].values())
         for party in parties:
             self.can_advance(combo[party], combo[f"{party}_slot"], units)
         for leg in legs:
@@ -288,6 +312,13 @@ class SlowLedger:
             require(len(self.accounts[leg["taker"]]["positions"]) <= 256)
         for party in parties:
             self.accounts[combo[party]]["orders"][combo[f"{party}_slot"]]["filled"] += units
+            bought = sum(leg["fees"][party] for leg in legs if leg["flags"] & 1)
+            sold = sum(leg["fees"][party] for leg in legs if not leg["flags"] & 1)
+            spared = Fraction(max(min(bought, sold), 0) * self.combo_discount, 100)
+            spared = min(int(spared), self.brought)
+            self.brought -= spared
+            self.accounts[combo[party]]["cash"] += spared
+            self.fee -= spared
         self.legs = []
 
     def payoff(self, market: Values, settlement: int) -> int:
@@ -370,7 +401,8 @@ class SlowLedger:
 
     def do_underlying_listed(self, underlying: int, name: bytes, lot_e8: int) -> None:
         require(underlying not in self.underlyings and lot_e8)
-        self.underlyings[underlying] = {"name": name, "lot_e8": lot_e8, "index": 0, "time": 0}
+        listing = {"name": name, "lot_e8": lot_e8}
+        self.underlyings[underlying] = listing | {"index": 0, "time": 0, "level": 0}
 
     def do_expiry_listed(self, expiry: int, underlying: int, expiry_time_s: int) -> None:
         require(expiry not in self.expiries and expiry != NO_EXPIRY)
@@ -442,6 +474,11 @@ class SlowLedger:
         require(0 < settlement_micro < 2**34)
         self.expiries[expiry]["settled"] = settlement_micro
         self.latest_s = max(self.latest_s, self.expiries[expiry]["time"])
+
+    def do_fee_level_set(self, underlying: int, level: int) -> None:
+        require(underlying in self.underlyings and level <= 4)
+        require(level != self.underlyings[underlying]["level"])
+        self.underlyings[underlying]["level"] = level
 
     def do_time_advanced(self, time_s: int) -> None:
         require(time_s >= self.time_s and time_s >= self.latest_s)
@@ -529,7 +566,8 @@ class SlowLedger:
         }
         for n, u in self.underlyings.items():
             listing = u["name"] + integer(u["lot_e8"], 64)
-            expiries[0x10000 + n] = listing + integer(u["index"], 40) + integer(u["time"], 48)
+            marked = integer(u["index"], 40) + integer(u["time"], 48)
+            expiries[0x10000 + n] = listing + marked + integer(u["level"], 8)
         totals = {
             asset: integer(sums["in"], 128) + integer(sums["out"], 128)
             for asset, sums in self.assets.items()

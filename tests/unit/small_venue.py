@@ -14,7 +14,9 @@ from exchange.symbols import resolve_symbol
 from exchange.venue import (
     Acknowledgement,
     AssetView,
+    AuctionView,
     BookView,
+    ClearingView,
     DomainView,
     FillPage,
     FillView,
@@ -24,6 +26,7 @@ from exchange.venue import (
     Listener,
     MarginView,
     MarkView,
+    OracleStatus,
     OrderView,
     PositionView,
     ProtectionView,
@@ -40,8 +43,10 @@ from matching.rejects import (
     COUNTER_CANCELLED,
     COUNTER_MUST_RISE,
     LOTS_NOT_HELD,
+    NOT_AUCTIONED,
     NOT_IN_DEBT,
     NOT_YOUR_ORDER,
+    ORACLE_NOT_ARMED,
     ORDER_ALREADY_USED,
     ORDER_NOT_LIVE,
     TRANSFER_TOO_LARGE,
@@ -51,7 +56,19 @@ from matching.rejects import (
     WRONG_SIGNER,
     Reject,
 )
+from settlement.account_messages import (
+    BidAuction,
+    ChooseMargin,
+    ConvertCollateral,
+    FundInsurance,
+    ResetProtection,
+    SetProtection,
+    TransferCash,
+    TransferPosition,
+    Withdraw,
+)
 from settlement.mass_quotes import MassQuote
+from settlement.price_reports import PriceReport, price_report_hash
 from settlement.signature import Signer, recover
 from settlement.signed_messages import (
     Acknowledgement as SignedAcknowledgement,
@@ -60,14 +77,8 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
-    ConvertCollateral,
     Message,
     Order,
-    ResetProtection,
-    SetProtection,
-    TransferCash,
-    TransferPosition,
-    Withdraw,
     domain_separator,
     signing_digest,
     struct_hash,
@@ -118,9 +129,19 @@ class SmallVenue:
         self.fills_of: list[list[FillView]] = [[] for _ in wallets]
         self.withdrawals_of: list[list[WithdrawalView]] = [[] for _ in wallets]
         self.received: list[Message] = []
+        self.reports: list[PriceReport] = []
         self.trade = 0
+        self.fund = 0
 
     # Messages
+
+    async def report_prices(self, report: PriceReport, signature: bytes) -> Verdict:
+        del signature
+        self.reports.append(report)
+        return Verdict(price_report_hash(report), 0, 0, (), Reject(ORACLE_NOT_ARMED, 0))
+
+    def oracles(self) -> list[OracleStatus]:
+        return []
 
     def begin_session(self) -> int:
         return 1
@@ -177,6 +198,12 @@ class SmallVenue:
 
         return await self._take(message, message.account, signature, apply)
 
+    async def choose_margin(self, message: ChooseMargin, signature: bytes) -> Verdict:
+        def apply(_: bytes) -> list[Event] | Reject:
+            return [events.MarginChosen(*message[:3], 0)]
+
+        return await self._take(message, message.account, signature, apply)
+
     async def reset_protection(self, message: ResetProtection, signature: bytes) -> Verdict:
         def apply(_: bytes) -> list[Event] | Reject:
             return [events.ProtectionReset(*message[:2])]
@@ -209,6 +236,25 @@ class SmallVenue:
     def accounts_of(self, owner: bytes) -> Sequence[MarginView]:
         views = [self.margin(at) for at, found in enumerate(self.owners) if found == owner]
         return [view for view in views if isinstance(view, MarginView)]
+
+    async def bid_auction(self, message: BidAuction, signature: bytes) -> Verdict:
+        def apply(_: bytes) -> list[Event] | Reject:
+            return Reject(NOT_AUCTIONED, message.auction)
+
+        return await self._take(message, message.account, signature, apply)
+
+    async def fund_insurance(self, message: FundInsurance, signature: bytes) -> Verdict:
+        def apply(_: bytes) -> list[Event] | Reject:
+            self.fund += message.amount_micro
+            return [events.InsuranceFunded(message.account, message.amount_micro, self.fund, 0)]
+
+        return await self._take(message, message.account, signature, apply)
+
+    def auctions(self) -> Sequence[AuctionView]:
+        return []
+
+    def clearing(self) -> ClearingView:
+        return ClearingView(True, self.fund, 0, 3_600, 0, ())
 
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict:
         account, amount = withdraw.account, withdraw.amount_micro
@@ -461,6 +507,9 @@ class SmallVenue:
             100,
             300,
             1_250,
+            50,
+            1_000,
+            100,
         )
 
     def status(self) -> StatusView:

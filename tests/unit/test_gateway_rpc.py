@@ -15,15 +15,14 @@ from websockets.exceptions import ConnectionClosed
 from exchange.gateway_rpc import RpcGateway, RpcLimits
 from exchange.wallet import Wallet, message_json, typed_data
 from matching import rejects
+from settlement.account_messages import ConvertCollateral, Withdraw
 from settlement.signature import recover
 from settlement.signed_messages import (
     Acknowledgement,
     Cancel,
     CancelAll,
-    ConvertCollateral,
     Message,
     Order,
-    Withdraw,
     domain_separator,
     signing_digest,
     struct_hash,
@@ -121,7 +120,14 @@ async def test_a_wallet_learns_from_the_door_all_that_it_needs_to_sign(
     ours = typed_data(Cancel(0, bytes(32)), DOMAIN)["domain"]
     assert {**ours, "chainId": str(ours["chainId"])} == {name: domain[name] for name in ours}
     assert domain["operator"] == "0x" + venue.operator.address.hex()
-    assert domain["fees"] == {"makerE6": 100, "takerE6": 300, "capE4": 1250}
+    assert domain["fees"] == {
+        "makerE6": 100,
+        "takerE6": 300,
+        "capE4": 1250,
+        "rebateStepE6": 50,
+        "liquidationE6": 1000,
+        "comboDiscountPercent": 100,
+    }
 
 
 async def test_instruments_are_told_in_decimals(ws: ClientConnection) -> None:
@@ -141,6 +147,7 @@ async def test_instruments_are_told_in_decimals(ws: ClientConnection) -> None:
         "isOpen": True,
         "state": "open",
         "mark": "1235",
+        "displayMark": None,
         "index": "95586.16",
     }
     assert (await call(ws, "public/instruments", underlying="ETH"))["result"] == []

@@ -20,6 +20,7 @@ from settlement.records import (
     deposit_credited_record,
     expiry_listed_record,
     expiry_settled_record,
+    fee_level_set_record,
     fill_record,
     index_updated_record,
     instrument_listed_record,
@@ -545,6 +546,17 @@ LIES = [
         (SETTLED,),
     ),
     Lie("a settlement at zero", rule.MARK_OUT_OF_BOUNDS, None, expiry_settled_record(0, 0)),
+    # Fees
+    Lie("a level of nothing", rule.UNKNOWN_UNDERLYING, None, fee_level_set_record(3, 1)),
+    Lie("a level beyond the highest", rule.FEE_LEVEL_TOO_HIGH, None, fee_level_set_record(0, 5)),
+    Lie("no level is set to none", rule.FEE_LEVEL_UNCHANGED, None, fee_level_set_record(0, 0)),
+    Lie(
+        "a level is set twice",
+        rule.FEE_LEVEL_UNCHANGED,
+        None,
+        fee_level_set_record(0, 3),
+        (fee_level_set_record(0, 3),),
+    ),
     # Time
     Lie(
         "time runs back",
@@ -598,7 +610,10 @@ def test_a_resting_combo_pays_as_a_maker_and_who_came_as_a_taker(ledger: Ledger)
     # Fees of the index, 120 and 350 in a million of it; no premium here is so small as to cap them.
     maker_call, maker_put = -(-5 * FORWARD * 120 // 10**6), -(-10 * FORWARD * 120 // 10**6)
     taker_call = -(-5 * FORWARD * 350 // 10**6)
-    assert spent == [taker_call - call, maker_call + maker_put + call - put, maker_put + put]
+    spared = maker_call * 75 // 100  # the cheaper side of the combo, and three quarters of it
+    resting = maker_call - spared + maker_put + call - put
+    assert spent == [taker_call - call, resting, maker_put + put]
+    assert ledger.fee_micro == taker_call + maker_call - spared + 2 * maker_put
     orders = [account.orders[n + 1].filled_lots for n, account in enumerate(ledger.accounts[:3])]
     assert orders == [5, 5, 10]
 
@@ -672,6 +687,12 @@ def test_a_liquidation_pays_what_an_account_owes_and_the_fund_makes_it_good(ledg
     assert ledger.accounts[1].cash_micro == -30
     apply(ledger, insurance_moved_record(1, -30), status_changed_record(1, 0))
     assert (ledger.accounts[1].cash_micro, ledger.insurance_micro) == (0, 20)
+
+
+def test_a_payment_to_an_account_in_liquidation_may_be_on_credit(ledger: Ledger):
+    refuse(ledger, ON_CREDIT, rule.GIVEN_ON_CREDIT, 1)
+    apply(ledger, status_changed_record(2, 3), ON_CREDIT)
+    assert ledger.accounts[1].cash_micro == -1
 
 
 def test_what_a_bankrupt_owes_cannot_be_withdrawn_by_its_creditor(ledger: Ledger):

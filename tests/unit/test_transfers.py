@@ -12,6 +12,7 @@ import pytest
 from exchange import events as e
 from exchange.events import Event
 from exchange.invariants import excess_micro
+from margin.standing import LIQUIDATING
 from matching import rejects as r
 from matching.instruments import CALL
 from matching.rejects import Reject
@@ -203,6 +204,38 @@ def test_a_message_expires_and_is_taken_once() -> None:
     assert refusal(floor.transfer_cash(MAIN, SUB, 5, life_s=0)).code == r.MESSAGE_EXPIRED
     too_far = floor.transfer_cash(MAIN, SUB, 5, life_s=31 * 86_400)
     assert refusal(too_far).code == r.EXPIRY_TOO_FAR
+
+
+@pytest.mark.parametrize("liquidated", [MAIN, SUB])
+def test_an_account_that_is_liquidated_neither_gives_nor_takes(liquidated: int) -> None:
+    floor = floor_with_sub_accounts()
+    trade(floor, PERP, 1)
+    floor.watched = False
+    floor.account(liquidated).status = LIQUIDATING
+    expected = Reject(r.IN_LIQUIDATION, liquidated, LIQUIDATING)
+    assert refusal(floor.transfer_cash(MAIN, SUB, 1)) == expected
+    assert refusal(floor.transfer_position(MAIN, SUB, PERP, 1)) == expected
+
+
+def test_what_moves_is_no_profit() -> None:
+    """Profit is equity beyond what was brought in: a transfer makes none and takes none away."""
+    floor = floor_with_sub_accounts(50_000_000_000)
+    trade(floor, CALL_90, 3)
+    profits = [
+        portfolio_equity(floor, account) - floor.account(account).paid_in_micro
+        for account in (MAIN, SUB)
+    ]
+    floor.transfer_position(MAIN, SUB, CALL_90, 2)
+    floor.transfer_cash(MAIN, SUB, 777)
+    after = [
+        portfolio_equity(floor, account) - floor.account(account).paid_in_micro
+        for account in (MAIN, SUB)
+    ]
+    assert after == profits
+
+
+def portfolio_equity(floor: Floor, account: int) -> int:
+    return floor.state.portfolio.requirement(floor.account(account)).equity_micro
 
 
 # REFUSALS
