@@ -124,6 +124,7 @@ class Marks:
         "_listed",
         "_partners",
         "_perpetuals",
+        "_rows",
         "_strikes",
         "_terms",
         "_underlyings",
@@ -165,6 +166,7 @@ class Marks:
         self._underlyings: list[int] = []
         self._listed: dict[int, list[int]] = {}
         self._units: list[Unit | None] = []
+        self._rows: list[Vector | None] = []
         self._features: list[Features | None] = []
         self._terms: list[int] = []
         self._partners: list[int] = []
@@ -190,6 +192,7 @@ class Marks:
         self._underlyings.append(instrument.underlying.number)
         self._listed.setdefault(instrument.underlying.number, []).append(number)
         self._units.append(None)
+        self._rows.append(None)
         self._features.append(None)
         self._terms.append(instrument.expiry.number if instrument.expiry else NO_TERM)
         self._partners.append(NO_PARTNER)
@@ -313,6 +316,7 @@ class Marks:
         self.values[number] = row + self.accrual_micro[number]
         self.features[number, DELTA] = linear_delta(row)
         self._units[number] = None
+        self._rows[number] = None
         self._features[number] = None
         return number
 
@@ -334,7 +338,7 @@ class Marks:
         if book < COMBO_BASE:
             known = self._units[book]
             if known is None:
-                row = vector_of(self.values[book])
+                row = self.row(book)
                 known = self._units[book] = Unit(row, self.offset_micro[book], 0, 0)
                 self._charge(known, ((book, 1),))
                 known.delta_micro = self.features_of(book).delta
@@ -345,8 +349,11 @@ class Marks:
         return unit
 
     def row(self, number: int) -> Vector:
-        """What one lot of an instrument is worth in each scenario."""
-        return self.unit(number, _NO_COMBOS).row
+        """What one lot of an instrument is worth in each scenario, kept until the marks move."""
+        row = self._rows[number]
+        if row is None:
+            row = self._rows[number] = vector_of(self.values[number])
+        return row
 
     def underlying_of(self, number: int) -> int:
         """The number of an instrument's underlying."""
@@ -411,6 +418,7 @@ class Marks:
         self._combo_units.clear()
         for number in numbers:
             self._units[number] = None
+            self._rows[number] = None
             self._features[number] = None
 
     def forget_combo(self, book: int) -> None:

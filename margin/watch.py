@@ -10,6 +10,7 @@ Never: decides what becomes of an account; changes one but for what it keeps of 
 
 from typing import TYPE_CHECKING
 
+from margin.accounts import follow_marks
 from margin.kernel import at_base
 from margin.portfolio import Portfolio
 from margin.requirement import half_up
@@ -43,6 +44,8 @@ def below_by_account(portfolio: Portfolio, underlying: int, line_percent: int) -
     for number, account in portfolio.accounts.items():
         if underlying not in account.risks:
             continue
+        if account.marks is None:
+            follow_marks(account, portfolio.marks)
         equity = account.cash_micro - account.basis_micro
         loss = half_up(account.gross_lots)
         for risk in account.risks.values():
