@@ -45,12 +45,17 @@ from settlement.record_types import FILL, PADDING
 from settlement.records import RECORD_BYTES
 from settlement.signature import recover
 from settlement.signed_messages import (
+    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
+    FundInsurance,
     Message,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
     domain_separator,
     signing_digest,
@@ -259,6 +264,29 @@ class _Auditor:
         elif isinstance(command, commands.ResetProtection):
             reset = ResetProtection(command.account, command.group, command.salt, command.expiry_s)
             self._check_signature(reset, command.message_hash, command.signer, command.signature)
+        elif isinstance(command, commands.TransferCash | commands.TransferPosition):
+            self._check_transfer(command)
+        elif isinstance(command, commands.ChooseMargin):
+            choice = ChooseMargin(
+                command.account, command.model, command.tier, command.salt, command.expiry_s
+            )
+            self._check_signature(choice, command.message_hash, command.signer, command.signature)
+        elif isinstance(command, commands.BidAuction):
+            bid = BidAuction(
+                command.account,
+                command.auction,
+                command.most_share_e6,
+                command.least_share_e6,
+                command.most_price_micro,
+                command.salt,
+                command.expiry_s,
+            )
+            self._check_signature(bid, command.message_hash, command.signer, command.signature)
+        elif isinstance(command, commands.FundInsurance):
+            gift = FundInsurance(
+                command.account, command.amount_micro, command.salt, command.expiry_s
+            )
+            self._check_signature(gift, command.message_hash, command.signer, command.signature)
         elif isinstance(command, commands.RequestWithdrawal):
             withdraw = Withdraw(command.account, command.asset, command.amount_micro, command.salt)
             self._check_signature(withdraw, command.message_hash, command.signer, command.signature)
@@ -278,6 +306,22 @@ class _Auditor:
                 )
         elif isinstance(command, commands.ConfirmBatch):
             self._check_confirmation(command)
+
+    def _check_transfer(self, command: commands.TransferCash | commands.TransferPosition) -> None:
+        account, to, salt, expiry = (
+            command.account,
+            command.to_account,
+            command.salt,
+            command.expiry_s,
+        )
+        if isinstance(command, commands.TransferCash):
+            moved: Message = TransferCash(
+                account, to, command.asset, command.amount_micro, salt, expiry
+            )
+        else:
+            position = (command.instrument, command.side, command.quantity_lots)
+            moved = TransferPosition(account, to, *position, salt, expiry)
+        self._check_signature(moved, command.message_hash, command.signer, command.signature)
 
     def _check_genesis(self, command: commands.Genesis) -> None:
         named = (command.chain_id, command.settlement, command.operator)

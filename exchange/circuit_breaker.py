@@ -9,6 +9,7 @@ Never: reads a clock, sets a trading state or knows an order (`handlers/marks.py
 from collections.abc import Sequence
 from typing import Final
 
+from margin.fees import MAX_LEVEL
 from matching.trading_states import CANCEL_ONLY, POST_ONLY_STATE
 
 E4: Final = 10_000
@@ -129,6 +130,20 @@ class Breaker:
             if index * E4 <= high * (E4 - threshold):
                 return level, high
         return 0, index
+
+    def warning(self) -> int:
+        """The level of warning: how many quarters of the way to the first threshold the index has
+        moved within the window, up or down, at most 4 (`MAX_LEVEL`); 4 while it is tripped.
+        """
+        if not self.samples:
+            return 0
+        if self.level:
+            return MAX_LEVEL
+        low, high = self.extremes(self.window_s)
+        index, threshold = self.samples[-1].last_micro, self.levels[0][0]
+        up = (index - low) * E4 * MAX_LEVEL // (low * threshold)
+        down = (high - index) * E4 * MAX_LEVEL // (high * threshold)
+        return min(max(up, down), MAX_LEVEL)
 
     def is_calm(self) -> bool:
         """Whether its time is over and the index keeps within `calm_e4` of its lowest."""

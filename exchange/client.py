@@ -28,8 +28,9 @@ from eth_account.messages import encode_typed_data
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from exchange.clearing_client import ClearingCalls
 from exchange.client_margin import MarginQuestions
-from exchange.drafting import BadTerms, Market, Markets, QuoteTerms, Said, Terms
+from exchange.drafting import BadTerms, Market, Markets, QuoteTerms, Said, Terms, cash_micro
 from exchange.subscription import Subscription
 from exchange.symbols import parse_price
 from exchange.wallet import (
@@ -52,10 +53,13 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
     Message,
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
 )
 
@@ -64,7 +68,6 @@ Json = dict[str, Any]
 DAY_S: Final = 86_400
 _ANSWER_BYTES: Final = 64 << 20
 _CANCEL_LIFE_S: Final = 300
-_CASH_LOT_E8: Final = 10**8  # cash is a price of one whole unit
 
 
 class Refused(Exception):
@@ -104,7 +107,7 @@ class Placed(NamedTuple):
     acknowledgement: Json
 
 
-class Client(MarginQuestions):
+class Client(ClearingCalls, MarginQuestions):
     """A connection to the exchange at `url` (ws://host:port/ws), for one account or none.
 
     `expected`: the domain that the caller knows the exchange to have; without it the one that
@@ -270,24 +273,48 @@ class Client(MarginQuestions):
     ) -> Placed:
         """Sets a protection group's terms (docs/matching.md); a limit of 0 is none."""
         account, salt = self._own_account(), secrets.randbits(64)
-        expiry_s = int(self._clock()) + _CANCEL_LIFE_S
+        expiry_s = self._soon_s()
         limits = (lots, delta_e6, vega_micro)
         message = SetProtection(account, group, window_ms, frozen_ms, *limits, salt, expiry_s)
         return await self._send("protection/set", message)
 
     async def reset_protection(self, group: int) -> Placed:
+        salt = secrets.randbits(64)
+        message = ResetProtection(self._own_account(), group, salt, self._soon_s())
+        return await self._send("protection/reset", message)
+
+    async def transfer_cash(self, to_account: int, amount: str) -> Placed:
+        """Moves `amount` USDC to another account of the same owner."""
+        terms = (0, cash_micro(amount), secrets.randbits(64), self._soon_s())
+        message = TransferCash(self._own_account(), to_account, *terms)
+        return await self._send("transfer/cash", message)
+
+    async def transfer_position(self, to_account: int, symbol: str, quantity: str) -> Placed:
+        """Moves a part of a position to another account of the same owner, free of payment:
+        `quantity` above 0 of a long position, below 0 of a short one.
+        """
+        position = self.markets.position(symbol, quantity)
+        terms = (*position, secrets.randbits(64), self._soon_s())
+        message = TransferPosition(self._own_account(), to_account, *terms)
+        return await self._send("transfer/position", message)
+
+    async def choose_margin(self, model: int, tier: int = 0) -> Placed:
+        """Margins the account by a model (0 portfolio, 1 standard) and a tier of risk; the owner's
+        key signs.
+        """
         expiry_s = int(self._clock()) + _CANCEL_LIFE_S
         salt = secrets.randbits(64)
-        message = ResetProtection(self._own_account(), group, salt, expiry_s)
-        return await self._send("protection/reset", message)
+        message = ChooseMargin(self._own_account(), model, tier, salt, expiry_s)
+        return await self._send("account/choose_margin", message)
 
     async def withdraw(self, amount: str) -> Placed:
         """Asks for `amount` USDC back; `withdrawals` then tells when and how to claim it."""
-        amount_micro = parse_price(amount, _CASH_LOT_E8)
-        if amount_micro is None or amount_micro <= 0:
-            raise BadTerms(f"amount {amount!r} is not a decimal above 0 in steps of 0.000001")
-        message = Withdraw(self._own_account(), 0, amount_micro, secrets.randbits(64))
+        message = Withdraw(self._own_account(), 0, cash_micro(amount), secrets.randbits(64))
         return await self._send("account/withdraw", message)
+
+    def _soon_s(self) -> int:
+        """When a message that is taken at once or never expires."""
+        return int(self._clock()) + _CANCEL_LIFE_S
 
     # Reading
 
@@ -299,6 +326,12 @@ class Client(MarginQuestions):
 
     async def book(self, symbol: str, depth: int = 10) -> Json:
         return await self.call("public/book", symbol=symbol, depth=depth)
+
+    async def accounts(self) -> list[Json]:
+        """The margin of every account of the wallet's owner."""
+        if self._wallet is None:
+            raise BadTerms("a client without a wallet has no accounts")
+        return await self.call("account/of_owner", owner="0x" + self._wallet.address.hex())
 
     async def margin(self) -> Json:
         return await self.call("account/margin", account=self._own_account())

@@ -37,6 +37,9 @@ class Genesis(Command, frozen=True, gc=False):
     maker_fee_e6: int
     taker_fee_e6: int
     fee_cap_e4: int
+    rebate_step_e6: int
+    liquidation_fee_e6: int
+    combo_discount: int
     width_percent: int
 
 
@@ -154,6 +157,74 @@ class ResetProtection(Command, frozen=True, gc=False):
     signature: bytes
 
 
+class TransferCash(Command, frozen=True, gc=False):
+    """Cash to another account of the same owner. `message_hash` as in SetProtection."""
+
+    TYPE: ClassVar[int] = 0x09
+    account: int
+    to_account: int
+    asset: int
+    amount_micro: int
+    salt: int
+    expiry_s: int
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
+class TransferPosition(Command, frozen=True, gc=False):
+    """Lots of a long (`side` 0) or short (1) position to another account of the same owner, free of
+    payment. `message_hash` as in SetProtection.
+    """
+
+    TYPE: ClassVar[int] = 0x0A
+    account: int
+    to_account: int
+    instrument: int
+    side: int
+    quantity_lots: int
+    salt: int
+    expiry_s: int
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
+class BidAuction(Command, frozen=True, gc=False):
+    """A signed bid for a share of the portfolio of the account `auction`, in 1e-6: at most
+    `most_share_e6`, at least `least_share_e6`, while the whole costs at most `most_price_micro`.
+    `message_hash` is the struct hash of the signed BidAuction; each is taken once.
+    """
+
+    TYPE: ClassVar[int] = 0x0B
+    account: int
+    auction: int
+    most_share_e6: int
+    least_share_e6: int
+    most_price_micro: int
+    salt: int
+    expiry_s: int
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
+class ChooseMargin(Command, frozen=True, gc=False):
+    """The owner's choice of margin model and tier. `message_hash` is the struct hash of the signed
+    ChooseMargin; each is taken once.
+    """
+
+    TYPE: ClassVar[int] = 0x0C
+    account: int
+    model: int
+    tier: int
+    salt: int
+    expiry_s: int
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
 class OpenAccount(Command, frozen=True, gc=False):
     TYPE: ClassVar[int] = 0x10
     inbox_index: int
@@ -211,6 +282,26 @@ class ListInstrument(Command, frozen=True, gc=False):
     tick_value_micro: int
 
 
+class DelistInstrument(Command, frozen=True, gc=False):
+    """Ends an instrument that nobody holds, for good (`end_time_s` 0), or announces when a
+    perpetual ends, which is then settled.
+    """
+
+    TYPE: ClassVar[int] = 0x23
+    instrument: int
+    end_time_s: int
+
+
+class SettlePerpetual(Command, frozen=True, gc=False):
+    """Settles a perpetual whose announced end has come, at the mean of `samples_micro` as in
+    SettleExpiry, and delists it.
+    """
+
+    TYPE: ClassVar[int] = 0x24
+    instrument: int
+    samples_micro: tuple[int, ...]
+
+
 class UpdateMarks(Command, frozen=True, gc=False):
     """A new index and marks of one underlying. `marks` are (expiry, forward_micro, a, b, rho, m,
     sigma), SVI parameters in Q30 (docs/protocol.md, 7).
@@ -250,6 +341,17 @@ class SetTradingState(Command, frozen=True, gc=False):
     reason: int
 
 
+class SetRiskProfile(Command, frozen=True, gc=False):
+    """The operator's word on how an account is margined: its model, and the least tier that it may
+    have.
+    """
+
+    TYPE: ClassVar[int] = 0x39
+    account: int
+    model: int
+    least_tier: int
+
+
 class SetBreaker(Command, frozen=True, gc=False):
     """Arms an underlying's circuit breaker, or disarms it where there are no levels. `levels` are
     (threshold_e4, state, minimum_s); moves and calm in 1e-4 of the index.
@@ -261,6 +363,44 @@ class SetBreaker(Command, frozen=True, gc=False):
     calm_window_s: int
     calm_e4: int
     levels: tuple[tuple[int, int, int], ...]
+
+
+class SetFunding(Command, frozen=True, gc=False):
+    """Lets a perpetual's funding follow the premium of its book, or stops it where all terms are
+    zero. Cap and dead band in 1e-6 of the index a period; the period divides a day.
+    """
+
+    TYPE: ClassVar[int] = 0x38
+    instrument: int
+    cap_e6: int
+    band_e6: int
+    period_s: int
+    impact_lots: int
+    sample_s: int
+
+
+class FundInsurance(Command, frozen=True, gc=False):
+    """Moves free cash of an account into the insurance fund. `message_hash` is the struct hash of
+    the signed FundInsurance; each is taken once.
+    """
+
+    TYPE: ClassVar[int] = 0x3A
+    account: int
+    amount_micro: int
+    salt: int
+    expiry_s: int
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
+class SetLiquidation(Command, frozen=True, gc=False):
+    """The operator's word on liquidation as a whole: it decides (1), or holds whatever is under way
+    (0).
+    """
+
+    TYPE: ClassVar[int] = 0x3D
+    is_armed: int
 
 
 class CutBatch(Command, frozen=True, gc=False):

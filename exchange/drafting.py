@@ -60,6 +60,7 @@ TRIGGERS: Final = {
 }
 _TRIGGER: Final = re.compile(r"(mark|index|last)\s*([<>]=)\s*(\S{1,24})", re.ASCII | re.IGNORECASE)
 _PERCENT: Final = re.compile(r"(\d{1,4})(?:\.(\d{1,4}))?\s*%?", re.ASCII)
+_CASH_LOT_E8: Final = 10**8  # cash is a price of one whole unit
 _LEG: Final = re.compile(r"([+-]?)\s*(\d{0,5})\s*[*x]?\s*([A-Za-z][A-Za-z0-9-]*)", re.ASCII)
 
 
@@ -176,6 +177,17 @@ class Markets:
             raise BadTerms(f"the legs of {text[:80]!r} cancel out")
         return Strategy(legs, sign, factor, self._by_number[legs[0][0]].lot_e8)
 
+    def position(self, symbol: str, quantity: str) -> tuple[int, int, int]:
+        """Instrument, side (0 long, 1 short) and lots of a part of a position: `quantity` above 0
+        of a long one, below 0 of a short one. Or BadTerms.
+        """
+        strategy = self.strategy(symbol)
+        lots = _quantity("quantity", quantity, strategy)
+        legs = strategy.legs
+        if len(legs) != 1 or not lots:
+            raise BadTerms(f"{quantity} of {symbol[:60]!r} is no part of a position")
+        return legs[0][0], int(lots < 0), abs(lots)
+
     def symbol(self, legs: Legs) -> str:
         """The canonical symbol: the name of a book."""
         return legs_text([(self._by_number[number].symbol, ratio) for number, ratio in legs])
@@ -259,6 +271,14 @@ class Markets:
                 raise BadTerms("there is no index yet: say the maximum fee")
             total += abs(ratio) * -(-index_micro * self._taker_fee_e6 // 10**6)
         return 2 * total
+
+
+def cash_micro(text: str) -> int:
+    """USDC as micro-USDC, above 0; or BadTerms."""
+    amount_micro = parse_price(text, _CASH_LOT_E8)
+    if amount_micro is None or amount_micro <= 0:
+        raise BadTerms(f"amount {text!r} is not a decimal above 0 in steps of 0.000001")
+    return amount_micro
 
 
 def _flags(terms: Terms) -> int:

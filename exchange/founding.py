@@ -14,6 +14,7 @@ from exchange.commands import (
     ListInstrument,
     ListUnderlying,
     SetBreaker,
+    SetLiquidation,
 )
 from exchange.events import CommandRejected
 from exchange.home import Home, Site
@@ -36,7 +37,14 @@ class Terms(NamedTuple):
     option's premium; times in seconds.
     """
 
-    fees: FeeSchedule = FeeSchedule(maker_rate=100, taker_rate=300, cap=1_250)
+    fees: FeeSchedule = FeeSchedule(
+        maker_rate=100,
+        taker_rate=300,
+        cap=1_250,
+        rebate_step=50,
+        liquidation_rate=1_000,
+        combo_discount=100,
+    )
     challenge_window_s: int = 0
     time_tolerance_s: int = 3_600
 
@@ -94,8 +102,8 @@ async def open_journal(
     listing: Callable[[int], Iterable[Command]],
     terms: Terms | None = None,
 ) -> None:
-    """Writes Genesis and the listings into a journal, as far as they are not there; does nothing
-    once a batch was cut.
+    """Writes Genesis and the listings into a journal, as far as they are not there, and arms
+    liquidation; does nothing once a batch was cut.
 
     `listing` gives the commands as of a time. Raises ListingRefused.
     """
@@ -112,13 +120,13 @@ async def open_journal(
     for command in listing(exchange.state.time_ns):
         if _is_listed(state, command):
             continue
-        applied = await exchange.submit(
-            lambda time_ns, _, command=command: _timed(command, time_ns)
-        )
+        applied = await exchange.submit(lambda time_ns, _, command=command: timed(command, time_ns))
         refused = [event for event in applied.events if isinstance(event, CommandRejected)]
         if refused:
             sentence = Reject(refused[0].code, refused[0].got, refused[0].allowed).message
             raise ListingRefused(f"{type(command).__name__}: {sentence}")
+    if not state.liquidations.is_armed:
+        await exchange.submit(lambda time_ns, _: SetLiquidation(time_ns, 1))
 
 
 def _is_listed(state: State, command: Command) -> bool:
@@ -132,7 +140,7 @@ def _is_listed(state: State, command: Command) -> bool:
     return isinstance(command, ListInstrument) and command.instrument < len(state.instruments)
 
 
-def _timed(command: Command, time_ns: int) -> Command:
+def timed(command: Command, time_ns: int) -> Command:
     """The same command at the sequencer's time."""
     values = [getattr(command, name) for name in command.__struct_fields__[1:]]
     return type(command)(time_ns, *values)

@@ -3,6 +3,7 @@ journal.
 
     exchange.json    what is public: chain, contracts, clock     journal/   the journal
     operator.key     the operator's private key, mode 0600       fix/       FIX sequence numbers
+    listing.toml     what is listed, where it is not BTC and ETH
 
 Holds: everything needed to start the exchange again on the same chain. The clock may be offset
 from the machine's (a demo trades a snapshot of the past).
@@ -87,6 +88,14 @@ class Home:
             os.fchmod(descriptor, 0o600)  # it may have been there, open to others
             file.write(operator_key.hex() + "\n")
         path.write_bytes(msgspec.json.format(msgspec.json.encode(site)) + b"\n")
+
+    def listing(self) -> Path | None:
+        """The file that says what is listed (`exchange/listing_config.py`), where there is one."""
+        for name in ("listing.toml", "listing.json"):
+            path = self.directory / name
+            if path.exists():
+                return path
+        return None
 
     def site(self) -> Site:
         """What exchange.json says. Raises HomeError."""

@@ -9,17 +9,25 @@ Never: changes the state, or freshens what it keeps for later (an order loss of 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from exchange.margin_invariants import charges_micro, order_charge_micro
+from exchange.fee_invariants import broken_fees
+from exchange.liquidation_invariants import broken_liquidations
+from exchange.margin_invariants import (
+    charges_micro,
+    holdings,
+    order_charge_micro,
+    standard_worth_micro,
+    stretched,
+)
 from exchange.state import State
 from exchange.waiting_invariants import broken_waiting
-from margin.accounts import MAX_POSITIONS, Account
+from margin.accounts import MAX_POSITIONS, STANDARD_MODEL, Account
 from margin.charges import CONCENTRATION
 from margin.fees import fee_up
 from margin.kernel import integers
 from margin.parameters import NETTING_PERCENT
 from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
 from matching.book import Book, Level, Side
-from matching.combos import COMBO_BASE
+from matching.combos import COMBO_BASE, MAX_LEGS
 from matching.instruments import MAX_LOTS, Instrument
 from matching.orders import BUY, SELL, Order
 
@@ -34,12 +42,15 @@ def check(state: State) -> list[str]:
         *_positions(state),
         *_marks(state),
         *_vectors(state),
-        *_holdings(state),
+        *holdings(state),
         *_books(state),
         *_orders(state),
         *broken_waiting(state),
         *_combos(state),
+        *broken_fees(state),
         *_ledger(state),
+        *broken_liquidations(state),
+        *_delisted(state),
     ]
 
 
@@ -182,20 +193,25 @@ def _lot_losses(state: State, order: Order, legs: Sequence[tuple[int, int]]) -> 
     each at the worst of its underlying, apart.
     """
     first = state.instruments[legs[0][0]].underlying.number
-    cost = _most_fee(state, order, legs) + order_charge_micro(state, order, legs)
-    gains = [-order.sign * order.price_micro - cost] * SCENARIO_COUNT
+    quarters = state.accounts[order.account].stretch_quarters
+    charge = -(-order_charge_micro(state, order, legs) * quarters // 4)
+    at_price = -order.sign * order.price_micro - _most_fee(state, order, legs) - charge
+    gains = [0] * SCENARIO_COUNT
     beside: dict[int, Values] = {}
     for number, ratio in legs:
         signed = order.sign * ratio
         offset = signed * state.marks.offset_micro[number]
-        gains = [gain + offset for gain in gains]
+        at_price += offset
         underlying = state.instruments[number].underlying.number
         values = gains
         if underlying != first:
             values = beside.setdefault(underlying, [0] * SCENARIO_COUNT)
         _add(values, _lot_values(state, number), signed)
+    base = sum(values[BASE_SCENARIO] for values in beside.values())
     apart = sum(min(values) for values in beside.values())
-    return [min(0, gain + apart) for gain in gains]
+    if quarters != 4 and any(min(values) != max(values) for values in beside.values()):
+        apart = base + (apart - base) * quarters // 4 - MAX_LEGS
+    return [min(0, gain + apart + at_price) for gain in stretched(gains, quarters)]
 
 
 def excess_micro(state: State, account: Account) -> int:
@@ -208,13 +224,16 @@ def excess_micro(state: State, account: Account) -> int:
         if not order.is_reduce_only:
             lots += order.remaining_lots * _lots_per_unit(state, order)
     worth = account.cash_micro - basis - (lots + 1) // 2
+    if account.margin_model == STANDARD_MODEL:
+        return worth + standard_worth_micro(state, account, _most_fee)
+    quarters = account.stretch_quarters
     together, separate = [0] * SCENARIO_COUNT, 0
     for underlying in range(len(state.underlyings)):
-        values = position_values(state, account, underlying)
+        values = stretched(position_values(state, account, underlying), quarters)
         _add(values, order_losses(state, account, underlying), 1)
         _add(together, values, 1)
         separate += min(values)
-        worth -= sum(charges_micro(state, account, underlying))
+        worth -= -(-sum(charges_micro(state, account, underlying)) * quarters // 4)
     return worth + separate + (min(together) - separate) * NETTING_PERCENT // 100
 
 
@@ -254,24 +273,6 @@ def _vectors(state: State) -> Iterator[str]:
                 yield from _differs(f"{here}: charges", kept, counted)
                 if risk.is_exact:
                     yield from _differs(f"{here}: order losses", integers(risk.order_loss), losses)
-
-
-def _holdings(state: State) -> Iterator[str]:
-    """The matrix that all accounts are valued from has their positions, but for those that it is
-    still to learn of.
-    """
-    for underlying, held in state.portfolio.holdings.items():
-        for account, row in zip(state.accounts.values(), held.rows(), strict=False):
-            risk = account.risks.get(underlying)
-            if risk is not None and risk.has_moved:
-                continue
-            kept = {
-                number: position.quantity_lots
-                for number, position in account.positions.items()
-                if state.instruments[number].underlying.number == underlying
-            }
-            if row != kept:
-                yield f"account {account.number}, underlying {underlying}: matrix {row}, has {kept}"
 
 
 def _lot_values(state: State, number: int) -> Values:
@@ -503,6 +504,25 @@ def _used(state: State) -> Iterator[str]:
     yield from _differs("slots of accounts and of opened orders", slots, opened)
 
 
+# WHAT HAS ENDED
+
+
+def _delisted(state: State) -> Iterator[str]:
+    """Nobody holds what is delisted, and no order or combo names it."""
+    for number in state.trading.delisted:
+        here = f"delisted instrument {number}"
+        if number not in state.trading.ends_s:
+            yield f"{here}: has no end"
+        if not state.books[number].is_empty() or state.waiting.of_book(number):
+            yield f"{here}: has orders"
+        for account in state.accounts.values():
+            if number in account.positions:
+                yield f"{here}: held by account {account.number}"
+        for combo in state.combos.values():
+            if any(leg == number for leg, _ in combo.legs):
+                yield f"{here}: a leg of combo {combo.book}"
+
+
 # THE LEDGER
 
 
@@ -528,12 +548,16 @@ def _ledger(state: State) -> Iterator[str]:
         yield from _differs(f"{here}: owner", ours.owner, theirs.owner)
         yield from _differs(f"{here}: cash", ours.cash_micro, theirs.cash_micro)
         yield from _differs(f"{here}: counter", ours.counter, theirs.counter)
+        yield from _differs(f"{here}: status", ours.status, theirs.status)
         held = [
             sorted((n, p.quantity_lots, p.accrual_seen_micro) for n, p in account.positions.items())
             for account in (ours, theirs)
         ]
         yield from _differs(f"{here}: positions", *held)
     yield from _ledger_orders(state)
+    for number, underlying in ledger.underlyings.items():
+        level = state.portfolio.fee_levels.get(number, 0)
+        yield from _differs(f"ledger: fee level of {number}", level, underlying.fee_level)
     for number, market in ledger.markets.items():
         ours = (state.marks.accrual_micro[number], state.marks.carry_micro[number])
         theirs = (market.accrual_micro, market.carry_micro)

@@ -5,7 +5,7 @@ the tilt of a strike and the rates of a term are asked where they are defined.
 Never: changes the state.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from exchange.state import State
 from margin.accounts import Account
@@ -19,8 +19,11 @@ from margin.parameters import (
     SKEW_E6,
     TERM_VEGA_E6,
 )
+from margin.scenarios import BASE_SCENARIO
 from matching.instruments import PERPETUAL, Instrument
 from matching.orders import Order
+
+MostFee = Callable[[State, Order, Sequence[tuple[int, int]]], int]
 
 Held = Mapping[int, int]
 """Signed lots by instrument."""
@@ -94,3 +97,71 @@ def _features(state: State, instrument: Instrument) -> list[int]:
     if marks.mark_time_s[instrument.underlying.number] >= instrument.expiry.expiry_time_s:
         return marks.features[number].tolist()  # as of the last mark before the expiry
     return features_of(values, tilt_q10(ln_q30(instrument.strike_micro), mark))
+
+
+# TIERS AND THE STANDARD MODEL
+
+
+def stretched(values: Sequence[int], quarters: int) -> list[int]:
+    """Values per scenario whose distance from where nothing moves counts quarters / 4 times,
+    rounded down.
+    """
+    base = values[BASE_SCENARIO]
+    return [base + (value - base) * quarters // 4 for value in values]
+
+
+def standard_worth_micro(state: State, account: Account, most_fee: MostFee) -> int:
+    """Positions and orders of an account in the standard model: each alone, charges taken off."""
+    quarters = account.stretch_quarters
+    held = {number: position.quantity_lots for number, position in account.positions.items()}
+    worth = sum(_alone_micro(state, number, lots, quarters) for number, lots in held.items())
+    for underlying in range(len(state.underlyings)):
+        size = charges_of(state, held, underlying)[CONCENTRATION]
+        worth -= -(-size * quarters // 4)
+    groups: dict[int, list[tuple[int, int]]] = {}
+    for order in account.orders.values():
+        if order.is_reduce_only:
+            continue
+        combo = state.combos.get(order.book)
+        legs = ((order.book, 1),) if combo is None else combo.legs
+        gain = -order.sign * order.price_micro - most_fee(state, order, legs)
+        for number, ratio in legs:
+            lots = order.sign * ratio
+            gain += _alone_micro(state, number, lots, quarters)
+            gain += lots * state.marks.offset_micro[number]
+        group = order.protection if order.protection in account.protection_limits else 0
+        groups.setdefault(group, []).append((max(-gain, 0), order.remaining_lots))
+    for group, losses in groups.items():
+        loss = sum(loss * lots for loss, lots in losses)
+        if group:
+            loss = min(loss, account.protection_limits[group] * max(lot for lot, _ in losses))
+        worth -= loss
+    return worth
+
+
+def _alone_micro(state: State, number: int, lots: int, quarters: int) -> int:
+    """Signed lots of one instrument in their own worst scenario, and charged alone."""
+    values: list[int] = state.marks.values[number].tolist()
+    sign = 1 if lots > 0 else -1
+    worst = min(stretched([sign * value for value in values], quarters))
+    underlying = state.instruments[number].underlying.number
+    charge = sum(charges_of(state, {number: sign}, underlying)[:CONCENTRATION])
+    return abs(lots) * (worst - -(-charge * quarters // 4))
+
+
+def holdings(state: State) -> Iterator[str]:
+    """The matrix that all accounts are valued from has their positions, but for those that it is
+    still to learn of.
+    """
+    for underlying, held in state.portfolio.holdings.items():
+        for account, row in zip(state.accounts.values(), held.rows(), strict=False):
+            risk = account.risks.get(underlying)
+            if risk is not None and risk.has_moved:
+                continue
+            kept = {
+                number: position.quantity_lots
+                for number, position in account.positions.items()
+                if state.instruments[number].underlying.number == underlying
+            }
+            if row != kept:
+                yield f"account {account.number}, underlying {underlying}: matrix {row}, has {kept}"

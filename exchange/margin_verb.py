@@ -121,9 +121,7 @@ def _replayed(journal: Path) -> State:
 def shipped_exchange() -> State:
     """An exchange that lists and marks the shipped chain."""
     state, time_ns = State(), snapshot().time_s * NANOSECONDS
-    fees = Terms().fees
-    genesis = (fees.maker_rate, fees.taker_rate, fees.cap, SCAN_WIDTH_PERCENT)
-    apply(state, Genesis(time_ns, 0, bytes(20), bytes(20), *genesis))
+    apply(state, Genesis(time_ns, 0, bytes(20), bytes(20), *Terms().fees, SCAN_WIDTH_PERCENT))
     for command in (*listing_commands(time_ns), marks_at(time_ns)):
         apply(state, command)
     return state

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,9 +19,12 @@ from exchange.gateway_fix.server import FixDoorError
 from exchange.home import Home, HomeError, Site
 from exchange.host import Host, Ports
 from exchange.journal import JournalError
+from exchange.keeping import Keeper
+from exchange.listing_config import BadListing, load_rules
+from exchange.listing_rules import UnderlyingRule
 from exchange.sequencer import SequencerStopped
-from exchange.service import JournalUnreadable
-from exchange.snapshot_chain import NANOSECONDS, listing_commands, marks_at, settlement_of
+from exchange.service import Exchange, JournalUnreadable
+from exchange.snapshot_chain import BTC, NANOSECONDS, listing_commands, marks_of
 from settlement.node import ChainUnavailable, Reverted, address_of
 
 MARKS_EVERY_S = 5.0
@@ -49,21 +53,24 @@ async def serve_exchange(data: Path, rpc_port: int, fix_port: int) -> None:
     """Runs until it is interrupted. Raises OperatingError."""
     home = Home(data)
     try:
+        rules = load_rules(home.listing())
         host = Host(home, Ports(rpc_port, fix_port))
+    except (BadListing, OSError) as error:
+        raise OperatingError(str(error)) from None
     except (HomeError, JournalError, JournalUnreadable) as error:
         raise OperatingError(str(error)) from None
     sys.stderr.write(f"replayed {host.exchange.state.sequence:,} commands\n")
     sequencer = host.exchange.sequencer
     try:
         async with host:
-            await _serve(host, address_of(home.operator_key()))
+            await _serve(host, address_of(home.operator_key()), rules)
     except (JournalError, SequencerStopped) as error:
         raise OperatingError(
             f"the exchange stopped itself: {sequencer.failure or error}"
         ) from error
 
 
-async def _serve(host: Host, operator: bytes) -> None:
+async def _serve(host: Host, operator: bytes, rules: Sequence[UnderlyingRule]) -> None:
     """From the first command to the signal that ends it."""
     try:
         await open_journal(host.exchange, host.site, operator, listing_commands)
@@ -79,16 +86,18 @@ async def _serve(host: Host, operator: bytes) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-    await _until_stopped(host, stopped)
+    await _until_stopped(host, stopped, Keeper(host.exchange, rules))
 
 
-async def _until_stopped(host: Host, stopped: asyncio.Event) -> None:
-    """Keeps the marks fresh until a signal; raises SequencerStopped where the sequencer fails."""
+async def _until_stopped(host: Host, stopped: asyncio.Event, keeper: Keeper) -> None:
+    """Keeps the marks fresh and the chain listed until a signal; raises SequencerStopped where the
+    sequencer fails.
+    """
     failed = asyncio.create_task(host.exchange.sequencer.failed.wait())
     asked = asyncio.create_task(stopped.wait())
     try:
         while not asked.done() and not failed.done():
-            await _refresh(host)
+            await _refresh(host, keeper)
             await asyncio.wait(
                 (asked, failed), timeout=MARKS_EVERY_S, return_when=asyncio.FIRST_COMPLETED
             )
@@ -99,17 +108,23 @@ async def _until_stopped(host: Host, stopped: asyncio.Event) -> None:
         failed.cancel()
 
 
-async def _refresh(host: Host) -> None:
-    """Settles the expiries whose time has come, and marks the others."""
+async def _refresh(host: Host, keeper: Keeper) -> None:
+    """Settles the expiries whose time has come, marks the others, and lists what is due."""
     exchange = host.exchange
-    now_s = host.site.clock()() // NANOSECONDS
-    for expiry in exchange.state.expiries:
-        if expiry.settlement_micro is None and expiry.expiry_time_s <= now_s:
-            await exchange.submit(
-                lambda time_ns, _, number=expiry.number: settlement_of(time_ns, number)
-            )
-    settled = [e.number for e in exchange.state.expiries if e.settlement_micro is not None]
-    await exchange.submit(lambda time_ns, _: marks_at(time_ns, 0, settled))
+    now_ns = host.site.clock()()
+    await keeper.settle_expired(now_ns // NANOSECONDS)
+    await _mark(exchange)
+    if await keeper.list_due(now_ns):
+        await _mark(exchange)
+
+
+async def _mark(exchange: Exchange) -> None:
+    expiries = [
+        (expiry.number, expiry.expiry_time_s)
+        for expiry in exchange.state.expiries
+        if expiry.settlement_micro is None and expiry.underlying.number == BTC
+    ]
+    await exchange.submit(lambda time_ns, _: marks_of(time_ns, expiries))
 
 
 def serve_chain(data: Path) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from exchange import commands, margin_views, views
+from exchange import clearing_views, commands, margin_views, views
 from exchange.codec import decode_command
 from exchange.engine import apply
 from exchange.events import CommandRejected, Event
@@ -29,7 +29,9 @@ from exchange.state import State
 from exchange.symbols import legs_symbol, resolve_symbol
 from exchange.venue import (
     Acknowledgement,
+    AuctionView,
     BookView,
+    ClearingView,
     DomainView,
     FillPage,
     InstrumentView,
@@ -61,12 +63,17 @@ from settlement.order_fields import check_order_fields
 from settlement.signature import Signer, recover
 from settlement.signed_messages import Acknowledgement as SignedAcknowledgement
 from settlement.signed_messages import (
+    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
+    FundInsurance,
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
     domain_separator,
     signing_digest,
@@ -290,6 +297,18 @@ class Exchange:
             ),
         )
 
+    async def choose_margin(self, message: ChooseMargin, signature: bytes) -> Verdict:
+        message_hash = struct_hash(message)
+        signer = self._signer(message.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.ChooseMargin(
+                time_ns, *message, message_hash, signer, signature
+            ),
+        )
+
     async def reset_protection(self, message: ResetProtection, signature: bytes) -> Verdict:
         message_hash = struct_hash(message)
         signer = self._signer(message.account, message_hash, signature)
@@ -298,6 +317,54 @@ class Exchange:
         return await self._decide(
             message_hash,
             lambda time_ns, _: commands.ResetProtection(
+                time_ns, *message, message_hash, signer, signature
+            ),
+        )
+
+    async def transfer_cash(self, message: TransferCash, signature: bytes) -> Verdict:
+        message_hash = struct_hash(message)
+        signer = self._signer(message.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.TransferCash(
+                time_ns, *message, message_hash, signer, signature
+            ),
+        )
+
+    async def transfer_position(self, message: TransferPosition, signature: bytes) -> Verdict:
+        message_hash = struct_hash(message)
+        signer = self._signer(message.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.TransferPosition(
+                time_ns, *message, message_hash, signer, signature
+            ),
+        )
+
+    async def bid_auction(self, message: BidAuction, signature: bytes) -> Verdict:
+        message_hash = struct_hash(message)
+        signer = self._signer(message.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.BidAuction(
+                time_ns, *message, message_hash, signer, signature
+            ),
+        )
+
+    async def fund_insurance(self, message: FundInsurance, signature: bytes) -> Verdict:
+        message_hash = struct_hash(message)
+        signer = self._signer(message.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.FundInsurance(
                 time_ns, *message, message_hash, signer, signature
             ),
         )
@@ -405,6 +472,15 @@ class Exchange:
 
     def protections(self, account: int) -> Sequence[ProtectionView] | Reject:
         return views.protections(self.state, account)
+
+    def accounts_of(self, owner: bytes) -> Sequence[MarginView]:
+        return views.accounts_of(self.state, owner)
+
+    def auctions(self) -> Sequence[AuctionView]:
+        return clearing_views.auctions(self.state)
+
+    def clearing(self) -> ClearingView:
+        return clearing_views.clearing(self.state)
 
     def margin(self, account: int) -> MarginView | Reject:
         return views.margin(self.state, account)

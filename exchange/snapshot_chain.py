@@ -5,18 +5,16 @@ refits nothing, it moves forwards and index by the same factor.
 Never: trades.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from functools import lru_cache
 
 from exchange.circuit_breaker import CALM_E4, CALM_WINDOW_S, LEVELS, WINDOW_S
 from exchange.commands import (
-    SETTLEMENT_SAMPLES,
     Command,
     ListExpiry,
     ListInstrument,
     ListUnderlying,
     SetBreaker,
-    SettleExpiry,
     UpdateMarks,
 )
 from margin.analytics.chain import MICRO_PER_LOT, Chain, OptionQuote, load_chain
@@ -75,9 +73,11 @@ def options_by_number() -> Iterator[tuple[int, OptionQuote]]:
             yield number, option
 
 
-def marks_at(time_ns: int, move_e6: int = 0, settled: Container[int] = ()) -> UpdateMarks:
+def marks_at(
+    time_ns: int, move_e6: int = 0, settled: Container[int] = (), smile_e6: int = 1_000_000
+) -> UpdateMarks:
     """The snapshot's marks with index and forwards moved by `move_e6` millionths, of all expiries
-    but the `settled` ones.
+    but the `settled` ones; each smile's b times `smile_e6` millionths, which lifts volatility.
     """
     factor = 1_000_000 + move_e6
     return UpdateMarks(
@@ -85,13 +85,33 @@ def marks_at(time_ns: int, move_e6: int = 0, settled: Container[int] = ()) -> Up
         BTC,
         snapshot().index_micro * factor // 1_000_000,
         tuple(
-            (number, mark.forward_micro * factor // 1_000_000, *mark[1:])
+            (
+                number,
+                mark.forward_micro * factor // 1_000_000,
+                mark.a,
+                mark.b * smile_e6 // 1_000_000,
+                *mark[3:],
+            )
             for number, mark in enumerate(fitted_marks())
             if number not in settled
         ),
     )
 
 
-def settlement_of(time_ns: int, expiry: int) -> SettleExpiry:
-    """Settles an expiry at the snapshot's index, which is what each of its samples was."""
-    return SettleExpiry(time_ns, expiry, (snapshot().index_micro,) * SETTLEMENT_SAMPLES)
+def marks_of(time_ns: int, expiries: Sequence[tuple[int, int]], move_e6: int = 0) -> UpdateMarks:
+    """The snapshot's marks for whatever is listed: `expiries` are (number, Unix second), by rising
+    number. Each takes the forward and the smile of the snapshot's expiry that is nearest in time to
+    expiry, its variance in proportion to the time that is left.
+    """
+    factor = 1_000_000 + move_e6
+    chain = snapshot()
+    terms = [expiry.expiry_time_s - chain.time_s for expiry in chain.expiries]
+    marks: list[tuple[int, int, int, int, int, int, int]] = []
+    for number, expiry_s in expiries:
+        left_s = max(expiry_s - time_ns // NANOSECONDS, 1)
+        nearest = min(range(len(terms)), key=lambda at: abs(terms[at] - left_s))
+        forward, a, b, rho, m, sigma = fitted_marks()[nearest]
+        term_s = terms[nearest]
+        a, b = -(-a * left_s // term_s), -(-b * left_s // term_s)  # up: variance stays above zero
+        marks.append((number, forward * factor // 1_000_000, a, b, rho, m, sigma))
+    return UpdateMarks(time_ns, BTC, chain.index_micro * factor // 1_000_000, tuple(marks))

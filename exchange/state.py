@@ -11,9 +11,12 @@ from typing import Final
 
 from exchange.circuit_breaker import Breaker
 from exchange.expiry_schedule import ExpirySchedule
+from exchange.liquidations import Liquidations
+from exchange.settlement_samples import SettlementSamples
 from exchange.volatility_orders import VolatilityOrders
 from exchange.waiting_orders import WaitingOrders
 from margin.accounts import Account
+from margin.funding import Funding
 from margin.marks import Marks
 from margin.portfolio import Portfolio
 from matching.book import Book
@@ -53,6 +56,7 @@ class State:
         # Whether it trades
         self.trading = TradingStates()
         self.breakers: dict[int, Breaker] = {}
+        self.samples = SettlementSamples()
         # Who trades
         self.accounts: dict[int, Account] = {}
         self.owners: dict[bytes, int] = {}
@@ -71,6 +75,8 @@ class State:
         self.marks = Marks()
         self.portfolio = Portfolio(self.accounts, self.marks, self.combos, self.instruments)
         self.settlements = 0
+        self.funding: dict[int, Funding] = {}
+        self.liquidations = Liquidations()
         # The exchange's own cash, and what came in and went out
         self.fee_cash_micro = 0
         self.insurance_cash_micro = 0

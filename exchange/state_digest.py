@@ -12,6 +12,7 @@ from exchange.invariants import resting
 from exchange.state import State
 from exchange.waiting_invariants import waiting_lines
 from margin.accounts import Account
+from margin.funding import Funding
 from matching.orders import Order
 from settlement.keccak import keccak256
 
@@ -34,6 +35,7 @@ def _lines(state: State) -> Iterable[str]:
         yield from _account_lines(account)
         for group, protection in sorted(account.protections.items()):
             yield repr((group, protection.terms(state.time_ns)))
+    yield from state.liquidations.lines()
     for order in resting(state):
         yield _order_line(order)
     yield from waiting_lines(state, _order_line)
@@ -64,7 +66,13 @@ def _market_lines(state: State) -> Iterator[str]:
     yield repr((state.combo_life.next_number, list(state.combo_life.idle.items())))
     for combo in state.combos.values():
         yield repr((combo.book, combo.legs, combo.tick_micro))
+    yield repr(sorted(state.portfolio.fee_levels.items()))
+    for number, funding in sorted(state.funding.items()):
+        yield repr((number, [getattr(funding, name) for name in Funding.__slots__]))
     yield repr((state.trading.items(), sorted(state.trading.by_breaker.items())))
+    yield repr((sorted(state.trading.ends_s.items()), list(state.trading.delisted)))
+    yield repr(state.samples.shape())
+    yield repr(sorted(state.trading.by_clearing.items()))
     for underlying, breaker in sorted(state.breakers.items()):
         yield repr((underlying, shape(breaker)))
 
@@ -74,6 +82,8 @@ def _account_lines(account: Account) -> Iterator[str]:
     yield repr((account.cash_micro, account.basis_micro, account.gross_lots, account.open_lots))
     yield repr((account.next_slot, account.settlements_seen, list(account.orders)))
     yield repr((account.owner_number, account.rate_full_ns))
+    yield repr((account.status, account.paid_in_micro))
+    yield repr((account.margin_model, account.risk_tier, account.least_tier))
     yield repr([(n, p.quantity_lots, p.accrual_seen_micro) for n, p in account.positions.items()])
 
 

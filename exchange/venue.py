@@ -20,12 +20,17 @@ from matching.rejects import Reject
 from matching.trading_states import OPEN
 from settlement.mass_quotes import MassQuote
 from settlement.signed_messages import (
+    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
+    FundInsurance,
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
 )
 
@@ -74,7 +79,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 class DomainView(msgspec.Struct, frozen=True):
     """What a wallet needs to sign and a trader to understand units. Fee rates in 1e-6 of the
-    index, `fee_cap` in 1e-4 of an option's premium.
+    index, `fee_cap` in 1e-4 of an option's premium, `combo_discount` in percent (docs/fees.md).
     """
 
     name: str
@@ -86,6 +91,9 @@ class DomainView(msgspec.Struct, frozen=True):
     maker_fee_e6: int
     taker_fee_e6: int
     fee_cap_e4: int
+    rebate_step_e6: int = 0
+    liquidation_fee_e6: int = 0
+    combo_discount: int = 0
 
 
 class InstrumentView(msgspec.Struct, frozen=True):
@@ -150,7 +158,7 @@ class PositionView(msgspec.Struct, frozen=True):
 
 class MarginView(msgspec.Struct, frozen=True):
     """An account's margin at the current marks, micro-USDC. `worst_scenario` is the index of the
-    scenario that sets the scan.
+    scenario that sets the scan; `model`, `tier` and `least_tier` as in `margin/accounts.py`.
     """
 
     account: int
@@ -163,6 +171,9 @@ class MarginView(msgspec.Struct, frozen=True):
     open_orders: int
     positions: int
     worst_scenario: int
+    model: int
+    tier: int
+    least_tier: int
 
 
 class OrderView(msgspec.Struct, frozen=True):
@@ -264,6 +275,38 @@ class ProtectionView(NamedTuple):
     thaws_ns: int
 
 
+class AuctionView(NamedTuple):
+    """What is auctioned of an account at the marks and the time of the last command, micro-USDC:
+    `price_micro` for the whole portfolio (negative: the insurance fund pays), of which at most
+    `share_e6` can be had; `lots` are (instrument, symbol, signed lots).
+    """
+
+    account: int
+    is_insolvent: bool
+    since_ns: int
+    equity_micro: int
+    worst_micro: int
+    maintenance_micro: int
+    discount_e6: int
+    worth_micro: int
+    price_micro: int
+    share_e6: int
+    lots: tuple[tuple[int, str, int], ...]
+
+
+class ClearingView(NamedTuple):
+    """The insurance fund and what deleveraging took in the present epoch, micro-USDC; `liquidated`
+    are the accounts under liquidation.
+    """
+
+    is_armed: bool
+    fund_micro: int
+    epoch: int
+    epoch_ends_s: int
+    lost_micro: int
+    liquidated: tuple[int, ...]
+
+
 Listener = Callable[[int, int, tuple[Event, ...]], None]
 """Called with (sequence, time_ns, events) after each command that is durable and applied, in
 order, on the event loop's thread.
@@ -307,7 +350,25 @@ class Venue(Protocol):
 
     async def reset_protection(self, message: ResetProtection, signature: bytes) -> Verdict: ...
 
+    async def transfer_cash(self, message: TransferCash, signature: bytes) -> Verdict: ...
+
+    async def transfer_position(self, message: TransferPosition, signature: bytes) -> Verdict: ...
+
+    async def choose_margin(self, message: ChooseMargin, signature: bytes) -> Verdict:
+        """Margins the account by another model or tier, if it carries that."""
+        ...
+
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict: ...
+
+    async def bid_auction(self, message: BidAuction, signature: bytes) -> Verdict:
+        """Takes a share of an auctioned portfolio, at the price of the command's time."""
+        ...
+
+    async def fund_insurance(self, message: FundInsurance, signature: bytes) -> Verdict: ...
+
+    def auctions(self) -> Sequence[AuctionView]: ...
+
+    def clearing(self) -> ClearingView: ...
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Registers a listener for all events; the returned function ends it."""
@@ -349,6 +410,10 @@ class Venue(Protocol):
     def book(self, legs: Legs, depth: int) -> BookView | Reject: ...
 
     def positions(self, account: int) -> Sequence[PositionView] | Reject: ...
+
+    def accounts_of(self, owner: bytes) -> Sequence[MarginView]:
+        """The accounts of one owner, by number; none for an address that nobody deposited for."""
+        ...
 
     def margin(self, account: int) -> MarginView | Reject: ...
 

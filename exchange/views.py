@@ -25,6 +25,7 @@ from exchange.venue import (
     StatusView,
     WithdrawalView,
 )
+from margin.accounts import Account
 from matching.book import Book, Level
 from matching.combos import COMBO_BASE, Combo
 from matching.instruments import Instrument
@@ -52,6 +53,9 @@ def domain(state: State, vault: bytes) -> DomainView:
         schedule.maker_rate,
         schedule.taker_rate,
         schedule.cap,
+        schedule.rebate_step,
+        schedule.liquidation_rate,
+        schedule.combo_discount,
     )
 
 
@@ -85,7 +89,8 @@ def _instrument(state: State, instrument: Instrument) -> InstrumentView:
         instrument.strike_micro,
         instrument.tick_value_micro,
         instrument.underlying.lot_e8,
-        expiry is None or (expiry.settlement_micro is None and expiry.expiry_time_s > state.time_s),
+        not state.trading.has_ended(instrument.number, state.time_s)
+        and (expiry is None or not (instrument.is_settled or expiry.expiry_time_s <= state.time_s)),
         marks.mark_micro(instrument) if is_marked else None,
         marks.index_micro.get(instrument.underlying.number),
         instrument_state(state, instrument),
@@ -143,14 +148,23 @@ def positions(state: State, account: int) -> Sequence[PositionView] | Reject:
     return views
 
 
+def accounts_of(state: State, owner: bytes) -> list[MarginView]:
+    """The accounts of one owner, by number."""
+    return [
+        _margin(state, account)
+        for _, account in sorted(state.accounts.items())
+        if account.owner == owner
+    ]
+
+
 def margin(state: State, account: int) -> MarginView | Reject:
-    reject = unknown(state, account)
-    if reject is not None:
-        return reject
-    found = state.accounts[account]
+    return unknown(state, account) or _margin(state, state.accounts[account])
+
+
+def _margin(state: State, found: Account) -> MarginView:
     required = state.portfolio.requirement(found)
     return MarginView(
-        account,
+        found.number,
         found.cash_micro,
         required.equity_micro,
         required.initial_micro,
@@ -160,6 +174,9 @@ def margin(state: State, account: int) -> MarginView | Reject:
         len(found.orders),
         len(found.positions),
         required.worst_scenario,
+        found.margin_model,
+        found.risk_tier,
+        found.least_tier,
     )
 
 

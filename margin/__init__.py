@@ -6,6 +6,7 @@
 `what_if`, `liquidation_price`     what an account would need, and where it would fall
 `watch`, `watch_numpy`, `sweep`    all accounts at once when marks move; who fell
 `fixed_point`, `normal`, `svi`, `black76`, `scenarios`, `rows`   pricing, bit for bit as in Solidity
-`parameters`, `fees`               every number of the model
+`parameters`                       every number of the model
+`fees`, `funding`                  what a trade costs; what longs and shorts pay each other
 `analytics`                        float advice: fits, Greeks, the shipped chain
 """

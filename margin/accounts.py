@@ -14,8 +14,14 @@ Never: decides anything.
 from margin.charges import Sums
 from margin.kernel import Vector, add_lots, least, zero_vector
 from margin.marks import Marks
+from margin.parameters import RISK_TIER_QUARTERS
 from margin.protection import Protection
 from matching.orders import Order
+
+PORTFOLIO_MODEL = 0
+"""Positions and orders of an underlying net, scenario by scenario."""
+STANDARD_MODEL = 1
+"""Each position by itself, in its own worst scenario."""
 
 MAX_POSITIONS = 256
 """Positions of one account (docs/protocol.md, 5)."""
@@ -155,6 +161,10 @@ class Account:
     a group of quotes how many lots (or units) of it can fill before the rest of it goes;
     `protections` has the groups that are set.
     `marks` are what its positions are valued at, known when it is first touched at the latest.
+    `paid_in_micro` is what its owner brought in less what he took out: equity beyond it is profit.
+    `status` is where it stands in liquidation, 0 for nowhere (`margin/standing.py`).
+    `margin_model` and `risk_tier` say how it is margined, `least_tier` what the operator asks at
+    least; `stretch_quarters` follows from the tier.
     `rate_full_ns` is when it may again send as many orders at once as any (`exchange/limits.py`).
     """
 
@@ -164,6 +174,8 @@ class Account:
         "counter",
         "gross_lots",
         "keys",
+        "least_tier",
+        "margin_model",
         "marks",
         "next_slot",
         "number",
@@ -171,14 +183,18 @@ class Account:
         "orders",
         "owner",
         "owner_number",
+        "paid_in_micro",
         "positions",
         "protection_limits",
         "protections",
         "rate_full_ns",
         "reduce_only",
+        "risk_tier",
         "risks",
         "settlements_seen",
         "slots",
+        "status",
+        "stretch_quarters",
     )
 
     def __init__(self, number: int, owner: bytes, owner_number: int = -1) -> None:
@@ -188,6 +204,8 @@ class Account:
         self.counter = 0
         self.keys: dict[bytes, int] = {}
         self.cash_micro = 0
+        self.paid_in_micro = 0
+        self.status = 0
         self.basis_micro = 0
         self.positions: dict[int, Position] = {}
         self.orders: dict[int, Order] = {}
@@ -202,6 +220,25 @@ class Account:
         self.slots: dict[int, bytes] = {}
         self.settlements_seen = 0
         self.rate_full_ns = 0
+        self.margin_model = PORTFOLIO_MODEL
+        self.risk_tier = 0
+        self.least_tier = 0
+        self.stretch_quarters = RISK_TIER_QUARTERS[0]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is margined as accounts are that chose nothing."""
+        return self.margin_model == PORTFOLIO_MODEL and self.risk_tier == 0
+
+    def set_margin(self, model: int, tier: int) -> None:
+        """Goes over to a model and a tier: what its orders could lose is found anew."""
+        self.margin_model = model
+        self.risk_tier = tier
+        self.stretch_quarters = RISK_TIER_QUARTERS[tier]
+        for risk in self.risks.values():
+            risk.version = -1
+        for order in self.orders.values():
+            order.loss_version = -1
 
     def risk(self, underlying: int) -> Risk:
         """The vectors on one underlying, made on first use."""

@@ -114,13 +114,13 @@ def linear_delta(values: Integers) -> int:
 
 
 def roll_e6(seconds_to_expiry: int) -> int:
-    """Roll's share of delta: 50 x (0.25% + 0.75% x years, at most one)."""
+    """Roll's share of delta: 50 x (0.15% + 0.5% x years, at most one)."""
     years = min(max(seconds_to_expiry, 0), YEAR_S)
     return DELTA_NOTIONAL * ROLL_E6 - (-DELTA_NOTIONAL * ROLL_PER_YEAR_E6 * years // YEAR_S)
 
 
 def basis_e6(seconds_to_expiry: int) -> int:
-    """Basis' share of delta: 50 x 2% x years, at most two."""
+    """Basis' share of delta: 50 x 1.5% x years, at most two."""
     years = min(max(seconds_to_expiry, 0), BASIS_LONGEST_YEARS * YEAR_S)
     return -(-DELTA_NOTIONAL * BASIS_PER_YEAR_E6 * years // YEAR_S)
 

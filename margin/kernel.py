@@ -109,6 +109,17 @@ def add_capped(vector: Vector, losses: Vector, lot_losses: Vector, lots: i64) ->
         vector[s] = vector[s] + counted
 
 
+def stretched(vector: Vector, quarters: i64, sign: i64) -> Vector:
+    """What a vector loses or gains against where nothing moves, times quarters / 4: rounded down
+    for who has it (`sign` +1), up for who owes it (-1). At most 8 quarters, so 2^62.
+    """
+    base: i64 = vector[_BASE]
+    found = vector[:]
+    for s in range(i64(_SCENARIOS)):
+        found[s] = base + sign * (sign * (vector[s] - base) * quarters >> 2)
+    return found
+
+
 def worst(value: Vector, order_loss: Vector) -> i64:
     """The least of value + order_loss over the scenarios."""
     found: i64 = value[0] + order_loss[0]

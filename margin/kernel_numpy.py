@@ -69,6 +69,11 @@ def add_capped(vector: Vector, losses: Vector, lot_losses: Vector, lots: int) ->
     np.add(vector, np.where(fits, capped, losses), out=vector)
 
 
+def stretched(vector: Vector, quarters: int, sign: int) -> Vector:
+    base = vector[BASE_SCENARIO]
+    return base + sign * (sign * (vector - base) * quarters >> 2)
+
+
 def worst(value: Vector, order_loss: Vector) -> int:
     return least(np.add(value, order_loss))
 

@@ -28,11 +28,11 @@ from margin.features import (
     roll_e6,
 )
 from margin.fixed_point import ln_q30
-from margin.kernel import Vector, at_base, largest, least, vector_of
+from margin.kernel import Vector, at_base, largest, least, stretched, vector_of
 from margin.rows import price_expiry, price_linear
-from margin.scenarios import SCENARIO_COUNT
+from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
 from margin.svi import ExpiryMark
-from matching.combos import COMBO_BASE, Combo
+from matching.combos import COMBO_BASE, MAX_LEGS, Combo
 from matching.instruments import CALL, FUTURE, PERPETUAL, PUT, Expiry, Instrument
 
 _FIRST_CAPACITY: Final = 1_024
@@ -51,6 +51,11 @@ class _Chain:
         self.ln_strikes: list[int] = []
 
 
+def stretched_up(amount_micro: int, quarters: int) -> int:
+    """An amount of a tier, rounded up."""
+    return -(-amount_micro * quarters // 4)
+
+
 class Unit:
     """What margin must know of one lot of an instrument, or one unit of a combo.
 
@@ -65,6 +70,7 @@ class Unit:
 
     __slots__ = (
         "band_micro",
+        "beside_base_micro",
         "beside_high_micro",
         "beside_low_micro",
         "charge_buy_micro",
@@ -84,6 +90,7 @@ class Unit:
         self.low_micro: int = least(row)
         self.high_micro: int = largest(row)
         self.offset_micro = offset_micro
+        self.beside_base_micro = 0
         self.beside_low_micro = beside_low_micro
         self.beside_high_micro = beside_high_micro
         self.fee_micro = -1
@@ -95,6 +102,22 @@ class Unit:
     def charge_micro(self, sign: int) -> int:
         """The charges of one lot or unit bought (`sign` +1) or sold (-1)."""
         return self.charge_buy_micro if sign > 0 else self.charge_sell_micro
+
+    def stretched(self, quarters: int, sign: int) -> "Unit":
+        """The same for an account of a tier, who buys (`sign` +1) or sells (-1): every move against
+        where nothing moves times quarters / 4, its charges too, rounded against the account.
+        """
+        unit = Unit(stretched(self.row, quarters, sign), self.offset_micro, 0, 0)
+        if self.beside_low_micro != self.beside_high_micro:
+            base = self.beside_base_micro
+            down = (base - self.beside_low_micro) * quarters
+            up = (self.beside_high_micro - base) * quarters
+            unit.beside_low_micro = base - (-(-down // 4)) - MAX_LEGS  # a unit each for the others'
+            unit.beside_high_micro = base - (-up // 4) + MAX_LEGS
+        unit.fee_micro = self.fee_micro
+        unit.charge_buy_micro = stretched_up(self.charge_buy_micro, quarters)
+        unit.charge_sell_micro = stretched_up(self.charge_sell_micro, quarters)
+        return unit
 
     def level_micro(self, sign: int, price_micro: int) -> int:
         """What the row is held against: a price in its terms, legs elsewhere at their worst."""
@@ -221,6 +244,21 @@ class Marks:
             self._partners[partner] = option.number
             self._features[partner] = None
 
+    def delist(self, instrument: Instrument) -> None:
+        """An instrument that nobody holds is marked no more; what it was worth last stays."""
+        if instrument.kind == PERPETUAL:
+            self._perpetuals.pop(instrument.underlying.number, None)
+            return
+        assert instrument.expiry is not None, "only a perpetual has no expiry"
+        expiry = instrument.expiry.number
+        if instrument.kind == FUTURE:
+            self._futures.pop(expiry, None)
+            return
+        chain = self._chains[expiry]
+        at = chain.numbers.index(instrument.number)
+        for listed in (chain.numbers, chain.kinds, chain.strikes, chain.ln_strikes):
+            del listed[at]
+
     def ln_strikes_q30(self, expiry: int) -> Sequence[int]:
         """ln(strike) in Q30 of every option of an expiry, for checks at the door."""
         chain = self._chains.get(expiry)
@@ -247,7 +285,7 @@ class Marks:
             self.term_rates[expiry.number] = TermRates(
                 roll_e6(left_s), basis_e6(left_s), charm_e6(left_s)
             )
-        if chain and left_s > 0:  # from then on the last rows carry the risk
+        if chain and chain.numbers and left_s > 0:  # from then on the last rows carry the risk
             prices, rows = price_expiry(
                 np.array(chain.kinds, dtype=np.int64),
                 np.array(chain.strikes, dtype=np.int64),
@@ -362,7 +400,7 @@ class Marks:
     def _combo_unit(self, combo: Combo) -> Unit:
         first = combo.underlying.number
         rows: dict[int, NDArray[np.int64]] = {}
-        offset = low = high = 0
+        offset = low = high = base = 0
         for number, ratio in combo.legs:
             underlying = self._underlyings[number]
             value = ratio * self.values[number]
@@ -372,10 +410,12 @@ class Marks:
             if underlying != first:
                 low += int(row.min())
                 high += int(row.max())
+                base += int(row[BASE_SCENARIO])
                 links = self._links.setdefault(underlying, [])
                 if first not in links:
                     links.append(first)
         unit = Unit(vector_of(rows[first]), offset, low, high)
+        unit.beside_base_micro = base
         self._charge(unit, combo.legs)
         return unit
 

@@ -10,6 +10,8 @@ legs elsewhere at their own worst (docs/margin.md, 3.3).
 Never: decides anything.
 """
 
+from typing import Final
+
 from margin.accounts import Account, Group, Risk, follow_marks
 from margin.charges import Sums, concentration_micro
 from margin.fees import FeeSchedule, fee_up
@@ -23,9 +25,13 @@ from margin.kernel import (
     zero_vector,
 )
 from margin.marks import Marks, Unit
+from margin.parameters import RISK_TIER_QUARTERS
 from matching.combos import COMBO_BASE, Combo
 from matching.instruments import Instrument
 from matching.orders import Order
+
+PLAIN_QUARTERS: Final = RISK_TIER_QUARTERS[0]
+"""The tier in which everything counts as it is."""
 
 
 class OpenOrders:
@@ -117,15 +123,15 @@ class OpenOrders:
                 groups.setdefault(order.protection, []).append(order)
             else:
                 lots = order.remaining_lots - used.get(order.order_id, 0)
-                self.add_loss_of(total, order, lots)
+                self.add_loss_of(account, total, order, lots)
         for protection in sorted(groups):
             losses, lot_losses, lots_left = zero_vector(), zero_vector(), 0
             for order in groups[protection]:
                 lots = order.remaining_lots - used.get(order.order_id, 0)
                 if lots:
-                    unit = self.marks.unit(order.book, self.combos)
+                    unit = self.unit_of(account, order)
                     level = unit.level_micro(order.sign, order.price_micro)
-                    cost = self._lot_cost(order, unit)
+                    cost = self.lot_cost_micro(order, unit)
                     add_loss(losses, unit.row, order.sign, level, cost, lots)
                     sink(lot_losses, unit.row, order.sign, level, cost)
                     lots_left += lots
@@ -141,15 +147,17 @@ class OpenOrders:
             return self.order_loss(account, underlying, replaced, {}, added)
         loss = copy_of(account.risks[underlying].order_loss)
         if added is not None:
-            self._add_loss_on(loss, underlying, added, added.remaining_lots)
+            self._add_loss_on(account, loss, underlying, added, added.remaining_lots)
         if replaced is not None:
-            self._add_loss_on(loss, underlying, replaced, -replaced.remaining_lots)
+            self._add_loss_on(account, loss, underlying, replaced, -replaced.remaining_lots)
         return loss
 
-    def _add_loss_on(self, vector: Vector, underlying: int, order: Order, lots: int) -> None:
+    def _add_loss_on(
+        self, account: Account, vector: Vector, underlying: int, order: Order, lots: int
+    ) -> None:
         """The same as `add_loss_of` where the order counts, and counts on an underlying."""
         if not order.is_reduce_only and self.underlying_of(order.book) == underlying:
-            self.add_loss_of(vector, order, lots)
+            self.add_loss_of(account, vector, order, lots)
 
     def count(self, account: Account, risk: Risk, order: Order, lots: int) -> None:
         """Adds lots (or units) of an open order to what open orders could lose, or takes them
@@ -159,14 +167,14 @@ class OpenOrders:
             return
         limit = account.protection_limits.get(order.protection) if order.protection else None
         if limit is None:
-            risk.loss_bound_micro += self.most_loss_micro(order, risk.version) * lots
+            risk.loss_bound_micro += self.most_loss_micro(account, order, risk.version) * lots
             if risk.is_exact:
-                self.add_loss_of(risk.order_loss, order, lots)
+                self.add_loss_of(account, risk.order_loss, order, lots)
             return
         group = risk.groups.get(order.protection)
         if group is None:
             group = risk.groups[order.protection] = Group()
-        loss = self.most_loss_micro(order, risk.version)
+        loss = self.most_loss_micro(account, order, risk.version)
         risk.loss_bound_micro -= group.bound_micro(limit)
         group.loss_micro += loss * lots
         group.lot_loss_micro = max(group.lot_loss_micro, loss)
@@ -223,27 +231,34 @@ class OpenOrders:
             unit.fee_micro = fee
         return unit.fee_micro
 
-    def _lot_cost(self, order: Order, unit: Unit) -> int:
+    def unit_of(self, account: Account, order: Order) -> Unit:
+        """What margin must know of one lot (or unit) of an account's order, as its tier has it."""
+        unit = self.marks.unit(order.book, self.combos)
+        if account.stretch_quarters == PLAIN_QUARTERS:
+            return unit
+        return unit.stretched(account.stretch_quarters, order.sign)
+
+    def lot_cost_micro(self, order: Order, unit: Unit) -> int:
         """What filling one lot (or unit) of a resting order costs at most beside its price: the
         fee, and what its position is charged by itself (docs/margin.md, 3.3).
         """
         return self._resting_fee(order, unit) + unit.charge_micro(order.sign)
 
-    def add_loss_of(self, vector: Vector, order: Order, lots: int) -> None:
+    def add_loss_of(self, account: Account, vector: Vector, order: Order, lots: int) -> None:
         """vector += what lots (or units) of an order could lose per scenario."""
-        unit = self.marks.unit(order.book, self.combos)
+        unit = self.unit_of(account, order)
         level = unit.level_micro(order.sign, order.price_micro)
-        add_loss(vector, unit.row, order.sign, level, self._lot_cost(order, unit), lots)
+        add_loss(vector, unit.row, order.sign, level, self.lot_cost_micro(order, unit), lots)
 
-    def most_loss_micro(self, order: Order, version: int) -> int:
+    def most_loss_micro(self, account: Account, order: Order, version: int) -> int:
         """The most that one lot (or unit) of an order could lose, a number >= 0. It is kept with
         the order for the `version` of the marks that it was found at.
         """
         if order.loss_version == version:
             return order.loss_micro
-        unit = self.marks.unit(order.book, self.combos)
+        unit = self.unit_of(account, order)
         level = unit.level_micro(order.sign, order.price_micro)
-        cost = self._lot_cost(order, unit)
+        cost = self.lot_cost_micro(order, unit)
         order.loss_micro = unit.most_loss_micro(order.sign, level, cost)
         order.loss_version = version
         return order.loss_micro

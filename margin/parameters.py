@@ -79,25 +79,26 @@ TILT_WIDTH_DEVIATIONS: Final = 2
 """Log-moneyness counts in the skew charges up to so many at-the-money deviations, where it counts
 one: wings beyond it move like it. [house; PM2 clamps its two skew scenarios likewise]"""
 
-ROLL_E6: Final = 2_500
-"""Roll: an expiry's forward moves by itself by 0.25% of its notional, and by"""
-ROLL_PER_YEAR_E6: Final = 7_500
-"""0.75% more for a year, at most a year: so futures against each other cost at least 0.5%, over a
-year 1.25%. [D charged 1% for offsetting futures and now shocks each expiry; house]"""
+ROLL_E6: Final = 1_500
+"""Roll: an expiry's forward moves by itself by 0.15% of its notional, and by"""
+ROLL_PER_YEAR_E6: Final = 5_000
+"""0.5% more for a year, at most a year. Two quarterly futures against each other cost, with the
+basis, about 1% of their notional. [D charged 1% for offsetting futures and now shocks each expiry;
+house]"""
 
-BASIS_PER_YEAR_E6: Final = 20_000
-"""Basis: all forwards move together by 2% of a year's interest, so a notional that is due in T
-years by 2% T, at most of two years. [PM2 has such a contingency; house]"""
+BASIS_PER_YEAR_E6: Final = 15_000
+"""Basis: all forwards move together by 1.5% of a year's interest, so a notional that is due in T
+years by 1.5% T, at most of two years. [PM2 has such a contingency; house]"""
 BASIS_LONGEST_YEARS: Final = 2
 
 PERPETUAL_E6: Final = 10_000
 """The premium of a perpetual over its index, 1% of its notional: half of the price band of an
 order. [PM2 3%, and 1% more for initial margin, where prices are an oracle's; house]"""
 
-TERM_VEGA_E6: Final = 200_000
-"""Term vega: the volatility of an expiry moves by itself by 20% of the shock up. The scan moves all
+TERM_VEGA_E6: Final = 150_000
+"""Term vega: the volatility of an expiry moves by itself by 15% of the shock up. The scan moves all
 expiries at once, so a calendar spread shows it little. [D charged 25% of vegas that offset between
-expiries; house]"""
+expiries; ours is on all of them, which alone is sub-additive; house]"""
 
 SKEW_E6: Final = 200_000
 """Skew: an option two deviations from the money moves by 20% of the shock up against the money: at
@@ -125,6 +126,15 @@ CONCENTRATED_DELTA_E6: Final = 20_000
 position moves the market as it is closed grows with its size. [house]"""
 CONCENTRATED_SHORT_E6: Final = 10_000
 """Concentration of short options: half as much, for most of them expire. [house]"""
+
+RISK_TIER_QUARTERS: Final = (4, 5, 6)
+"""Tiers of risk profile: the scan and the charges of initial margin times 100%, 125%, 150%. Whoever
+wants to keep further from liquidation chooses more; the operator may ask it of whom it must, never
+less than the model. [house]"""
+
+PORTFOLIO_EQUITY_MICRO: Final = 10_000 * 10**6
+"""Equity of an account that goes over to portfolio margin, at least 10,000 USDC: it is for books,
+and its liquidation must be worth the trouble. [D asked for 0.5 BTC; house]"""
 
 NETTING_PERCENT: Final = 50
 """Netting between underlyings: of what the worst scenario of all together loses less than the worst

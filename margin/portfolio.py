@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from margin.accounts import MAX_POSITIONS, Account
-from margin.fees import FeeSchedule, check_fees, fees_of
+from margin.fees import FeeSchedule, check_fees, check_through, fees_of, fees_through
 from margin.marks import Marks
 from margin.open_orders import OpenOrders
 from margin.parameters import DISTRESS_BAND_E6
@@ -35,8 +35,6 @@ from matching.gate import (
     FITS,
     IT_FITS,
     MAKER_FAILS,
-    MAKER_FEE,
-    TAKER_FEE,
     TAKER_LIMIT,
     TAKER_MARGIN,
     TAKER_POSITIONS,
@@ -57,7 +55,8 @@ class Portfolio(Gate):
     """The gate over all accounts, and the reading of any one of them.
 
     `settlements` counts the expiries that settled; `fees[i]` after a plan are the (taker, maker)
-    fees of its i-th fill, micro-USDC; `moved` what the command's plans moved and orders that may
+    fees of its i-th fill, micro-USDC; `fee_levels` the levels of warning above zero by underlying;
+    `moved` what the command's plans moved and orders that may
     only reduce stand against, as (account, instrument); `holdings` has all positions
     by underlying, in interpreted runs (`watch_numpy.py`).
     """
@@ -78,6 +77,7 @@ class Portfolio(Gate):
         self.holdings: dict[int, Holdings] = {}
         self.settlements = 0
         self.fees: list[tuple[int, int]] = []
+        self.fee_levels: dict[int, int] = {}
         self.requirements = Requirements(self.open_orders)
         self.plan = Plan(accounts, self.open_orders, instruments)
 
@@ -137,7 +137,7 @@ class Portfolio(Gate):
             return Ruling(TAKER_LIMIT, None, lots, MAX_LOTS)
         underlying = self.open_orders.underlying_of(order.book)
         risk = self.open_orders.fresh_risk(account, underlying)
-        loss = self.open_orders.most_loss_micro(order, risk.version)
+        loss = self.open_orders.most_loss_micro(account, order, risk.version)
         bound = account.cash_micro - account.basis_micro - half_up(lots)
         bound += least_worth_micro(risk) - loss * order.remaining_lots
         if len(account.risks) > 1:
@@ -145,7 +145,7 @@ class Portfolio(Gate):
                 if number != underlying:
                     risk = self.open_orders.fresh_risk(account, number)
                     bound += least_worth_micro(risk)
-        if bound >= 0:
+        if bound >= 0 and account.is_plain:
             return IT_FITS
         excess = self.requirements.excess_with(account, lots, replaced, order)
         if excess >= 0:
@@ -214,7 +214,8 @@ class Portfolio(Gate):
     def propose(self, fills: Sequence[Fill], units: int, maker_combo: Order | None) -> Ruling:
         taker = self.plan.taker
         assert taker is not None, "a plan is open"
-        fees = fees_of(self.open_orders.schedule, self.marks.index_micro, fills)
+        indices, levels = self.marks.index_micro, self.fee_levels
+        fees = fees_of(self.open_orders.schedule, indices, levels, taker, fills, maker_combo)
         ruling = check_fees(taker, fills, fees, units, maker_combo)
         if ruling is not None:
             return ruling
@@ -224,19 +225,11 @@ class Portfolio(Gate):
         taker, resting = self.plan.taker, incoming.maker
         assert taker is not None, "a plan is open"
         fills = (incoming, *others)
-        fees = fees_of(self.open_orders.schedule, self.marks.index_micro, fills)
-        lots = incoming.quantity_lots
-        if fees[0][0] > taker.max_fee_micro * lots:
-            return Ruling(TAKER_FEE, None, -(-fees[0][0] // lots), taker.max_fee_micro)
-        resting_fees = fees[0][1]
-        for at, fill in enumerate(others, start=1):
-            fee = fees[at][1]  # both sides pay as makers here
-            if fee > fill.maker.max_fee_micro * fill.quantity_lots:
-                return Ruling(MAKER_FEE, fill.maker)
-            fees[at] = (fee, fee)
-            resting_fees += fee
-        if resting_fees > resting.max_fee_micro * units:
-            return Ruling(MAKER_FEE, resting)
+        indices, levels = self.marks.index_micro, self.fee_levels
+        fees = fees_through(self.open_orders.schedule, indices, levels, fills)
+        ruling = check_through(taker, fills, fees, units)
+        if ruling is not None:
+            return ruling
         return self._judge(taker, fills, fees, units, None, resting)
 
     def _judge(

@@ -8,12 +8,14 @@ Never: changes an account before `commit`.
 
 from collections.abc import Sequence
 
-from margin.accounts import Account, Position, Risk
+from margin.accounts import STANDARD_MODEL, Account, Position, Risk
 from margin.charges import concentration_micro
 from margin.kernel import Vector, add_lots, at_base, copy_of, least
+from margin.marks import stretched_up
 from margin.open_orders import OpenOrders
 from margin.parameters import CONCENTRATED_NOTIONAL_MICRO, DELTA_NOTIONAL
-from margin.requirement import half_up, least_worth_micro, netted_worst
+from margin.requirement import NO_BOUND, counted, half_up, least_worth_micro, netted_worst
+from margin.standard_margin import Book, initial_worth_micro
 from matching.gate import Fill
 from matching.instruments import Instrument
 from matching.orders import Order
@@ -113,6 +115,8 @@ class Side:
         """A lower bound of the excess: every position vector and every open order at its own
         worst.
         """
+        if not self.account.is_plain:
+            return NO_BOUND
         excess = self.worth_micro + self.beside_micro - half_up(self.gross_lots + self.open_lots)
         excess -= self.charge_bound_micro
         for part in self.parts:
@@ -248,22 +252,23 @@ class Plan:
         """The excess that an account would have after the plan so far, exactly."""
         account, replaced = side.account, side.replaced
         excess = side.worth_micro - half_up(side.gross_lots + side.open_lots)
+        if account.margin_model == STANDARD_MODEL:
+            book = Book(account, side.changed, side.used, replaced, None)
+            return excess + initial_worth_micro(self.open_orders, book)
         vectors: list[Vector] = []
         for part in side.parts:
             loss = part.order_loss
             if loss is None:
                 loss = part.order_loss = self._planned_loss(side, part.underlying)
-            vector = copy_of(part.value)
-            add_lots(vector, loss, 1)
-            vectors.append(vector)
-            excess -= self._planned_charge(side, part)
+            vectors.append(counted(account, part.value, loss))
+            excess -= stretched_up(self._planned_charge(side, part), account.stretch_quarters)
         for underlying in account.risks:
             if not side.has(underlying):
                 risk = self.open_orders.exact_risk(account, underlying)
-                vector = self.open_orders.loss_with(account, underlying, replaced, None)
-                add_lots(vector, risk.value, 1)
-                vectors.append(vector)
-                excess -= risk.charge_micro + risk.concentration_micro
+                loss = self.open_orders.loss_with(account, underlying, replaced, None)
+                vectors.append(counted(account, risk.value, loss))
+                charge = risk.charge_micro + risk.concentration_micro
+                excess -= stretched_up(charge, account.stretch_quarters)
         return excess + netted_worst(vectors)
 
     def _planned_charge(self, side: Side, part: Part) -> int:
@@ -299,7 +304,7 @@ class Plan:
                 not order.is_reduce_only
                 and self.open_orders.underlying_of(order.book) == underlying
             ):
-                self.open_orders.add_loss_of(loss, order, -lots)
+                self.open_orders.add_loss_of(account, loss, order, -lots)
         return loss
 
     def side(self, number: int) -> Side:
@@ -398,10 +403,10 @@ class Plan:
         if order.protection and order.protection in side.account.protection_limits:
             part.order_loss = None
             return
-        loss = self.open_orders.most_loss_micro(order, part.version)
+        loss = self.open_orders.most_loss_micro(side.account, order, part.version)
         part.loss_bound_micro -= loss * lots
         if part.order_loss is not None:
-            self.open_orders.add_loss_of(part.order_loss, order, -lots)
+            self.open_orders.add_loss_of(side.account, part.order_loss, order, -lots)
 
     def commit(self) -> None:
         """Writes the plan into the accounts. Resting orders' remaining lots are the books' to

@@ -6,16 +6,30 @@ unit (docs/margin.md, 3).
 Never: changes an account but for what it keeps of the marks in force.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from margin.accounts import Account, Risk
+from margin.accounts import STANDARD_MODEL, Account, Risk
 from margin.charges import CONCENTRATION
-from margin.kernel import Vector, add_lots, at_base, copy_of, integers, least, zero_vector
+from margin.kernel import (
+    Vector,
+    add_lots,
+    at_base,
+    copy_of,
+    integers,
+    least,
+    stretched,
+    zero_vector,
+)
 from margin.kernel import worst_scenario as first_worst
-from margin.open_orders import OpenOrders
+from margin.marks import stretched_up
+from margin.open_orders import PLAIN_QUARTERS, OpenOrders
 from margin.parameters import MAINTENANCE_PERCENT, NETTING_PERCENT
 from margin.scenarios import BASE_SCENARIO
+from margin.standard_margin import Book, initial_worth_micro, positions_worst_micro
 from matching.orders import Order
+
+NO_BOUND: Final = -(1 << 80)
+"""A bound that decides nothing."""
 
 
 class Requirement(NamedTuple):
@@ -121,6 +135,18 @@ def netted_worst(vectors: list[Vector]) -> int:
     return netted(separate, int(least(_sum_of(vectors))))
 
 
+def counted(account: Account, value: Vector, order_loss: Vector) -> Vector:
+    """Positions and orders as initial margin counts them: the positions' moves by the account's
+    tier; what orders could lose has its tier in it.
+    """
+    vector = copy_of(order_loss)
+    if account.stretch_quarters == PLAIN_QUARTERS:
+        add_lots(vector, value, 1)
+    else:
+        add_lots(vector, stretched(value, account.stretch_quarters, 1), 1)
+    return vector
+
+
 def maintenance_of(scan_loss_micro: int, gross_lots: int) -> int:
     """Maintenance margin's share of what positions lose, rounded up."""
     return -(-(half_up(gross_lots) + scan_loss_micro) * MAINTENANCE_PERCENT // 100)
@@ -152,13 +178,16 @@ class Requirements:
         and with `added` as if it rested.
         """
         worth = account.cash_micro - account.basis_micro - half_up(lots)
+        if account.margin_model == STANDARD_MODEL:
+            book = Book(account, {}, {}, replaced, added)
+            return worth + initial_worth_micro(self.open_orders, book)
         vectors: list[Vector] = []
         for underlying in account.risks:
             risk = self.open_orders.exact_risk(account, underlying)
-            worth -= risk.charge_micro + risk.concentration_micro
-            vector = self.open_orders.loss_with(account, underlying, replaced, added)
-            add_lots(vector, risk.value, 1)
-            vectors.append(vector)
+            charge = risk.charge_micro + risk.concentration_micro
+            worth -= stretched_up(charge, account.stretch_quarters)
+            loss = self.open_orders.loss_with(account, underlying, replaced, added)
+            vectors.append(counted(account, risk.value, loss))
         return worth + netted_worst(vectors)
 
     def requirement(self, account: Account) -> Requirement:
@@ -183,6 +212,9 @@ class Requirements:
             base += int(at_base(risk.value))
             vectors.append(risk.value)
         worst_value = netted_worst(vectors)
+        if account.margin_model == STANDARD_MODEL:
+            book = Book(account, {}, {}, None, None)
+            worst_value = positions_worst_micro(self.open_orders, book)
         maintenance = maintenance_of(base - worst_value, account.gross_lots)
         return ScanStanding(worth + base, worth + worst_value, maintenance)
 
@@ -198,8 +230,8 @@ class Requirements:
             risk = self.open_orders.exact_risk(account, underlying)
             index = marks.index_micro.get(underlying, 0)
             own = risk.sums.charges_micro(marks.term_rates, index)
-            vector = copy_of(risk.value)
-            add_lots(vector, risk.order_loss, 1)
+            own = [stretched_up(charge, account.stretch_quarters) for charge in own]
+            vector = counted(account, risk.value, risk.order_loss)
             values.append(risk.value)
             vectors.append(vector)
             base = int(at_base(risk.value))

@@ -14,6 +14,7 @@ from margin.accounts import follow_marks
 from margin.kernel import at_base
 from margin.portfolio import Portfolio
 from margin.requirement import half_up
+from margin.standing import scan_standing
 
 
 def fallen(portfolio: Portfolio, underlying: int, line_percent: int = 100) -> list[int]:
@@ -24,9 +25,8 @@ def fallen(portfolio: Portfolio, underlying: int, line_percent: int = 100) -> li
     found: list[int] = []
     for number in below(portfolio, underlying, line_percent):
         account = portfolio.accounts[number]
-        standing = portfolio.scan_standing(account)
-        loss = standing.equity_micro - standing.worst_worth_micro + half_up(account.gross_lots)
-        if 100 * standing.equity_micro < line_percent * loss:
+        standing = scan_standing(portfolio, account)
+        if 100 * standing.equity_micro < line_percent * standing.worst_micro:
             found.append(number)
     return found
 

@@ -133,6 +133,26 @@ MESSAGE_ALREADY_USED: Final = 608
 BEYOND_PRICE_BAND: Final = 610
 ORDER_TOO_LARGE: Final = 611
 TOO_MANY_ORDERS_A_SECOND: Final = 612
+UNKNOWN_MARGIN_MODEL: Final = 613
+UNKNOWN_RISK_TIER: Final = 614
+PORTFOLIO_EQUITY_TOO_LOW: Final = 615
+TIER_BELOW_LEAST: Final = 616
+MARGIN_UNDER_MODEL: Final = 617
+# 62x: liquidation
+IN_LIQUIDATION: Final = 620
+NOT_AUCTIONED: Final = 621
+OWN_AUCTION: Final = 622
+SHARE_OUT_OF_RANGE: Final = 623
+AUCTION_SHARE_TOO_SMALL: Final = 624
+AUCTION_PRICE_ABOVE: Final = 625
+MARKS_TOO_OLD: Final = 626
+# 64x: transfers
+TRANSFER_TO_ITSELF: Final = 640
+OTHER_OWNER: Final = 641
+LOTS_NOT_HELD: Final = 642
+TRANSFER_TOO_LARGE: Final = 643
+GIVER_SHORT: Final = 644
+RECEIVER_SHORT: Final = 645
 # 7xx: commands of the operator and of the chain
 INBOX_OUT_OF_ORDER: Final = 701
 LISTING_OUT_OF_ORDER: Final = 702
@@ -144,6 +164,14 @@ BATCH_OUT_OF_ORDER: Final = 707
 SPEC_OUT_OF_BOUNDS: Final = 708
 GENESIS: Final = 709
 NOT_LINEAR: Final = 710
+SAMPLE_NOT_SEEN: Final = 740
+OPEN_INTEREST: Final = 741
+ALREADY_ENDING: Final = 742
+END_TOO_SOON: Final = 743
+END_NOT_ANNOUNCED: Final = 744
+# 75x: fees and funding
+FUNDING_IS_ARMED: Final = 750
+FEES_OUT_OF_BOUNDS: Final = 751
 # 8xx: the service
 VENUE_STOPPING: Final = 801
 VENUE_BUSY: Final = 802
@@ -445,6 +473,63 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "too many orders a second",
         "account {got} sends orders too fast; retry in {allowed} ms",
     ),
+    UNKNOWN_MARGIN_MODEL: (
+        "unknown margin model",
+        "margin model {got}; the last is {allowed}",
+    ),
+    UNKNOWN_RISK_TIER: ("unknown risk tier", "risk tier {got}; the last is {allowed}"),
+    PORTFOLIO_EQUITY_TOO_LOW: (
+        "too little equity for portfolio margin",
+        "equity is {got} micro-USDC; portfolio margin needs {allowed}",
+    ),
+    TIER_BELOW_LEAST: (
+        "risk tier below the least",
+        "risk tier {got}; the operator asks for at least {allowed}",
+    ),
+    MARGIN_UNDER_MODEL: (
+        "margin under this model",
+        "initial margin there would be short by {got} micro-USDC; the excess here is {allowed}",
+    ),
+    IN_LIQUIDATION: (
+        "in liquidation",
+        "account {got} is being liquidated (status {allowed}): it may deposit and cancel",
+    ),
+    NOT_AUCTIONED: ("not auctioned", "account {got} has nothing in auction now"),
+    OWN_AUCTION: ("own auction", "account {got} is of the bidder's own owner"),
+    SHARE_OUT_OF_RANGE: (
+        "share out of range",
+        "a share of at most {got} millionths; it is 1 to {allowed}, and no less than the least",
+    ),
+    AUCTION_SHARE_TOO_SMALL: (
+        "auction share too small",
+        "at least {got} millionths are asked; {allowed} can be had in whole lots",
+    ),
+    AUCTION_PRICE_ABOVE: (
+        "auction price above limit",
+        "the portfolio costs {got} micro-USDC now; the bid says at most {allowed}",
+    ),
+    MARKS_TOO_OLD: (
+        "marks too old",
+        "the last marks are of {got}; nothing is decided by marks before {allowed} (Unix seconds)",
+    ),
+    TRANSFER_TO_ITSELF: ("transfer to itself", "account {got} would give to itself"),
+    OTHER_OWNER: (
+        "other owner",
+        "account {got} has another owner than account {allowed}; withdraw and deposit instead",
+    ),
+    LOTS_NOT_HELD: ("lots not held", "{got} lots asked; the account has {allowed} on that side"),
+    TRANSFER_TOO_LARGE: (
+        "transfer too large",
+        "{got} micro-USDC to move; the account can spare {allowed}",
+    ),
+    GIVER_SHORT: (
+        "giver short of margin",
+        "the giver's initial margin would be short by {got} micro-USDC; its excess is {allowed}",
+    ),
+    RECEIVER_SHORT: (
+        "receiver short of margin",
+        "the receiver's initial margin would be short by {got} micro-USDC; its excess is {allowed}",
+    ),
     INBOX_OUT_OF_ORDER: ("inbox out of order", "inbox entry {got}; the next is {allowed}"),
     LISTING_OUT_OF_ORDER: ("listing out of order", "number {got}; the next to list is {allowed}"),
     MARK_OUT_OF_BOUNDS: (
@@ -461,6 +546,25 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     ),
     GENESIS: ("genesis", "a journal begins with one Genesis command and has no second"),
     NOT_LINEAR: ("not linear", "instrument {got} is not a perpetual"),
+    SAMPLE_NOT_SEEN: (
+        "sample not seen",
+        "sample {got} micro-USDC; the index in force at its minute was {allowed}",
+    ),
+    OPEN_INTEREST: ("open interest", "instrument {got} is held: {allowed} lots are open"),
+    ALREADY_ENDING: ("already ending", "instrument {got} ends, or ended, at {allowed}"),
+    END_TOO_SOON: (
+        "end too soon",
+        "an end at {got}; the earliest that can be announced now is {allowed} (Unix seconds)",
+    ),
+    END_NOT_ANNOUNCED: (
+        "end not announced",
+        "nobody announced the end of instrument {got}, or it is delisted already",
+    ),
+    FUNDING_IS_ARMED: (
+        "funding is armed",
+        "the funding of instrument {got} follows its premium; nobody sets it",
+    ),
+    FEES_OUT_OF_BOUNDS: ("fees out of bounds", "field {got} of the fee schedule is out of bounds"),
     VENUE_STOPPING: ("venue stopping", "the exchange stops; when it is back, ask what was taken"),
     VENUE_BUSY: ("venue busy", "{got} messages are waiting; retry in {allowed} ms"),
 }

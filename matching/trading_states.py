@@ -1,9 +1,9 @@
 """Trading states of the venue, its underlyings and its instruments, and what each permits.
 
 Holds: states are numbered from the most to the least permissive, and each permits no more than the
-one before it, so the most restrictive of several is the greatest number; the operator's states and
-the circuit breakers' are kept apart, so that neither lifts what the other has set; nobody settles
-an instrument here: its expiry's settlement price does.
+one before it, so the most restrictive of several is the greatest number; the operator's states, the
+circuit breakers' and those of clearing are kept apart, so that none lifts what another has set;
+nobody settles an instrument here: its expiry's settlement price does.
 Never: reads a clock, a price or a book.
 """
 
@@ -18,6 +18,7 @@ POST_ONLY_STATE: Final = 2  # only who says post-only may rest
 CANCEL_ONLY: Final = 3  # orders leave or shrink
 HALTED: Final = 4  # orders leave
 SETTLED: Final = 5  # nothing is left
+DELISTED: Final = 6  # nobody holds it, and it never comes back
 
 STATE_NAMES: Final[tuple[str, ...]] = (
     "open",
@@ -26,6 +27,7 @@ STATE_NAMES: Final[tuple[str, ...]] = (
     "cancel-only",
     "halted",
     "settled",
+    "delisted",
 )
 LAST_ORDERED: Final = HALTED
 """The most restrictive state that the operator can order: settlement makes the last one."""
@@ -44,6 +46,7 @@ PERMITTED: Final[tuple[int, ...]] = (
     SHRINK | CANCEL,  # cancel-only
     CANCEL,  # halted
     0,  # settled
+    0,  # delisted
 )
 """The one table of what a state permits, by state (docs/matching.md, Trading states). A quote of a
 mass quote is judged like an order of its own.
@@ -58,13 +61,26 @@ SCOPE_NAMES: Final[tuple[str, ...]] = ("venue", "underlying", "instrument")
 class TradingStates:
     """The states in force, by scope. What was never set is open."""
 
-    __slots__ = ("are_open", "by_breaker", "by_instrument", "by_underlying", "venue")
+    __slots__ = (
+        "are_open",
+        "by_breaker",
+        "by_clearing",
+        "by_instrument",
+        "by_underlying",
+        "delisted",
+        "ends_s",
+        "venue",
+    )
 
     def __init__(self) -> None:
         self.venue = OPEN
         self.by_underlying: dict[int, int] = {}
         self.by_instrument: dict[int, int] = {}
         self.by_breaker: dict[int, int] = {}
+        self.by_clearing: dict[int, int] = {}
+        self.ends_s: dict[int, int] = {}
+        """When an instrument that is delisted ended, or a perpetual whose end is announced ends."""
+        self.delisted: dict[int, None] = {}
         self.are_open = True
         """Whether no scope has any state but open: nothing need be looked up."""
 
@@ -90,26 +106,57 @@ class TradingStates:
         _keep(self.by_breaker, underlying, state)
         self._look()
 
+    def hold(self, underlying: int, state: int) -> None:
+        """Sets the state that clearing asks for while lots wait to be closed; OPEN releases it."""
+        _keep(self.by_clearing, underlying, state)
+        self._look()
+
+    def announce_end(self, instrument: int, end_s: int) -> None:
+        """From that second on time halts a perpetual, until it is settled and delisted."""
+        self.ends_s[instrument] = end_s
+
+    def delist(self, instrument: int, time_s: int) -> None:
+        """Closes an instrument for good; the operator's state of it is forgotten."""
+        self.ends_s.setdefault(instrument, time_s)
+        self.delisted[instrument] = None
+        self.by_instrument.pop(instrument, None)
+        self._look()
+
+    def has_ended(self, instrument: int, time_s: int) -> bool:
+        """Whether an instrument without expiry, or before it, has come to its end."""
+        return instrument in self.ends_s and self.ends_s[instrument] <= time_s
+
     def of_underlying(self, number: int) -> int:
-        """The most restrictive of the venue's, the underlying's and its breaker's."""
+        """The most restrictive of the venue's, the underlying's, its breaker's and clearing's."""
         return max(
-            self.venue, self.by_underlying.get(number, OPEN), self.by_breaker.get(number, OPEN)
+            self.venue,
+            self.by_underlying.get(number, OPEN),
+            self.by_breaker.get(number, OPEN),
+            self.by_clearing.get(number, OPEN),
         )
 
     def of_instrument(self, instrument: Instrument, is_settled: bool, time_s: int) -> int:
         """The state in force for an instrument; `is_settled` as the caller knows it. From its
-        expiry until it is settled, time halts it.
+        expiry, or its announced end, until it is settled, time halts it.
         """
         if is_settled:
             return SETTLED
+        if instrument.number in self.delisted:
+            return DELISTED
         own = self.by_instrument.get(instrument.number, OPEN)
         if instrument.expiry is not None and instrument.expiry.expiry_time_s <= time_s:
+            own = HALTED
+        if self.ends_s and self.has_ended(instrument.number, time_s):
             own = HALTED
         return max(own, self.of_underlying(instrument.underlying.number))
 
     def _look(self) -> None:
         self.are_open = not (
-            self.venue or self.by_underlying or self.by_instrument or self.by_breaker
+            self.venue
+            or self.by_underlying
+            or self.by_instrument
+            or self.by_breaker
+            or self.by_clearing
         )
 
     def items(self) -> Sequence[tuple[int, int, int]]:

@@ -16,14 +16,19 @@ from exchange.wallet import SigningDomain, Wallet, typed_data
 from matching import rejects
 from settlement.signed_messages import (
     Acknowledgement,
+    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
     Conditions,
+    FundInsurance,
     Message,
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
 )
 
@@ -118,8 +123,23 @@ MESSAGES: list[tuple[str, SigningDomain, Message]] = [
     ),
     ("reset protection", DEVNET, ResetProtection(3, 1, 7, EXPIRY_S)),
     ("reset protection at its largest", LARGEST, ResetProtection(U32, U8, U64, U64)),
+    ("transfer cash", DEVNET, TransferCash(3, 4, 0, 1_000_000_000, 7, EXPIRY_S)),
+    ("transfer cash at its largest", LARGEST, TransferCash(U32, U32, U8, U64, U64, U64)),
+    ("transfer a position", DEVNET, TransferPosition(3, 4, 17, 1, 25, 7, EXPIRY_S)),
+    (
+        "transfer a position at its largest",
+        LARGEST,
+        TransferPosition(U32, U32, U32, U8, U32, U64, U64),
+    ),
+    ("choose margin", DEVNET, ChooseMargin(3, 1, 2, 7, EXPIRY_S)),
+    ("choose margin at its largest", LARGEST, ChooseMargin(U32, U8, U8, U64, U64)),
     ("withdraw", DEVNET, Withdraw(3, 0, 1_000_000_000, 7)),
     ("withdraw at its largest", LARGEST, Withdraw(U32, U8, U64, U64)),
+    ("bid", DEVNET, BidAuction(3, 9, 1_000_000, 250_000, 12_345_678, 7, EXPIRY_S)),
+    ("bid below zero", DEVNET, BidAuction(3, 9, 1_000_000, 1, -12_345_678, 7, EXPIRY_S)),
+    ("bid at its largest", LARGEST, BidAuction(U32, U32, U32, U32, I64, U64, U64)),
+    ("fund insurance", DEVNET, FundInsurance(3, 1_000_000_000, 7, EXPIRY_S)),
+    ("fund insurance at its largest", LARGEST, FundInsurance(U32, U64, U64, U64)),
     ("acknowledgement", DEVNET, Acknowledgement(42, HASH, sha256(b"a journal").digest())),
     ("acknowledgement at its largest", DEVNET, Acknowledgement(U64, b"\xff" * 32, b"\xff" * 32)),
 ]

@@ -267,12 +267,12 @@ def _records_differ(posted: bytes, due: bytes) -> str:
 
 
 def account_of(record: bytes) -> int | None:
-    """The account that a record is about: a fill's taker; None where it is about none."""
+    """The account that a record is about, who gives, a fill's taker; None where it is of none."""
     value = decode(record)
     if isinstance(value, Malformed):
         return None
     fields = value._asdict()
-    return fields.get("account", fields.get("taker"))
+    return fields.get("account", fields.get("giver", fields.get("taker")))
 
 
 def _differs(what: str, posted: bytes | int, due: bytes | int) -> str:

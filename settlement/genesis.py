@@ -11,7 +11,7 @@ from typing import Final
 from margin.fees import FeeSchedule
 from settlement.ledger import Ledger
 
-_BODY: Final = Struct(">Q20s20sHHHB")
+_BODY: Final = Struct(">Q20s20sHHHHHBB")
 
 
 def genesis_body(

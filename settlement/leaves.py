@@ -19,7 +19,7 @@ _POSITION: Final = Struct(">iq")
 _ORDER: Final = Struct(">23sI")
 _MARKET: Final = Struct(">BBHBIIBqBI")
 _EXPIRY: Final = Struct(">BHIBIiiiiiBBIBH")
-_UNDERLYING: Final = Struct(">8sQBIHI")
+_UNDERLYING: Final = Struct(">8sQBIHIB")
 _WITHDRAWAL: Final = Struct(">I20sBQ")
 
 
@@ -106,7 +106,9 @@ def expiry_payload(
     )
 
 
-def underlying_payload(name: bytes, lot_e8: int, index_micro: int, mark_time_s: int) -> bytes:
+def underlying_payload(
+    name: bytes, lot_e8: int, index_micro: int, mark_time_s: int, fee_level: int
+) -> bytes:
     return _UNDERLYING.pack(
         name,
         lot_e8,
@@ -114,6 +116,7 @@ def underlying_payload(name: bytes, lot_e8: int, index_micro: int, mark_time_s: 
         index_micro & 0xFFFFFFFF,
         mark_time_s >> 32,
         mark_time_s & 0xFFFFFFFF,
+        fee_level,
     )
 
 

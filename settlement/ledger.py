@@ -9,27 +9,32 @@ Never: knows an order's price or side (only its hash is here), margin, or where 
 (`batch.py` does).
 """
 
-from settlement import account_rules, market_rules, trade_rules
+from settlement import account_rules, market_rules, move_rules, trade_rules
 from settlement import violations as rule
 from settlement.combo_rule import is_leg
 from settlement.record_types import (
     AccountOpened,
     AccrualUpdated,
+    CashMoved,
     ComboFilled,
     CounterRaised,
     DepositCredited,
     ExpiryListed,
     ExpirySettled,
+    FeeLevelSet,
     Fill,
     IndexUpdated,
     InstrumentListed,
+    InsuranceMoved,
     KeyRegistered,
     Malformed,
     MarkUpdated,
     OrderForgotten,
     OrderOpened,
     Padding,
+    PositionMoved,
     PositionSettled,
+    StatusChanged,
     TimeAdvanced,
     UnderlyingListed,
     WithdrawalRequested,
@@ -65,6 +70,14 @@ class Ledger(State):
                 return market_rules.accrual_updated(self, value)
             case IndexUpdated():
                 return market_rules.index_updated(self, value)
+            case CashMoved():
+                return move_rules.cash_moved(self, value)
+            case PositionMoved():
+                return move_rules.position_moved(self, value)
+            case StatusChanged():
+                return move_rules.status_changed(self, value)
+            case InsuranceMoved():
+                return move_rules.insurance_moved(self, value)
             case DepositCredited():
                 return account_rules.deposit_credited(self, value)
             case WithdrawalRequested():
@@ -77,6 +90,8 @@ class Ledger(State):
                 return account_rules.key_registered(self, value)
             case ExpirySettled():
                 return market_rules.expiry_settled(self, value)
+            case FeeLevelSet():
+                return market_rules.fee_level_set(self, value)
             case UnderlyingListed():
                 return market_rules.underlying_listed(self, value)
             case ExpiryListed():

@@ -9,12 +9,14 @@ audited from the journal and its sources.
 
 from typing import Final
 
+from margin.fees import MAX_LEVEL
 from matching.instruments import FUTURE, MAX_VALUE_MICRO, NO_EXPIRY, PERPETUAL, PUT
 from settlement import violations as rule
 from settlement.record_types import (
     AccrualUpdated,
     ExpiryListed,
     ExpirySettled,
+    FeeLevelSet,
     IndexUpdated,
     InstrumentListed,
     MarkUpdated,
@@ -169,6 +171,24 @@ def expiry_settled(state: State, record: ExpirySettled) -> Violation | None:
     expiry.settlement_micro = settlement_micro
     state.latest_settled_s = max(state.latest_settled_s, expiry.expiry_time_s)
     state.update_expiry(expiry)
+    return None
+
+
+# FEES
+
+
+def fee_level_set(state: State, record: FeeLevelSet) -> Violation | None:
+    """That the level follows from the underlying's circuit breaker is audited."""
+    number, level = record
+    underlying = state.underlyings.get(number)
+    if underlying is None:
+        return Violation(rule.UNKNOWN_UNDERLYING, None, number)
+    if level > MAX_LEVEL:
+        return Violation(rule.FEE_LEVEL_TOO_HIGH, None, level, MAX_LEVEL)
+    if level == underlying.fee_level:
+        return Violation(rule.FEE_LEVEL_UNCHANGED, None, level)
+    underlying.fee_level = level
+    state.update_underlying(underlying)
     return None
 
 

@@ -26,8 +26,21 @@ INDEX_UPDATED: Final = 0x0F
 MARK_UPDATED: Final = 0x10
 ACCRUAL_UPDATED: Final = 0x11
 EXPIRY_SETTLED: Final = 0x12
+CASH_MOVED: Final = 0x13
+POSITION_MOVED: Final = 0x14
+STATUS_CHANGED: Final = 0x15
+INSURANCE_MOVED: Final = 0x16
 
-MARK_TYPES: Final = (INDEX_UPDATED, MARK_UPDATED, ACCRUAL_UPDATED, EXPIRY_SETTLED)
+FEE_LEVEL_SET: Final = 0x17
+
+MARK_TYPES: Final = (
+    INDEX_UPDATED,
+    MARK_UPDATED,
+    ACCRUAL_UPDATED,
+    EXPIRY_SETTLED,
+    STATUS_CHANGED,
+    FEE_LEVEL_SET,
+)
 """Records that stand only at a chunk's start."""
 
 TAKER_BUYS: Final = 1
@@ -175,6 +188,46 @@ class ExpirySettled(NamedTuple):
     settlement_micro: int
 
 
+class CashMoved(NamedTuple):
+    """Cash from one account to another."""
+
+    giver: int
+    taker: int
+    asset: int
+    amount_micro: int
+
+
+class PositionMoved(NamedTuple):
+    """Signed lots from one account to another, free of payment: the giver's position falls by
+    them, the taker's rises."""
+
+    giver: int
+    taker: int
+    instrument: int
+    quantity_lots: int
+
+
+class StatusChanged(NamedTuple):
+    """The status of an account's leaf from here on."""
+
+    account: int
+    status: int
+
+
+class InsuranceMoved(NamedTuple):
+    """Positive from the account's cash into the insurance fund, negative out of the fund."""
+
+    account: int
+    amount_micro: int
+
+
+class FeeLevelSet(NamedTuple):
+    """The level of warning that makers' fees on an underlying are at from here on."""
+
+    underlying: int
+    level: int
+
+
 Record = (
     Padding
     | AccountOpened
@@ -195,6 +248,11 @@ Record = (
     | MarkUpdated
     | AccrualUpdated
     | ExpirySettled
+    | CashMoved
+    | PositionMoved
+    | StatusChanged
+    | InsuranceMoved
+    | FeeLevelSet
 )
 
 

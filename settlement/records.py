@@ -14,41 +14,51 @@ from typing import Any, Final, NamedTuple
 from settlement.record_types import (
     ACCOUNT_OPENED,
     ACCRUAL_UPDATED,
+    CASH_MOVED,
     COMBO_FILLED,
     COUNTER_RAISED,
     DEPOSIT_CREDITED,
     EXPIRY_LISTED,
     EXPIRY_SETTLED,
+    FEE_LEVEL_SET,
     FILL,
     INDEX_UPDATED,
     INSTRUMENT_LISTED,
+    INSURANCE_MOVED,
     KEY_REGISTERED,
     MARK_UPDATED,
     ORDER_FORGOTTEN,
     ORDER_OPENED,
     PADDING,
+    POSITION_MOVED,
     POSITION_SETTLED,
+    STATUS_CHANGED,
     TIME_ADVANCED,
     UNDERLYING_LISTED,
     WITHDRAWAL_REQUESTED,
     AccountOpened,
     AccrualUpdated,
+    CashMoved,
     ComboFilled,
     CounterRaised,
     DepositCredited,
     ExpiryListed,
     ExpirySettled,
+    FeeLevelSet,
     Fill,
     IndexUpdated,
     InstrumentListed,
+    InsuranceMoved,
     KeyRegistered,
     Malformed,
     MarkUpdated,
     OrderForgotten,
     OrderOpened,
     Padding,
+    PositionMoved,
     PositionSettled,
     Record,
+    StatusChanged,
     TimeAdvanced,
     UnderlyingListed,
     WithdrawalRequested,
@@ -78,6 +88,11 @@ _INDEX_UPDATED: Final = Struct(">BBBIHI18x")
 _MARK_UPDATED: Final = Struct(">BHBIiiiiiBH")
 _ACCRUAL_UPDATED: Final = Struct(">BBHqBI14x")
 _EXPIRY_SETTLED: Final = Struct(">BHBI23x")
+_CASH_MOVED: Final = Struct(">BIIBQ13x")
+_POSITION_MOVED: Final = Struct(">BIIBHi15x")
+_STATUS_CHANGED: Final = Struct(">BIB25x")
+_INSURANCE_MOVED: Final = Struct(">BIq18x")
+_FEE_LEVEL_SET: Final = Struct(">BBB28x")
 
 PADDING_RECORD: Final = bytes(RECORD_BYTES)
 
@@ -257,6 +272,28 @@ def expiry_settled_record(expiry: int, settlement_micro: int) -> bytes:
     )
 
 
+def cash_moved_record(giver: int, taker: int, asset: int, amount_micro: int) -> bytes:
+    return _CASH_MOVED.pack(CASH_MOVED, giver, taker, asset, amount_micro)
+
+
+def position_moved_record(giver: int, taker: int, instrument: int, quantity_lots: int) -> bytes:
+    return _POSITION_MOVED.pack(
+        POSITION_MOVED, giver, taker, instrument >> 16, instrument & 0xFFFF, quantity_lots
+    )
+
+
+def status_changed_record(account: int, status: int) -> bytes:
+    return _STATUS_CHANGED.pack(STATUS_CHANGED, account, status)
+
+
+def insurance_moved_record(account: int, amount_micro: int) -> bytes:
+    return _INSURANCE_MOVED.pack(INSURANCE_MOVED, account, amount_micro)
+
+
+def fee_level_set_record(underlying: int, level: int) -> bytes:
+    return _FEE_LEVEL_SET.pack(FEE_LEVEL_SET, underlying, level)
+
+
 _ENCODERS: Final[dict[type[Any], Callable[..., bytes]]] = {
     Padding: padding_record,
     AccountOpened: account_opened_record,
@@ -277,6 +314,11 @@ _ENCODERS: Final[dict[type[Any], Callable[..., bytes]]] = {
     MarkUpdated: mark_updated_record,
     AccrualUpdated: accrual_updated_record,
     ExpirySettled: expiry_settled_record,
+    CashMoved: cash_moved_record,
+    PositionMoved: position_moved_record,
+    StatusChanged: status_changed_record,
+    InsuranceMoved: insurance_moved_record,
+    FeeLevelSet: fee_level_set_record,
 }
 
 
@@ -339,6 +381,11 @@ _SHAPES: Final[dict[int, _Shape]] = {
     MARK_UPDATED: _shape(MarkUpdated, "u16 u40 i32 i32 i32 i32 i32 u24"),
     ACCRUAL_UPDATED: _shape(AccrualUpdated, "u24 i64 u40"),
     EXPIRY_SETTLED: _shape(ExpirySettled, "u16 u40"),
+    CASH_MOVED: _shape(CashMoved, "u32 u32 u8 u64"),
+    POSITION_MOVED: _shape(PositionMoved, "u32 u32 u24 i32"),
+    STATUS_CHANGED: _shape(StatusChanged, "u32 u8"),
+    INSURANCE_MOVED: _shape(InsuranceMoved, "u32 i64"),
+    FEE_LEVEL_SET: _shape(FeeLevelSet, "u8 u8"),
 }
 
 

@@ -205,6 +205,43 @@ class ResetProtection(NamedTuple):
     expiry_s: int
 
 
+class TransferCash(NamedTuple):
+    """Move free cash to another account of the same owner. Taken once, before `expiry_s`."""
+
+    account: int
+    to_account: int
+    asset: int
+    amount_micro: int
+    salt: int
+    expiry_s: int
+
+
+class TransferPosition(NamedTuple):
+    """Move lots of a long (`side` 0) or short (1) position to another account of the same owner,
+    free of payment. Taken once, before `expiry_s`.
+    """
+
+    account: int
+    to_account: int
+    instrument: int
+    side: int
+    quantity_lots: int
+    salt: int
+    expiry_s: int
+
+
+class ChooseMargin(NamedTuple):
+    """How the account is margined: its model and tier of risk (`margin/accounts.py`). Its owner's
+    word alone; taken once, before `expiry_s`.
+    """
+
+    account: int
+    model: int
+    tier: int
+    salt: int
+    expiry_s: int
+
+
 class Withdraw(NamedTuple):
     """Move free cash out of the exchange, to be claimed from the Vault by the account's owner."""
 
@@ -212,6 +249,31 @@ class Withdraw(NamedTuple):
     asset: int
     amount_micro: int
     salt: int
+
+
+class BidAuction(NamedTuple):
+    """Take a share of what is auctioned of the account `auction`, in 1e-6: at most
+    `most_share_e6`, at least `least_share_e6`, while the whole portfolio costs at most
+    `most_price_micro` (negative: while the insurance fund pays at least that). Taken once, before
+    `expiry_s`.
+    """
+
+    account: int
+    auction: int
+    most_share_e6: int
+    least_share_e6: int
+    most_price_micro: int
+    salt: int
+    expiry_s: int
+
+
+class FundInsurance(NamedTuple):
+    """Give free cash to the insurance fund. Taken once, before `expiry_s`."""
+
+    account: int
+    amount_micro: int
+    salt: int
+    expiry_s: int
 
 
 class Acknowledgement(NamedTuple):
@@ -231,7 +293,12 @@ Message = (
     | CancelWhere
     | SetProtection
     | ResetProtection
+    | TransferCash
+    | TransferPosition
+    | ChooseMargin
     | Withdraw
+    | BidAuction
+    | FundInsurance
     | Acknowledgement
 )
 
@@ -360,7 +427,25 @@ SET_PROTECTION_TYPE: Final = (
 RESET_PROTECTION_TYPE: Final = (
     "ResetProtection(uint32 account,uint8 group,uint64 salt,uint64 expirySeconds)"
 )
+TRANSFER_CASH_TYPE: Final = (
+    "TransferCash(uint32 account,uint32 toAccount,uint8 asset,uint64 amountMicro,uint64 salt,"
+    "uint64 expirySeconds)"
+)
+TRANSFER_POSITION_TYPE: Final = (
+    "TransferPosition(uint32 account,uint32 toAccount,uint32 instrument,uint8 side,"
+    "uint32 quantityLots,uint64 salt,uint64 expirySeconds)"
+)
+CHOOSE_MARGIN_TYPE: Final = (
+    "ChooseMargin(uint32 account,uint8 model,uint8 tier,uint64 salt,uint64 expirySeconds)"
+)
 WITHDRAW_TYPE: Final = "Withdraw(uint32 account,uint8 asset,uint64 amountMicro,uint64 salt)"
+BID_AUCTION_TYPE: Final = (
+    "BidAuction(uint32 account,uint32 auction,uint32 mostShareE6,uint32 leastShareE6,"
+    "int64 mostPriceMicro,uint64 salt,uint64 expirySeconds)"
+)
+FUND_INSURANCE_TYPE: Final = (
+    "FundInsurance(uint32 account,uint64 amountMicro,uint64 salt,uint64 expirySeconds)"
+)
 ACKNOWLEDGEMENT_TYPE: Final = (
     "Acknowledgement(uint64 sequence,bytes32 orderHash,bytes32 journalHash)"
 )
@@ -379,7 +464,12 @@ CANCEL_ALL_TYPE_HASH: Final = keccak256(CANCEL_ALL_TYPE.encode())
 CANCEL_WHERE_TYPE_HASH: Final = keccak256(CANCEL_WHERE_TYPE.encode())
 SET_PROTECTION_TYPE_HASH: Final = keccak256(SET_PROTECTION_TYPE.encode())
 RESET_PROTECTION_TYPE_HASH: Final = keccak256(RESET_PROTECTION_TYPE.encode())
+TRANSFER_CASH_TYPE_HASH: Final = keccak256(TRANSFER_CASH_TYPE.encode())
+TRANSFER_POSITION_TYPE_HASH: Final = keccak256(TRANSFER_POSITION_TYPE.encode())
+CHOOSE_MARGIN_TYPE_HASH: Final = keccak256(CHOOSE_MARGIN_TYPE.encode())
 WITHDRAW_TYPE_HASH: Final = keccak256(WITHDRAW_TYPE.encode())
+BID_AUCTION_TYPE_HASH: Final = keccak256(BID_AUCTION_TYPE.encode())
+FUND_INSURANCE_TYPE_HASH: Final = keccak256(FUND_INSURANCE_TYPE.encode())
 ACKNOWLEDGEMENT_TYPE_HASH: Final = keccak256(ACKNOWLEDGEMENT_TYPE.encode())
 DOMAIN_TYPE_HASH: Final = keccak256(DOMAIN_TYPE.encode())
 
@@ -394,9 +484,18 @@ _FLAT: Final[dict[type[Message], tuple[bytes, Struct]]] = {
     CancelWhere: (CANCEL_WHERE_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ24xQ")),
     SetProtection: (SET_PROTECTION_TYPE_HASH, Struct(">32s28xI31xB28xI28xI28xI24xQ24xQ24xQ24xQ")),
     ResetProtection: (RESET_PROTECTION_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ")),
+    TransferCash: (TRANSFER_CASH_TYPE_HASH, Struct(">32s28xI28xI31xB24xQ24xQ24xQ")),
+    TransferPosition: (
+        TRANSFER_POSITION_TYPE_HASH,
+        Struct(">32s28xI28xI28xI31xB28xI24xQ24xQ"),
+    ),
+    ChooseMargin: (CHOOSE_MARGIN_TYPE_HASH, Struct(">32s28xI31xB31xB24xQ24xQ")),
     Withdraw: (WITHDRAW_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ")),
+    FundInsurance: (FUND_INSURANCE_TYPE_HASH, Struct(">32s28xI24xQ24xQ24xQ")),
     Acknowledgement: (ACKNOWLEDGEMENT_TYPE_HASH, Struct(">32s24xQ32s32s")),
 }
+
+_BID_WORDS: Final = Struct(">32s28xI28xI28xI28xIqqqq24xQ24xQ")
 
 _LEGS_KEPT: Final = 4_096
 """How many leg lists the memory of their hashes keeps: more than are traded at once."""
@@ -476,8 +575,30 @@ def struct_hash(message: Message) -> bytes:
     """EIP-712 `hashStruct` of any message."""
     if isinstance(message, Order):
         return order_hash(message)
+    if isinstance(message, BidAuction):
+        return _bid_hash(message)
     type_hash, words = _FLAT[type(message)]
     return keccak256(words.pack(type_hash, *message))
+
+
+def _bid_hash(bid: BidAuction) -> bytes:
+    price = bid.most_price_micro
+    sign = price >> 63
+    return keccak256(
+        _BID_WORDS.pack(
+            BID_AUCTION_TYPE_HASH,
+            bid.account,
+            bid.auction,
+            bid.most_share_e6,
+            bid.least_share_e6,
+            sign,
+            sign,
+            sign,
+            price,
+            bid.salt,
+            bid.expiry_s,
+        )
+    )
 
 
 def domain_separator(chain_id: int, settlement: bytes) -> bytes:

@@ -33,7 +33,7 @@ from settlement.tree import EMPTY_ROOT, Proof, Tree
 USDC: Final = 0
 """The only asset."""
 OPEN: Final = 0
-"""The status of every account and market."""
+"""The status of every market, and of an account that is not being liquidated."""
 NO_SVI: Final = (0, 0, 0, 0, 0)
 
 
@@ -70,6 +70,7 @@ class Account:
         "owner",
         "position_tree",
         "positions",
+        "status",
     )
 
     def __init__(self, number: int, owner: bytes) -> None:
@@ -78,6 +79,7 @@ class Account:
         self.cash_micro = 0
         self.counter = 0
         self.key_hash = NO_KEYS_HASH
+        self.status = OPEN
         self.positions: dict[int, Position] = {}
         self.position_tree = Tree()
         self.orders: dict[int, OpenedOrder] = {}
@@ -133,14 +135,16 @@ class Account:
             len(self.orders),
             self.key_hash,
             self.counter,
-            OPEN,
+            self.status,
         )
 
 
 class Underlying:
-    """An asset with its index, micro-USDC per lot, 0 before the first."""
+    """An asset with its index, micro-USDC per lot, 0 before the first, and the level of warning
+    that its makers' fees are at.
+    """
 
-    __slots__ = ("index_micro", "lot_e8", "mark_time_s", "name", "number")
+    __slots__ = ("fee_level", "index_micro", "lot_e8", "mark_time_s", "name", "number")
 
     def __init__(self, number: int, name: bytes, lot_e8: int) -> None:
         self.number = number
@@ -148,9 +152,12 @@ class Underlying:
         self.lot_e8 = lot_e8
         self.index_micro = 0
         self.mark_time_s = 0
+        self.fee_level = 0
 
     def payload(self) -> bytes:
-        return underlying_payload(self.name, self.lot_e8, self.index_micro, self.mark_time_s)
+        return underlying_payload(
+            self.name, self.lot_e8, self.index_micro, self.mark_time_s, self.fee_level
+        )
 
 
 class Expiry:

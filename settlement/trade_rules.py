@@ -6,9 +6,10 @@ Never: can tell whether a price was the order's to pay, since only the order's h
 proved with the order, or audited from the journal.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
-from margin.fees import fee_up
+from margin.fees import FeeSchedule, discount_down, fee_up, maker_rate_at
 from matching.instruments import MAX_VALUE_MICRO
 from settlement import violations as rule
 from settlement.account_rules import unknown_account
@@ -52,12 +53,7 @@ def fill_made(state: State, fill: Fill) -> Violation | None:
     if violation is not None:
         return violation
     # COMMIT
-    index_micro, is_linear = market.underlying.index_micro, market.is_linear
-    resting_rate, coming_rate, cap = state.fees
-    maker_rate = coming_rate if flags & MAKER_COMES else resting_rate
-    taker_rate = resting_rate if flags & TAKER_RESTS else coming_rate
-    maker_fee = fee_up(maker_rate, cap, is_linear, index_micro, price_micro, lots)
-    taker_fee = fee_up(taker_rate, cap, is_linear, index_micro, price_micro, lots)
+    taker_fee, maker_fee = _fees_micro(state.fees, fill, market)
     paid_micro = bought * (price_micro - market.carry_micro)
     taker_gain, maker_gain = -paid_micro - taker_fee, paid_micro - maker_fee
     taker.cash_micro += taker_gain
@@ -75,6 +71,27 @@ def fill_made(state: State, fill: Fill) -> Violation | None:
     if is_leg(fill):
         state.open_legs.append(fill)
     return None
+
+
+def _fees_micro(schedule: FeeSchedule, fill: Fill, market: Market) -> tuple[int, int]:
+    """The fees of a fill's taker and maker, before a combo's discount. Who came pays a rebate, so
+    where both sides rest there is none.
+    """
+    flags, underlying = fill.flags, market.underlying
+    coming_rate, resting_rate = schedule.taker_rate, maker_rate_at(schedule, underlying.fee_level)
+    maker_rate = coming_rate if flags & MAKER_COMES else resting_rate
+    taker_rate = resting_rate if flags & TAKER_RESTS else coming_rate
+    if flags & TAKER_RESTS and not flags & MAKER_COMES:
+        maker_rate = taker_rate = max(resting_rate, 0)
+    price_micro = fill.price_ticks * market.tick_value_micro
+    terms = (
+        schedule.cap,
+        market.is_linear,
+        underlying.index_micro,
+        price_micro,
+        fill.quantity_lots,
+    )
+    return fee_up(taker_rate, *terms), fee_up(maker_rate, *terms)
 
 
 def _terms_violation(
@@ -167,8 +184,28 @@ def combo_filled(state: State, combo: ComboFilled) -> Violation | None:
     # COMMIT
     for account, slot in parties:
         account.advance_order(slot, combo.units)
+    _discount(state, legs, [account for account, _ in parties])
     legs.clear()
     return None
+
+
+def _discount(state: State, legs: Sequence[Fill], parties: Sequence[Account]) -> None:
+    """Gives back what combo orders are spared: to the records' taker, then to a maker that is one
+    (docs/protocol.md, 8). No index and no level has moved since the legs: they are of one chunk.
+    """
+    percent = state.fees.combo_discount
+    fees = [_fees_micro(state.fees, leg, state.markets[leg.instrument]) for leg in legs]
+    brought_micro = sum(taker + maker for taker, maker in fees)
+    for side, account in enumerate(parties):
+        sums = [0, 0]
+        for leg, fee in zip(legs, fees, strict=True):
+            sums[leg.flags & TAKER_BUYS] += fee[side]
+        discount = discount_down(percent, sums[0], sums[1], brought_micro)
+        brought_micro -= discount
+        account.cash_micro += discount
+        state.cash_micro += discount
+        state.fee_micro -= discount
+        state.touch(account)
 
 
 def position_settled(state: State, record: PositionSettled) -> Violation | None:

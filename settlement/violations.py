@@ -82,6 +82,17 @@ FUTURE_NOT_CLOSED: Final = 608
 TIME_FELL: Final = 609
 MARKED_AHEAD: Final = 610
 SETTLED_EARLY: Final = 611
+# 70x: what moves without a trade
+MOVED_TO_ITSELF: Final = 701
+NOTHING_MOVED: Final = 702
+MORE_THAN_HELD: Final = 703
+GIVEN_ON_CREDIT: Final = 704
+UNKNOWN_STATUS: Final = 705
+STATUS_UNCHANGED: Final = 706
+INSURANCE_SHORT: Final = 707
+# 72x: fees
+FEE_LEVEL_TOO_HIGH: Final = 720
+FEE_LEVEL_UNCHANGED: Final = 721
 
 TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     MALFORMED: ("malformed", "the record cannot be read at byte {got}"),
@@ -141,4 +152,19 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "settled early",
         "the batch's time is {got}; it settles the expiry of {allowed}",
     ),
+    MOVED_TO_ITSELF: ("moved to itself", "account {got} gives to itself"),
+    NOTHING_MOVED: ("nothing moved", "a move of nothing"),
+    MORE_THAN_HELD: ("more than held", "{got} lots are given; the giver holds {allowed}"),
+    GIVEN_ON_CREDIT: (
+        "given on credit",
+        "{got} micro-USDC are given; {allowed} are there, and nobody is in liquidation",
+    ),
+    UNKNOWN_STATUS: ("unknown status", "status {got}; the last is {allowed}"),
+    STATUS_UNCHANGED: ("status unchanged", "the status is {got} already"),
+    INSURANCE_SHORT: (
+        "insurance short",
+        "{got} micro-USDC leave the insurance fund; {allowed} are there",
+    ),
+    FEE_LEVEL_TOO_HIGH: ("fee level too high", "fee level {got}; the highest is {allowed}"),
+    FEE_LEVEL_UNCHANGED: ("fee level unchanged", "the fee level is {got} already"),
 }

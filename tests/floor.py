@@ -15,6 +15,7 @@ from exchange.engine import apply
 from exchange.events import (
     CommandRejected,
     Event,
+    FundingAccrued,
     OrderCancelled,
     OrderFilled,
     OrderPlaced,
@@ -25,6 +26,7 @@ from exchange.limits import BAND_INDEX_E4, MAX_ORDER_LOTS
 from exchange.state import State
 from exchange.state_digest import state_hash
 from margin.accounts import Account
+from margin.fees import FeeSchedule
 from matching.instruments import CALL, FUTURE, MAX_LOTS, NO_EXPIRY, PERPETUAL, PUT
 from matching.orders import BUY, GTC, SELL
 from matching.rejects import Reject
@@ -34,11 +36,14 @@ from settlement.signed_messages import (
     OF_ALL,
     PLAIN,
     CancelWhere,
+    ChooseMargin,
     Conditions,
     Legs,
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
     order_hash,
     struct_hash,
@@ -70,6 +75,7 @@ ETH_PERP: Final = 7
 ETH_PUT: Final = 8
 
 _ONE: Final = 1 << 30
+FEES: Final = FeeSchedule(300, 500, 1_250, liquidation_rate=1_000)
 SMILE: Final = (_ONE // 100, _ONE // 20, -_ONE // 5, 0, _ONE // 5)
 """a, b, rho, m, sigma: about 32% volatility for a term of 70 days."""
 
@@ -82,7 +88,14 @@ for _kind in MAX_ORDER_LOTS:
     MAX_ORDER_LOTS[_kind] = MAX_LOTS
     BAND_INDEX_E4[_kind] = 1 << 48
 
-MOVES_MARKS: Final = (c.UpdateMarks, c.AccrueFunding, c.SettleExpiry)
+MOVES_MARKS: Final = (
+    c.UpdateMarks,
+    c.AccrueFunding,
+    c.SettleExpiry,
+    c.SettlePerpetual,
+    c.SetRiskProfile,
+)
+"""What may leave an account short: marks, and the operator's word on how it is margined."""
 
 
 class Listing(NamedTuple):
@@ -155,7 +168,7 @@ class Floor:
             if refused:
                 assert len(events) == 1, "a refused command has one event"
                 assert state_hash(self.state) == before, f"a trace of the refused {command}"
-            if not isinstance(command, MOVES_MARKS):
+            if not isinstance(command, MOVES_MARKS) and not of_type(events, FundingAccrued):
                 broken = margin_kept(excesses, self.state)
                 assert not broken, f"after {command}: {broken}"
         return events
@@ -177,10 +190,8 @@ class Floor:
 
     # THE OPERATOR AND THE CHAIN
 
-    def genesis(self, maker_fee: int = 300, taker_fee: int = 500, cap: int = 1_250) -> None:
-        self.send(
-            c.Genesis(self.time_ns, CHAIN_ID, SETTLEMENT, OPERATOR, maker_fee, taker_fee, cap, 18)
-        )
+    def genesis(self, fees: FeeSchedule = FEES) -> None:
+        self.send(c.Genesis(self.time_ns, CHAIN_ID, SETTLEMENT, OPERATOR, *fees, 18))
 
     def list_underlying(self, name: bytes, lot_e8: int) -> tuple[Event, ...]:
         number = len(self.state.underlyings)
@@ -235,10 +246,31 @@ class Floor:
     def fund(self, instrument: int, rate_micro: int) -> tuple[Event, ...]:
         return self.send(c.AccrueFunding(self.time_ns, instrument, rate_micro))
 
+    def arm_funding(
+        self,
+        instrument: int = PERP,
+        *,
+        cap_e6: int = 5_000,
+        band_e6: int = 500,
+        period_s: int = 28_800,
+        impact_lots: int = 10,
+        sample_s: int = 60,
+    ) -> tuple[Event, ...]:
+        terms = (cap_e6, band_e6, period_s, impact_lots, sample_s)
+        return self.send(c.SetFunding(self.time_ns, instrument, *terms))
+
     def settle(self, expiry: int, *samples_micro: int) -> tuple[Event, ...]:
         """Settles an expiry; one sample stands for thirty."""
         samples = samples_micro * 30 if len(samples_micro) == 1 else samples_micro
         return self.send(c.SettleExpiry(self.time_ns, expiry, samples))
+
+    def delist(self, instrument: int, end_time_s: int = 0) -> tuple[Event, ...]:
+        return self.send(c.DelistInstrument(self.time_ns, instrument, end_time_s))
+
+    def settle_perpetual(self, instrument: int, *samples_micro: int) -> tuple[Event, ...]:
+        """Settles a perpetual; one sample stands for thirty."""
+        samples = samples_micro * 30 if len(samples_micro) == 1 else samples_micro
+        return self.send(c.SettlePerpetual(self.time_ns, instrument, samples))
 
     def set_state(
         self, state: int, scope: int = 0, number: int = 0, reason: int = 0
@@ -454,6 +486,33 @@ class Floor:
             )
         )
 
+    def choose_margin(
+        self,
+        account: int,
+        model: int,
+        tier: int = 0,
+        *,
+        life_s: int = 60,
+        salt: int | None = None,
+        signer: bytes | None = None,
+    ) -> tuple[Event, ...]:
+        if salt is None:
+            self._salt += 1
+            salt = self._salt
+        message = ChooseMargin(account, model, tier, salt, self.time_s + life_s)
+        return self.send(
+            c.ChooseMargin(
+                self.time_ns,
+                *message,
+                struct_hash(message),
+                self.owner(account) if signer is None else signer,
+                NO_SIGNATURE,
+            )
+        )
+
+    def set_risk_profile(self, account: int, model: int, least_tier: int) -> tuple[Event, ...]:
+        return self.send(c.SetRiskProfile(self.time_ns, account, model, least_tier))
+
     def reset_protection(
         self,
         account: int,
@@ -497,6 +556,51 @@ class Floor:
             )
         )
 
+    def transfer_cash(
+        self,
+        account: int,
+        to_account: int,
+        amount_micro: int,
+        *,
+        asset: int = 0,
+        life_s: int = 60,
+        salt: int | None = None,
+        signer: bytes | None = None,
+    ) -> tuple[Event, ...]:
+        if salt is None:
+            self._salt += 1
+            salt = self._salt
+        expiry_s = self.time_s + life_s
+        message = TransferCash(account, to_account, asset, amount_micro, salt, expiry_s)
+        signer = self.owner(account) if signer is None else signer
+        signed = struct_hash(message), signer, NO_SIGNATURE
+        return self.send(c.TransferCash(self.time_ns, *message, *signed))
+
+    def transfer_position(
+        self,
+        account: int,
+        to_account: int,
+        instrument: int,
+        lots: int,
+        *,
+        side: int | None = None,
+        life_s: int = 60,
+        salt: int | None = None,
+        signer: bytes | None = None,
+    ) -> tuple[Event, ...]:
+        """Signed lots, of a long position or of a short one."""
+        if salt is None:
+            self._salt += 1
+            salt = self._salt
+        if side is None:
+            side = int(lots < 0)
+        expiry_s = self.time_s + life_s
+        terms = (instrument, side, abs(lots), salt, expiry_s)
+        message = TransferPosition(account, to_account, *terms)
+        signer = self.owner(account) if signer is None else signer
+        signed = struct_hash(message), signer, NO_SIGNATURE
+        return self.send(c.TransferPosition(self.time_ns, *message, *signed))
+
     # READING
 
     def account(self, number: int) -> Account:
@@ -520,10 +624,11 @@ def open_floor(
     *,
     watched: bool = True,
     floor: Floor | None = None,
+    fees: FeeSchedule = FEES,
 ) -> Floor:
     """BTC and ETH with the instruments named above, marked, and accounts with cash."""
     floor = floor or Floor(watched=watched)
-    floor.genesis()
+    floor.genesis(fees)
     floor.list_underlying(b"BTC", 1_000_000)
     floor.list_underlying(b"ETH", 10_000_000)
     floor.list_expiry(0, MARCH)

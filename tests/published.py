@@ -30,6 +30,7 @@ from tests.floor import (
     CALL_100,
     CHAIN_ID,
     DAY_S,
+    FEES,
     HUGE_FEE,
     LISTINGS,
     MARCH,
@@ -146,7 +147,7 @@ class Published:
         return signed.message_hash
 
     def _live(self) -> None:
-        self.do(c.Genesis(self.time_ns, CHAIN_ID, SETTLEMENT, OPERATOR, 300, 500, 1_250, 18))
+        self.do(c.Genesis(self.time_ns, CHAIN_ID, SETTLEMENT, OPERATOR, *FEES, 18))
         self.do(c.ListUnderlying(self.time_ns, 0, b"BTC".ljust(8, b"\0"), 1_000_000))
         self.do(c.ListExpiry(self.time_ns, 0, 0, MARCH))
         for number, listing in enumerate(LISTINGS[:6]):

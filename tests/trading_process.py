@@ -57,7 +57,9 @@ def signed_orders(count: int | None = None) -> Iterator[tuple[Order, bytes]]:
 
 async def open_exchange(exchange: Exchange) -> None:
     await exchange.submit(
-        lambda t, _: c.Genesis(t, CHAIN_ID, SETTLEMENT, OPERATOR_KEY.address, 300, 500, 1_250, 18)
+        lambda t, _: c.Genesis(
+            t, CHAIN_ID, SETTLEMENT, OPERATOR_KEY.address, 300, 500, 1_250, 0, 1_000, 0, 18
+        )
     )
     await exchange.submit(lambda t, _: c.ListUnderlying(t, 0, b"BTC".ljust(8, b"\0"), 1_000_000))
     await exchange.submit(lambda t, _: c.ListExpiry(t, 0, 0, MARCH))

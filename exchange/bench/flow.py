@@ -41,7 +41,8 @@ def opened_state(accounts: int, deposit_micro: int = DEPOSIT_MICRO) -> State:
 def opening_commands(accounts: int, deposit_micro: int = DEPOSIT_MICRO) -> Iterator[Command]:
     """What `opened_state` applies."""
     time_ns = snapshot().time_s * NANOSECONDS
-    yield commands.Genesis(time_ns, 31_337, b"\x01" * 20, b"\x02" * 20, 100, 300, 1_250, 18)
+    fees = (100, 300, 1_250, 50, 1_000, 100)
+    yield commands.Genesis(time_ns, 31_337, b"\x01" * 20, b"\x02" * 20, *fees, 18)
     yield from listing_commands(time_ns)
     for account in range(accounts):
         yield commands.OpenAccount(time_ns, 2 * account, account, owner(account))

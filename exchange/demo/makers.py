@@ -103,6 +103,30 @@ class MakerDesk:
         """
         worse = 0 if replaces == NO_ORDER else self._random.randrange(2)
         ticks = max(option.bid_ticks - worse, 1) if side == BUY else option.ask_ticks + worse
+        lots = option.bid_lots if side == BUY else option.ask_lots
+        await self._send(member, instrument, option, side, ticks, lots, replaces)
+
+    async def move(self, instrument: int, bid_ticks: int, ask_ticks: int, lots: int) -> None:
+        """Quotes one instrument at other prices, the ask first: for a market that rises."""
+        mine = [quote for quote in self._quotes if quote.instrument == instrument]
+        self._quotes = [quote for quote in self._quotes if quote.instrument != instrument]
+        for side, ticks in ((SELL, ask_ticks), (BUY, bid_ticks)):
+            for quote in mine:
+                if quote.side == side:
+                    await self._send(
+                        quote.member, instrument, quote.option, side, ticks, lots, quote.order_hash
+                    )
+
+    async def _send(
+        self,
+        member: Member,
+        instrument: int,
+        option: OptionQuote,
+        side: int,
+        ticks: int,
+        lots: int,
+        replaces: bytes,
+    ) -> None:
         self._salt += 1
         order = Order(
             account=member.account,
@@ -111,7 +135,7 @@ class MakerDesk:
             time_in_force=GTC,
             flags=0,
             limit_price_micro=ticks * MICRO_PER_LOT,
-            quantity_lots=option.bid_lots if side == BUY else option.ask_lots,
+            quantity_lots=lots,
             max_fee_micro=MAX_FEE_MICRO,
             expiry_s=int(self._stage.clock_s()) + QUOTE_LIFE_S,
             salt=self._salt,
@@ -127,6 +151,6 @@ class MakerDesk:
             self.refreshed += replaces != NO_ORDER
             self._quotes.append(_Quote(member, instrument, option, side, signed.message_hash))
         elif replaces != NO_ORDER:
-            await self._quote(member, instrument, option, side, NO_ORDER)
+            await self._send(member, instrument, option, side, ticks, lots, NO_ORDER)
         else:
             self.refused += 1

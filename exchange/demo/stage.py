@@ -54,6 +54,7 @@ class Cast(NamedTuple):
         ("taker-4", 500_000),
     )
     poor: tuple[str, int] = ("newcomer", 250)
+    seller: tuple[str, int] = ("seller", 14_000)
 
 
 class Stage:
@@ -133,7 +134,7 @@ async def fund(host: Host, teller: Teller, cast: Cast) -> dict[str, Member]:
     all.
     """
     with teller.step("members") as step:
-        wanted = [*cast.makers, *cast.takers, cast.poor]
+        wanted = [*cast.makers, *cast.takers, cast.poor, cast.seller]
         token = bytes.fromhex(host.site.token[2:])
         members = await asyncio.to_thread(_deposit_all, host.chain, token, wanted)
         async with asyncio.timeout(CREDIT_TIMEOUT_S):

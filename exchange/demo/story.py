@@ -1,8 +1,8 @@
 """The demo from curtain to curtain.
 
-Chain, contracts, exchange, members; makers quote over FIX, takers trade over WebSocket; an order
-is refused for margin; a withdrawal comes back to its wallet; a forged batch is posted and
-caught; the honest one is posted and everything audited.
+Chain, contracts, exchange, members; makers quote over FIX, takers trade over WebSocket; an order is
+refused for margin; a crash liquidates an account; a withdrawal comes back to its wallet; a forged
+batch is posted and caught; the honest one is posted and everything audited.
 
 Holds: at least MIN_BATCHES batches settle; a step that does not come about fails the demo.
 Never: shows what did not happen.
@@ -20,10 +20,11 @@ from typing import Final, NamedTuple
 from exchange.audit import AuditReport
 from exchange.client import Client, Json, Refused
 from exchange.commands import CutBatch
+from exchange.demo.crash import PATH, CrashFailed, crash
 from exchange.demo.forgery import Caught, audit_home, post_a_lie
 from exchange.demo.makers import MakerDesk
 from exchange.demo.stage import Cast, Member, Stage, begin, fund, member_key, open_exchange
-from exchange.demo.summary import Summary, Tally, audit_command, gas_per_fill
+from exchange.demo.summary import Liquidated, Summary, Tally, audit_command, gas_per_fill
 from exchange.demo.takers import Taker
 from exchange.demo.telling import Teller
 from exchange.home import Home
@@ -60,10 +61,13 @@ class DemoFailed(Exception):
 
 
 class _Traded(NamedTuple):
-    """What the trading came to: what the newcomer was told, the takers' orders by strategy."""
+    """What the trading came to: what the newcomer was told, the takers' orders by strategy, and
+    what became of the seller of puts.
+    """
 
     margin_reject: str
     sent: Counter[str]
+    liquidated: Liquidated
 
 
 async def play(settings: Settings, teller: Teller, show: Callable[[Summary], None]) -> Summary:
@@ -132,7 +136,11 @@ async def _trade(
             f"{sent.total():,} orders over WebSocket by {len(takers)} takers:"
             " singles and five kinds of combo"
         )
-    return _Traded(told, sent)
+    try:
+        liquidated = await crash(stage, desk, teller)
+    except CrashFailed as failed:
+        raise DemoFailed(str(failed)) from None
+    return _Traded(told, sent, liquidated)
 
 
 async def _take(taker: Taker, until: float) -> None:
@@ -140,12 +148,15 @@ async def _take(taker: Taker, until: float) -> None:
         await taker.trade_once()
 
 
-async def _move_marks(stage: Stage, until: float) -> None:
-    """The index walks a little, up and back."""
+async def _move_marks(stage: Stage, until: float, base: tuple[int, int] = (0, 1_000_000)) -> None:
+    """The index walks a little, up and back, around a move and a smile of `marks_at`."""
+    base_e6, smile_e6 = base
     for step in itertools.cycle((0, 300, 600, 300, -200, -500)):
         if time.monotonic() >= until:
             return
-        await stage.host.exchange.submit(lambda time_ns, _, step=step: marks_at(time_ns, step))
+        await stage.host.exchange.submit(
+            lambda time_ns, _, move=base_e6 + step: marks_at(time_ns, move, smile_e6=smile_e6)
+        )
         await asyncio.sleep(min(MARKS_EVERY_S, max(0.0, until - time.monotonic())))
 
 
@@ -324,6 +335,7 @@ def _summarise(
         rejects=sum(tally.rejects.values()),
         rejects_by_reason=dict(tally.rejects),
         margin_reject=traded.margin_reject,
+        liquidation=traded.liquidated,
         orders_by_strategy=dict(sorted(traded.sent.items())),
         batches=state.batches_confirmed,
         state_root="0x" + host.exchange.status().state_root.hex(),
@@ -352,4 +364,4 @@ async def _serve_on(stage: Stage, summary: Summary, teller: Teller) -> None:
         f"  {audit_command(summary)}\nCtrl-C stops everything."
     )
     with suppress(asyncio.CancelledError):
-        await _move_marks(stage, float("inf"))
+        await _move_marks(stage, float("inf"), PATH[-1])

@@ -50,6 +50,27 @@ class Tally:
                 self._batches = event.number
 
 
+class Liquidated(msgspec.Struct, frozen=True):
+    """The liquidation that a demo shows: cash in USDC, quantities in BTC; `worst` is the scan's
+    worst loss of the positions.
+    """
+
+    account: int
+    called_equity_usdc: str
+    called_worst_usdc: str
+    started_equity_usdc: str
+    started_maintenance_usdc: str
+    steps: int
+    stepped: str
+    bids: int
+    auctioned: str
+    discount_percent: str
+    lost_at_auction_usdc: str
+    equity_usdc: str
+    worst_usdc: str
+    fund_usdc: str
+
+
 class Summary(msgspec.Struct, frozen=True):
     """A demo's outcome. Gas figures are of batches; `gas_per_fill` of those from the first fill
     on, everything that they carry included.
@@ -63,6 +84,7 @@ class Summary(msgspec.Struct, frozen=True):
     rejects: int
     rejects_by_reason: dict[str, int]
     margin_reject: str
+    liquidation: Liquidated
     orders_by_strategy: dict[str, int]
     batches: int
     state_root: str
@@ -123,6 +145,13 @@ def print_table(summary: Summary, next_command: str) -> None:
         ),
         ("refused", f"{summary.rejects:,}: {rejects}" if rejects else "0"),
         ("refused for margin", summary.margin_reject),
+        (
+            "liquidated",
+            f"a seller of puts: {summary.liquidation.steps} steps against the book,"
+            f" {summary.liquidation.bids} bids at auction,"
+            f" {summary.liquidation.lost_at_auction_usdc} USDC below the mark;"
+            f" insurance fund {summary.liquidation.fund_usdc} USDC",
+        ),
         ("batches", f"{summary.batches} settled; {summary.gas_per_fill:,} gas a fill"),
         ("state root", summary.state_root),
         (

@@ -29,6 +29,8 @@ CANCELLED_WOULD_CROSS: Final = 22  # post-only, and would have traded when it wo
 CANCELLED_WHEN_WOKEN: Final = 23  # refused when it woke, for a reason that none above names
 CANCELLED_DISCONNECTED: Final = 24  # the connection that it was placed on ended
 CANCELLED_PROTECTED: Final = 30  # its protection group reached a limit
+CANCELLED_LIQUIDATED: Final = 40  # its account is being liquidated
+CANCELLED_DELISTED: Final = 41  # its instrument, or a leg, is delisted
 
 CANCEL_REASONS: Final[dict[int, str]] = {
     CANCELLED_BY_OWNER: "cancelled by its owner",
@@ -47,6 +49,8 @@ CANCEL_REASONS: Final[dict[int, str]] = {
     CANCELLED_WHEN_WOKEN: "it was refused when it woke",
     CANCELLED_DISCONNECTED: "the connection that it was placed on ended",
     CANCELLED_PROTECTED: "its protection group reached a limit",
+    CANCELLED_LIQUIDATED: "its account is being liquidated",
+    CANCELLED_DELISTED: "its instrument was delisted",
     CANCELLED_LIMIT: "it met the most orders that one command may",
     CANCELLED_REDUCE_ONLY: "reduce-only, and no position is left for it to reduce",
 }

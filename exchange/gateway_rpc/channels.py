@@ -25,8 +25,14 @@ from exchange.events import (
     OrderRepriced,
     OrderRested,
 )
-from exchange.gateway_rpc.event_views import accounts_of, own_events, public_trades
+from exchange.gateway_rpc.event_views import (
+    accounts_of,
+    own_events,
+    public_liquidations,
+    public_trades,
+)
 from exchange.gateway_rpc.failures import INVALID_PARAMS, Failure, malformed, refused
+from exchange.gateway_rpc.liquidation_views import auction_json, clearing_json
 from exchange.gateway_rpc.market_views import MarketViews
 from exchange.gateway_rpc.views import (
     Catalogue,
@@ -45,6 +51,7 @@ TRADES_KEPT: Final = 100
 CHANNELS_EACH: Final = 1_000
 TRADES: Final = "trades"
 STATES: Final = "states"
+LIQUIDATIONS: Final = "liquidations"
 OF_LEVELS: Final = "book.l2."
 OF_ORDERS: Final = "book.l3."
 OF_TICKER: Final = "ticker."
@@ -187,7 +194,7 @@ class Channels:
         self._followed.pop(subscriber, None)
 
     def _open(self, name: str) -> _Channel | Failure:
-        if name == TRADES:
+        if name in (TRADES, LIQUIDATIONS):
             return self._channel(name)
         for topic in MARKET_TOPICS:
             if name.startswith(topic) and len(name) > len(topic):
@@ -205,7 +212,8 @@ class Channels:
             return self._open_book(name, rest)
         return malformed(
             INVALID_PARAMS,
-            f"no channel {name[:60]!r}: use trades, book.<symbol> or account.<number>.events",
+            f"no channel {name[:60]!r}: use trades, liquidations, book.<symbol> or "
+            "account.<number>.events",
             "$.channels",
         )
 
@@ -300,7 +308,7 @@ class Channels:
             del self._market[channel.name]
         elif isinstance(channel, _BookChannel):
             del self._books[channel.legs]
-        elif channel.name != TRADES:
+        elif channel.name not in (TRADES, LIQUIDATIONS):
             del self._accounts[int(channel.name.split(".")[1])]
 
     def _snapshot(self, channel: _Channel) -> Json | Reject:
@@ -313,6 +321,11 @@ class Channels:
             return book
         if channel.name == TRADES:
             return {"trades": list(self._recent)}
+        if channel.name == LIQUIDATIONS:
+            return {
+                "clearing": clearing_json(self._venue.clearing()),
+                "auctions": [auction_json(v, self._catalogue) for v in self._venue.auctions()],
+            }
         return self._account(int(channel.name.split(".")[1]))
 
     def _book(self, legs: Legs) -> Json | Reject:
@@ -351,6 +364,11 @@ class Channels:
             channel = self._channels.get(TRADES)
             if channel is not None:
                 channel.publish(sequence, {"timeNs": str(time_ns), "trades": trades})
+        channel = self._channels.get(LIQUIDATIONS)
+        if channel is not None:
+            told = public_liquidations(happened, self._catalogue)
+            if told:
+                channel.publish(sequence, {"timeNs": str(time_ns), "events": told})
         if self._accounts:
             for account in accounts_of(happened):
                 channel = self._accounts.get(account)

@@ -10,12 +10,14 @@ from typing import Any, Final
 from exchange.events import (
     CANCEL_REASONS,
     AccountOpened,
+    CashTransferred,
     ComboFilled,
     CommandRejected,
     CounterRaised,
     DepositCredited,
     Event,
     KeyRegistered,
+    MarginChosen,
     OrderAwaiting,
     OrderCancelled,
     OrderFilled,
@@ -27,6 +29,7 @@ from exchange.events import (
     OrdersCancelled,
     OrderTriggered,
     PositionSettled,
+    PositionTransferred,
     ProtectionReset,
     ProtectionSet,
     ProtectionTripped,
@@ -35,7 +38,12 @@ from exchange.events import (
     WithdrawalRequested,
 )
 from exchange.gateway_rpc.failures import hexadecimal, reject_data
-from exchange.gateway_rpc.views import SIDES, Catalogue, Json
+from exchange.gateway_rpc.liquidation_views import (
+    is_of_liquidation,
+    liquidation_json,
+    parties,
+)
+from exchange.gateway_rpc.views import MARGIN_MODELS, SIDES, Catalogue, Json
 from exchange.symbols import cash_text, price_text, quantity_text
 from matching.rejects import Reject
 
@@ -50,6 +58,12 @@ def own_events(happened: Sequence[Event], account: int, catalogue: Catalogue) ->
             views += _fill_sides(event, account, catalogue)
         elif isinstance(event, ComboFilled):
             views += _combo_sides(event, account, catalogue)
+        elif isinstance(event, CashTransferred | PositionTransferred):
+            if account in (event.account, event.to_account):
+                views.append(_transferred(event, catalogue))
+        elif is_of_liquidation(event):
+            if account in parties(event):
+                views.append(liquidation_json(event, catalogue))
         else:
             view = _VIEWS.get(type(event))
             if view is not None and _account_of(event) == account:
@@ -65,6 +79,11 @@ def accounts_of(happened: Sequence[Event]) -> list[int]:
             accounts[event.taker] = None
             if not isinstance(event, ComboFilled) or event.maker_left_units >= 0:
                 accounts[event.maker] = None
+        elif isinstance(event, CashTransferred | PositionTransferred):
+            accounts[event.account] = accounts[event.to_account] = None
+        elif is_of_liquidation(event):
+            for account in parties(event):
+                accounts[account] = None
         elif type(event) in _VIEWS:
             accounts[_account_of(event)] = None
     return list(accounts)
@@ -104,6 +123,11 @@ def public_trades(happened: Sequence[Event], catalogue: Catalogue) -> list[Json]
                 }
             )
     return trades
+
+
+def public_liquidations(happened: Sequence[Event], catalogue: Catalogue) -> list[Json]:
+    """What a command did in liquidation, for everyone."""
+    return [liquidation_json(event, catalogue) for event in happened if is_of_liquidation(event)]
 
 
 def _taker_side(event: OrderFilled | ComboFilled) -> str:
@@ -315,6 +339,15 @@ def _protection_set(event: ProtectionSet, _: Catalogue) -> Json:
     }
 
 
+def _margin_chosen(event: MarginChosen, _: Catalogue) -> Json:
+    return {
+        "event": "marginChosen",
+        "model": MARGIN_MODELS[event.model],
+        "tier": event.tier,
+        "leastTier": event.least_tier,
+    }
+
+
 def _protection_reset(event: ProtectionReset, _: Catalogue) -> Json:
     return {"event": "protectionReset", "group": event.group}
 
@@ -347,6 +380,29 @@ def _withdrawn(event: WithdrawalRequested, _: Catalogue) -> Json:
         "asset": event.asset,
         "amount": cash_text(event.amount_micro),
         "cash": cash_text(event.cash_micro),
+    }
+
+
+def _transferred(event: CashTransferred | PositionTransferred, catalogue: Catalogue) -> Json:
+    """Both accounts are their owner's: each sees the other."""
+    between = {"account": event.account, "toAccount": event.to_account}
+    if isinstance(event, CashTransferred):
+        return {
+            "event": "cashTransferred",
+            **between,
+            "asset": event.asset,
+            "amount": cash_text(event.amount_micro),
+            "cash": cash_text(event.cash_micro),
+            "toCash": cash_text(event.to_cash_micro),
+        }
+    lot = catalogue.lot_e8(event.instrument)
+    return {
+        "event": "positionTransferred",
+        **between,
+        "symbol": catalogue.symbol(event.instrument),
+        "quantity": quantity_text(event.quantity_lots, lot),
+        "position": quantity_text(event.position_lots, lot),
+        "toPosition": quantity_text(event.to_position_lots, lot),
     }
 
 
@@ -385,4 +441,5 @@ _VIEWS: Final[dict[type[Event], Callable[[Any, Catalogue], Json]]] = {
     ProtectionTripped: _tripped,
     ProtectionSet: _protection_set,
     ProtectionReset: _protection_reset,
+    MarginChosen: _margin_chosen,
 }

@@ -11,6 +11,8 @@ from exchange.market_data.shown_book import ADDED, PLACED, REMOVED, RESIZED, Boo
 from exchange.market_data.tape import NO_BOOK, Trade
 from exchange.symbols import cash_text, price_text, quantity_text
 from exchange.venue import Legs, MarkView, Venue
+from margin.funding import E9
+from matching.instruments import decimal_text
 from matching.orders import BUY, SELL
 from matching.trading_states import SCOPE_NAMES, STATE_NAMES
 
@@ -171,16 +173,37 @@ class MarketViews:
                 "askQuantity": quantity_text(top.ask_lots, lot),
             }
             | _mark_json(self._venue.mark(legs), lot)
+            | {"funding": self._funding(legs)}
         )
 
+    def _funding(self, legs: Legs) -> Json | None:
+        """Of a perpetual: rates as shares of the index a period, and what a long unit of the
+        underlying paid in USDC; None where there is none.
+        """
+        funding = self.market.funding.get(legs[0][0]) if len(legs) == 1 else None
+        if funding is None:
+            return None
+        lot = self._catalogue.lot_of_legs(legs)
+        return {
+            "rate": decimal_text(funding.rate_e9, E9),
+            "premium": decimal_text(funding.premium_e9, E9),
+            "periodSeconds": funding.period_s,
+            "paid": price_text(funding.paid_micro, lot),
+            "lastPaid": price_text(funding.last_paid_micro, lot),
+            "paidInAll": price_text(funding.total_micro, lot),
+        }
+
     def states(self) -> Json:
-        """What the operator set, and which breakers have tripped; all else is open."""
+        """What the operator set, which breakers have tripped, and which underlyings are cancel-only
+        until lots of deleveraging are placed; all else is open.
+        """
         market = self.market
         return {
             "states": [
                 {"scope": SCOPE_NAMES[scope], "number": number, "state": STATE_NAMES[state]}
                 for scope, number, state in market.states.items()
             ],
+            "heldByClearing": sorted(market.states.by_clearing),
             "breakers": [
                 {
                     "underlying": underlying,
@@ -191,6 +214,14 @@ class MarketViews:
                     "untilSeconds": tripped.until_s,
                 }
                 for underlying, tripped in sorted(market.breakers.items())
+            ],
+            "warnings": [
+                {
+                    "underlying": underlying,
+                    "level": warning.level,
+                    "makerE6": warning.maker_rate_e6,
+                }
+                for underlying, warning in sorted(market.warnings.items())
             ],
         }
 

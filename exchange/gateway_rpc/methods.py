@@ -22,7 +22,9 @@ from exchange.gateway_rpc.failures import (
     signature_refused,
     unknown_method,
 )
+from exchange.gateway_rpc.liquidation_views import auction_json, clearing_json
 from exchange.gateway_rpc.margin_methods import MarginMethods
+from exchange.gateway_rpc.margin_requests import OfPortfolio, OfWhatIf
 from exchange.gateway_rpc.market_views import MarketViews
 from exchange.gateway_rpc.requests import (
     OfAccount,
@@ -31,19 +33,23 @@ from exchange.gateway_rpc.requests import (
     OfFills,
     OfInstruments,
     OfOrder,
-    OfPortfolio,
+    OfOwner,
     OfSymbol,
     OfTrades,
-    OfWhatIf,
     Params,
     Request,
+    SignedBidAuction,
     SignedCancel,
     SignedCancelAll,
     SignedCancelWhere,
+    SignedChooseMargin,
+    SignedFundInsurance,
     SignedMassQuote,
     SignedOrder,
     SignedResetProtection,
     SignedSetProtection,
+    SignedTransferCash,
+    SignedTransferPosition,
     SignedWithdraw,
     decoder,
     read_params,
@@ -100,16 +106,24 @@ class Methods:
             "public/statistics": _method(OfSymbol, self._statistics),
             "public/trades": _method(OfTrades, self._trades),
             "public/states": _method(Params, self._states),
+            "account/of_owner": _method(OfOwner, self._accounts_of),
+            "public/auctions": _method(Params, self._auctions),
+            "public/clearing": _method(Params, self._clearing),
             "public/portfolio_margin": _method(OfPortfolio, margin.portfolio),
             "account/margin": _method(OfAccount, self._margin),
             "account/breakdown": _method(OfAccount, margin.breakdown),
             "account/liquidation": _method(OfAccount, margin.liquidation),
             "account/what_if": _method(OfWhatIf, margin.what_if),
+            "account/choose_margin": _method(SignedChooseMargin, self._choose_margin),
             "account/positions": _method(OfAccount, self._positions),
             "account/orders": _method(OfAccount, self._orders),
             "account/fills": _method(OfFills, self._fills),
             "account/withdrawals": _method(OfAccount, self._withdrawals),
             "account/withdraw": _method(SignedWithdraw, self._withdraw),
+            "transfer/cash": _method(SignedTransferCash, self._transfer_cash),
+            "transfer/position": _method(SignedTransferPosition, self._transfer_position),
+            "auction/bid": _method(SignedBidAuction, self._bid_auction),
+            "insurance/fund": _method(SignedFundInsurance, self._fund_insurance),
             "order/place": _method(SignedOrder, self._place),
             "order/replace": _method(SignedOrder, self._replace),
             "order/cancel": _method(SignedCancel, self._cancel),
@@ -192,7 +206,30 @@ class Methods:
     async def _states(self, _: Params, __: object) -> Answer:
         return self._views.states()
 
+    async def _auctions(self, _: Params, __: object) -> Answer:
+        return [auction_json(view, self._catalogue) for view in self._venue.auctions()]
+
+    async def _clearing(self, _: Params, __: object) -> Answer:
+        return clearing_json(self._venue.clearing())
+
+    async def _bid_auction(self, params: SignedBidAuction, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.bid_auction(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
+
+    async def _fund_insurance(self, params: SignedFundInsurance, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.fund_insurance(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
+
     # Of an account
+
+    async def _accounts_of(self, params: OfOwner, _: object) -> Answer:
+        counted: list[Json] = []
+        for view in self._venue.accounts_of(bytes(params.owner)):
+            counter = self._venue.counter_of(view.account)
+            counted.append(margin_json(view, 0 if isinstance(counter, Reject) else counter))
+        return counted
 
     async def _margin(self, params: OfAccount, _: object) -> Answer:
         view = self._venue.margin(params.account)
@@ -227,6 +264,16 @@ class Methods:
         withdraw = params.message.value()
         verdict = await self._venue.withdraw(withdraw, bytes(params.signature))
         return self._verdict(verdict, withdraw.account)
+
+    async def _transfer_cash(self, params: SignedTransferCash, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.transfer_cash(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
+
+    async def _transfer_position(self, params: SignedTransferPosition, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.transfer_position(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
 
     # Orders
 
@@ -271,6 +318,11 @@ class Methods:
     async def _set_protection(self, params: SignedSetProtection, _: object) -> Answer:
         message = params.message.value()
         verdict = await self._venue.set_protection(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
+
+    async def _choose_margin(self, params: SignedChooseMargin, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.choose_margin(message, bytes(params.signature))
         return self._verdict(verdict, message.account)
 
     async def _reset_protection(self, params: SignedResetProtection, _: object) -> Answer:

@@ -25,13 +25,18 @@ from settlement.mass_quotes import MAX_QUOTES, MassQuote
 from settlement.signed_messages import (
     NO_ORDER,
     PLAIN,
+    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
     Conditions,
+    FundInsurance,
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
 )
 
@@ -145,6 +150,10 @@ class Hash(bytes):
     """32 bytes."""
 
 
+class Address(bytes):
+    """20 bytes."""
+
+
 class Signature(bytes):
     """Any number of bytes up to 128: a signature of the wrong length has a reject of its own."""
 
@@ -154,7 +163,6 @@ U16 = Annotated[int, Meta(ge=0, le=2**16 - 1)]
 U32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 I16 = Annotated[int, Meta(ge=-(2**15), le=2**15 - 1)]
 Symbol = Annotated[str, Meta(min_length=1, max_length=400)]
-DecimalText = Annotated[str, Meta(min_length=1, max_length=40)]
 
 _DIGITS: Final = re.compile(r"-?(0|[1-9][0-9]{0,19})", re.ASCII)
 _HEX: Final = re.compile(r"0x(?:[0-9a-fA-F]{2}){0,128}", re.ASCII)
@@ -174,8 +182,9 @@ def _read_field(kind: type[Any], value: Any) -> Any:
     if not isinstance(value, str) or not _HEX.fullmatch(value):
         raise ValueError("Expected bytes as 0x and an even number of hexadecimal digits")
     content = bytes.fromhex(value[2:])
-    if kind is Hash and len(content) != 32:
-        raise ValueError(f"Expected 32 bytes, got {len(content)}")
+    size = {Hash: 32, Address: 20}.get(kind)
+    if size is not None and len(content) != size:
+        raise ValueError(f"Expected {size} bytes, got {len(content)}")
     return kind(content)
 
 
@@ -378,6 +387,89 @@ class WithdrawFields(Params):
         return Withdraw(self.account, self.asset, int(self.amount_micro), int(self.salt))
 
 
+class TransferCashFields(Params):
+    account: U32
+    to_account: U32
+    asset: U8
+    amount_micro: Unsigned64
+    salt: Unsigned64
+    expiry_seconds: Unsigned64
+
+    def value(self) -> TransferCash:
+        return TransferCash(
+            self.account,
+            self.to_account,
+            self.asset,
+            int(self.amount_micro),
+            int(self.salt),
+            int(self.expiry_seconds),
+        )
+
+
+class TransferPositionFields(Params):
+    account: U32
+    to_account: U32
+    instrument: U32
+    side: U8
+    quantity_lots: U32
+    salt: Unsigned64
+    expiry_seconds: Unsigned64
+
+    def value(self) -> TransferPosition:
+        return TransferPosition(
+            self.account,
+            self.to_account,
+            self.instrument,
+            self.side,
+            self.quantity_lots,
+            int(self.salt),
+            int(self.expiry_seconds),
+        )
+
+
+class BidAuctionFields(Params):
+    account: U32
+    auction: U32
+    most_share_e6: U32
+    least_share_e6: U32
+    most_price_micro: Signed64
+    salt: Unsigned64
+    expiry_seconds: Unsigned64
+
+    def value(self) -> BidAuction:
+        return BidAuction(
+            self.account,
+            self.auction,
+            self.most_share_e6,
+            self.least_share_e6,
+            int(self.most_price_micro),
+            int(self.salt),
+            int(self.expiry_seconds),
+        )
+
+
+class FundInsuranceFields(Params):
+    account: U32
+    amount_micro: Unsigned64
+    salt: Unsigned64
+    expiry_seconds: Unsigned64
+
+    def value(self) -> FundInsurance:
+        return FundInsurance(
+            self.account, int(self.amount_micro), int(self.salt), int(self.expiry_seconds)
+        )
+
+
+class SignedBidAuction(Params):
+    message: BidAuctionFields
+    signature: Signature
+
+
+class SignedFundInsurance(Params):
+    message: FundInsuranceFields
+    signature: Signature
+
+
 class SignedOrder(Params):
     message: OrderFields
     signature: Signature
@@ -408,6 +500,24 @@ class SignedSetProtection(Params):
     signature: Signature
 
 
+class ChooseMarginFields(Params):
+    account: U32
+    model: U8
+    tier: U8
+    salt: Unsigned64
+    expiry_seconds: Unsigned64
+
+    def value(self) -> ChooseMargin:
+        return ChooseMargin(
+            self.account, self.model, self.tier, int(self.salt), int(self.expiry_seconds)
+        )
+
+
+class SignedChooseMargin(Params):
+    message: ChooseMarginFields
+    signature: Signature
+
+
 class SignedResetProtection(Params):
     message: ResetProtectionFields
     signature: Signature
@@ -418,34 +528,22 @@ class SignedWithdraw(Params):
     signature: Signature
 
 
+class SignedTransferCash(Params):
+    message: TransferCashFields
+    signature: Signature
+
+
+class SignedTransferPosition(Params):
+    message: TransferPositionFields
+    signature: Signature
+
+
+class OfOwner(Params):
+    owner: Address
+
+
 class OfAccount(Params):
     account: U32
-
-
-class TradeText(Struct, forbid_unknown_fields=True):
-    """A trade as people write it: a negative quantity sells; without a price, at the mark."""
-
-    symbol: Symbol
-    quantity: DecimalText
-    price: DecimalText | None = None
-
-
-class HeldText(Struct, forbid_unknown_fields=True):
-    symbol: Symbol
-    quantity: DecimalText
-
-
-class OfWhatIf(Params):
-    """After `trades`; where it `rests`, with the one of them as an open order instead."""
-
-    account: U32
-    trades: Annotated[list[TradeText], Meta(min_length=1, max_length=64)]
-    rests: bool = False
-
-
-class OfPortfolio(Params):
-    cash: DecimalText
-    positions: Annotated[list[HeldText], Meta(max_length=256)]
 
 
 class OfOrder(Params):

@@ -74,6 +74,9 @@ def domain_json(domain: DomainView) -> Json:
             "makerE6": domain.maker_fee_e6,
             "takerE6": domain.taker_fee_e6,
             "capE4": domain.fee_cap_e4,
+            "rebateStepE6": domain.rebate_step_e6,
+            "liquidationE6": domain.liquidation_fee_e6,
+            "comboDiscountPercent": domain.combo_discount,
         },
         "maxQuantityLots": MAX_LOTS,
         "asset": 0,
@@ -152,6 +155,9 @@ def position_json(view: PositionView, lot_e8: int) -> Json:
     }
 
 
+MARGIN_MODELS = ("portfolio", "standard")
+
+
 def margin_json(view: MarginView, counter: int) -> Json:
     return {
         "account": view.account,
@@ -165,6 +171,9 @@ def margin_json(view: MarginView, counter: int) -> Json:
         "openOrders": view.open_orders,
         "positions": view.positions,
         "worstScenario": view.worst_scenario,
+        "model": MARGIN_MODELS[view.model],
+        "tier": view.tier,
+        "leastTier": view.least_tier,
     }
 
 

@@ -3,4 +3,5 @@
 `orders`    place, replace             `cancels`   cancel, expire
 `accounts`  the inbox, withdrawals     `marks`     marks, funding, settlement
 `listings`  what is traded             `batches`   genesis, batches, time
+`funding`   premiums, funding          `fee_levels`  makers' rates
 """

@@ -15,6 +15,7 @@ from exchange.commands import (
     RegisterKey,
     RequestWithdrawal,
 )
+from exchange.handlers.recovery import check_not_liquidated, end_if_recovered
 from exchange.handlers.refusal import refuse
 from exchange.state import USDC, State
 from margin.accounts import Account
@@ -69,6 +70,7 @@ def credit_deposit(state: State, command: CreditDeposit, emit: Emit) -> None:
     account = state.accounts[command.account]
     state.inbox_cursor += 1
     account.cash_micro += command.amount_micro
+    account.paid_in_micro += command.amount_micro
     state.credited_micro += command.amount_micro
     state.record(
         records.deposit_credited_record(command.account, command.asset, command.amount_micro)
@@ -78,6 +80,7 @@ def credit_deposit(state: State, command: CreditDeposit, emit: Emit) -> None:
             command.account, command.asset, command.amount_micro, account.cash_micro
         )
     )
+    end_if_recovered(state, account, emit)
 
 
 def register_key(state: State, command: RegisterKey, emit: Emit) -> None:
@@ -115,6 +118,10 @@ def request_withdrawal(state: State, command: RequestWithdrawal, emit: Emit) -> 
         return
     # MARGIN
     account = state.accounts[command.account]
+    reject = check_not_liquidated(account)
+    if reject is not None:
+        refuse(emit, reject, command.account, command.message_hash)
+        return
     free = free_micro(state, account)
     if command.amount_micro > free:
         reject = Reject(WITHDRAWAL_TOO_LARGE, command.amount_micro, free)
@@ -126,6 +133,7 @@ def request_withdrawal(state: State, command: RequestWithdrawal, emit: Emit) -> 
     state.withdrawal_count += 1
     state.withdrawals_taken[command.message_hash] = number
     account.cash_micro -= command.amount_micro
+    account.paid_in_micro -= command.amount_micro
     state.withdrawn_micro += command.amount_micro
     state.record(
         records.withdrawal_requested_record(

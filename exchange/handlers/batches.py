@@ -10,11 +10,19 @@ from collections.abc import Callable
 
 from exchange import events
 from exchange.commands import AdvanceTime, ConfirmBatch, CutBatch, Genesis
+from exchange.handlers.funding import advance_funding
+from exchange.handlers.liquidation import carry_on
 from exchange.handlers.refusal import refuse
 from exchange.state import State
-from margin.fees import FeeSchedule
+from margin.fees import FeeSchedule, schedule_fault
 from margin.parameters import SCAN_WIDTH_PERCENT
-from matching.rejects import BATCH_OUT_OF_ORDER, GENESIS, NOTHING_TO_CUT, Reject
+from matching.rejects import (
+    BATCH_OUT_OF_ORDER,
+    FEES_OUT_OF_BOUNDS,
+    GENESIS,
+    NOTHING_TO_CUT,
+    Reject,
+)
 from settlement.batch import POSTABLE_RECORDS, cut, encode_batch, groups_that_fit
 from settlement.genesis import genesis_body
 from settlement.ledger import Ledger
@@ -27,11 +35,22 @@ def open_exchange(state: State, command: Genesis, emit: Emit) -> None:
     if state.ledger is not None or command.width_percent != SCAN_WIDTH_PERCENT:
         refuse(emit, Reject(GENESIS))
         return
+    schedule = FeeSchedule(
+        command.maker_fee_e6,
+        command.taker_fee_e6,
+        command.fee_cap_e4,
+        command.rebate_step_e6,
+        command.liquidation_fee_e6,
+        command.combo_discount,
+    )
+    field = schedule_fault(schedule)
+    if field:
+        refuse(emit, Reject(FEES_OUT_OF_BOUNDS, field))
+        return
     # EMIT
     state.chain_id = command.chain_id
     state.settlement = command.settlement
     state.operator = command.operator
-    schedule = FeeSchedule(command.maker_fee_e6, command.taker_fee_e6, command.fee_cap_e4)
     state.portfolio.schedule = schedule
     body = genesis_body(
         command.chain_id, command.settlement, command.operator, schedule, command.width_percent
@@ -78,3 +97,5 @@ def confirm_batch(state: State, command: ConfirmBatch, emit: Emit) -> None:
 def advance_time(state: State, command: AdvanceTime, emit: Emit) -> None:
     # EMIT: what has expired by now is gone already (`engine.apply`)
     emit(events.TimeAdvanced(command.time_ns))
+    advance_funding(state, emit)
+    carry_on(state, emit)

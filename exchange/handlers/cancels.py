@@ -78,14 +78,16 @@ def cancel_account(state: State, account: Account, reason: int, emit: Emit) -> N
         cancel(state, order, reason, emit)
 
 
-def cancel_book(state: State, number: int, emit: Emit) -> None:
-    """Cancels every order of a book whose instrument, or leg, is settled."""
+def cancel_book(
+    state: State, number: int, emit: Emit, reason: int = events.CANCELLED_SETTLED
+) -> None:
+    """Cancels every order of a book whose instrument, or leg, is settled or delisted."""
     book = state.books[number]
     for side in (BUY, SELL):
         for order in list(book.orders(side)):
-            cancel(state, order, events.CANCELLED_SETTLED, emit)
+            cancel(state, order, reason, emit)
     for waiting in state.waiting.of_book(number):
-        cancel(state, waiting.order, events.CANCELLED_SETTLED, emit)
+        cancel(state, waiting.order, reason, emit)
 
 
 def find_live(state: State, order_hash: bytes) -> Order | None:

@@ -77,6 +77,7 @@ def list_expiry(state: State, command: ListExpiry, emit: Emit) -> None:
     underlying = state.underlyings[command.underlying]
     state.expiries.append(Expiry(number, underlying, command.expiry_time_s))
     state.options_by_expiry[number] = []
+    state.samples.listed(command.underlying, number, command.expiry_time_s)
     state.record(records.expiry_listed_record(number, command.underlying, command.expiry_time_s))
     emit(events.ExpiryListed(number, command.underlying, command.expiry_time_s))
 

@@ -3,26 +3,35 @@
 Holds: a mark within the bounds of docs/protocol.md, 7, or none of the update; positions are
 re-margined in one sweep; no account's cash moves here (it takes what has accrued when it is next
 touched).
-Never: liquidates; loops over accounts' cash.
+Never: loops over accounts' cash.
 """
 
 from collections.abc import Callable
 
 from exchange import events
-from exchange.commands import SETTLEMENT_SAMPLES, AccrueFunding, SettleExpiry, UpdateMarks
+from exchange.commands import AccrueFunding, SettleExpiry, UpdateMarks
 from exchange.handlers.cancels import cancel_book
 from exchange.handlers.combos import drop_combo
+from exchange.handlers.funding import (
+    MAX_ACCRUAL_MICRO,
+    is_armed,
+    pay_funding,
+    sample_premiums,
+)
+from exchange.handlers.liquidation import watch_accounts
 from exchange.handlers.refusal import refuse
+from exchange.handlers.samples import check_samples, mean_micro, seen_count
 from exchange.handlers.states import watch_index
 from exchange.handlers.volatility import reprice
 from exchange.state import State
 from margin.svi import ExpiryMark, check_index, check_marks
-from matching.instruments import MAX_VALUE_MICRO, PERPETUAL
+from matching.instruments import PERPETUAL
 from matching.rejects import (
     ALREADY_SETTLED,
     AMOUNT_OUT_OF_RANGE,
+    FUNDING_IS_ARMED,
+    INSTRUMENT_NOT_OPEN,
     LISTING_OUT_OF_ORDER,
-    MARK_OUT_OF_BOUNDS,
     NOT_LINEAR,
     NOT_YET_EXPIRED,
     UNKNOWN_EXPIRY,
@@ -36,8 +45,6 @@ Emit = Callable[[events.Event], None]
 
 EPOCHS = 1 << 24
 """A record counts epochs round (docs/protocol.md, 4: u24)."""
-MAX_ACCRUAL_MICRO = MAX_VALUE_MICRO // 2
-"""Where funding may bring an accrual, so that with any mark and move it stays below 2^34."""
 
 
 def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
@@ -48,6 +55,7 @@ def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
         return
     # MARGIN
     number, time_s, marks = command.underlying, state.time_s, state.marks
+    pay_funding(state, number, emit)  # what has run up until now, at the index of until now
     moved = marks.update_index(number, command.index_micro, time_s)
     for expiry, *mark in command.marks:
         moved += marks.update_expiry(state.expiries[expiry], ExpiryMark(*mark), time_s)
@@ -61,10 +69,12 @@ def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
     for expiry, forward, a, b, rho, m, sigma in command.marks:
         record = records.mark_updated_record(expiry, forward, a, b, rho, m, sigma, round_epoch)
         state.record(record)
-    _record_accruals(state, moved)
+    record_accruals(state, moved)
     emit(events.MarksUpdated(number, command.index_micro, epoch))
     watch_index(state, number, emit)
+    sample_premiums(state, number, emit)
     reprice(state, number, emit)
+    watch_accounts(state, number, emit)
 
 
 def _check_update(state: State, command: UpdateMarks) -> Reject | None:
@@ -100,6 +110,10 @@ def accrue_funding(state: State, command: AccrueFunding, emit: Emit) -> None:
         reject = Reject(UNKNOWN_INSTRUMENT, number, len(state.instruments))
     elif state.instruments[number].kind != PERPETUAL:
         reject = Reject(NOT_LINEAR, number)
+    elif is_armed(state, number):
+        reject = Reject(FUNDING_IS_ARMED, number)
+    elif number in state.trading.delisted:
+        reject = Reject(INSTRUMENT_NOT_OPEN, number)
     elif abs(state.marks.accrual_micro[number] - command.rate_micro) > MAX_ACCRUAL_MICRO:
         reject = Reject(AMOUNT_OUT_OF_RANGE, command.rate_micro, MAX_ACCRUAL_MICRO)
     if reject is not None:
@@ -110,9 +124,10 @@ def accrue_funding(state: State, command: AccrueFunding, emit: Emit) -> None:
     state.marks.accrue(instrument, command.rate_micro)
     state.portfolio.sweep(instrument.underlying.number)
     # EMIT
-    _record_accruals(state, [number])
+    record_accruals(state, [number])
     accrual = state.marks.accrual_micro[number]
     emit(events.FundingAccrued(number, command.rate_micro, accrual))
+    watch_accounts(state, instrument.underlying.number, emit)
 
 
 def settle_expiry(state: State, command: SettleExpiry, emit: Emit) -> None:
@@ -122,6 +137,7 @@ def settle_expiry(state: State, command: SettleExpiry, emit: Emit) -> None:
         refuse(emit, reject)
         return
     expiry = state.expiries[command.expiry]
+    seen = state.samples.seen(expiry.underlying.number, expiry.number, state.time_ns)
     listed = state.options_by_expiry[expiry.number]
     for instrument in listed:
         cancel_book(state, instrument.number, emit)
@@ -131,18 +147,20 @@ def settle_expiry(state: State, command: SettleExpiry, emit: Emit) -> None:
             cancel_book(state, combo.book, emit)
             drop_combo(state, combo.book, emit)
     # MARGIN
-    total = sum(command.samples_micro)
-    price = (2 * total + SETTLEMENT_SAMPLES) // (2 * SETTLEMENT_SAMPLES)
+    price = mean_micro(command.samples_micro)
     options = [instrument for instrument in listed if not instrument.is_linear]
     moved = state.marks.settle_expiry(expiry, price, options)
     expiry.settlement_micro = price
+    state.samples.settled(expiry.underlying.number, expiry.number)
     state.settlements += 1
     state.portfolio.settlements = state.settlements
     state.portfolio.sweep(expiry.underlying.number)
     # EMIT: the price first, for the future's last accrual follows from it
     state.record(records.expiry_settled_record(expiry.number, price))
-    _record_accruals(state, moved)
+    record_accruals(state, moved)
+    emit(events.SettlementSampled(expiry.number, seen_count(seen)))
     emit(events.ExpirySettled(expiry.number, price))
+    watch_accounts(state, expiry.underlying.number, emit)
 
 
 def _check_settlement(state: State, command: SettleExpiry) -> Reject | None:
@@ -153,14 +171,13 @@ def _check_settlement(state: State, command: SettleExpiry) -> Reject | None:
         return Reject(ALREADY_SETTLED, command.expiry)
     if state.time_s < expiry.expiry_time_s:
         return Reject(NOT_YET_EXPIRED, expiry.expiry_time_s, state.time_s)
-    if len(command.samples_micro) != SETTLEMENT_SAMPLES or not all(
-        check_index(expiry.underlying.number, sample) is None for sample in command.samples_micro
-    ):
-        return Reject(MARK_OUT_OF_BOUNDS, command.expiry)
-    return None
+    underlying = expiry.underlying.number
+    seen = state.samples.seen(underlying, command.expiry, state.time_ns)
+    return check_samples(underlying, command.expiry, command.samples_micro, seen)
 
 
-def _record_accruals(state: State, numbers: list[int]) -> None:
+def record_accruals(state: State, numbers: list[int]) -> None:
+    """Writes down where the accruals of linear instruments stand."""
     marks = state.marks
     for number in numbers:
         state.record(

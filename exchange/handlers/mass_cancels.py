@@ -13,13 +13,11 @@ from exchange.commands import CancelWhere
 from exchange.handlers.accounts import check_signer
 from exchange.handlers.cancels import cancel, live_orders
 from exchange.handlers.refusal import refuse
+from exchange.handlers.taken_once import check_once, take_once
 from exchange.state import State
 from matching.combos import COMBO_BASE
 from matching.orders import Order
 from matching.rejects import (
-    EXPIRY_TOO_FAR,
-    MESSAGE_ALREADY_USED,
-    MESSAGE_EXPIRED,
     SCOPE_WITHOUT_VALUE,
     UNKNOWN_CANCEL_SCOPE,
     UNKNOWN_INSTRUMENT,
@@ -37,9 +35,6 @@ from settlement.signed_messages import (
 
 Emit = Callable[[events.Event], None]
 
-MAX_LIFE_S = 30 * 86_400
-"""As an order's: how long the message's hash may have to be remembered."""
-
 
 def cancel_where(state: State, command: CancelWhere, emit: Emit) -> None:
     # CHECK
@@ -48,8 +43,7 @@ def cancel_where(state: State, command: CancelWhere, emit: Emit) -> None:
         refuse(emit, reject, command.account, command.message_hash)
         return
     # EMIT
-    state.used[command.message_hash] = command.expiry_s
-    state.expiring.add(command.expiry_s, command.message_hash)
+    take_once(state, command.expiry_s, command.message_hash)
     account = state.accounts[command.account]
     meant = [order for order in live_orders(state, account) if _is_meant(state, command, order)]
     for order in meant:
@@ -62,7 +56,7 @@ def cancel_where(state: State, command: CancelWhere, emit: Emit) -> None:
 
 
 def _check(state: State, command: CancelWhere) -> Reject | None:
-    now_s, scope, value = state.time_s, command.scope, command.value
+    scope, value = command.scope, command.value
     if scope > OF_COMBOS:
         return Reject(UNKNOWN_CANCEL_SCOPE, scope, OF_COMBOS)
     if scope == OF_ALL and value:
@@ -71,13 +65,7 @@ def _check(state: State, command: CancelWhere) -> Reject | None:
         return Reject(UNKNOWN_INSTRUMENT, value, len(state.instruments))
     if scope in (OF_UNDERLYING, OF_COMBOS) and value >= len(state.underlyings):
         return Reject(UNKNOWN_UNDERLYING, value, len(state.underlyings))
-    if command.expiry_s <= now_s:
-        return Reject(MESSAGE_EXPIRED, command.expiry_s, now_s)
-    if command.expiry_s > now_s + MAX_LIFE_S:
-        return Reject(EXPIRY_TOO_FAR, command.expiry_s, now_s + MAX_LIFE_S)
-    if command.message_hash in state.used:
-        return Reject(MESSAGE_ALREADY_USED)
-    return None
+    return check_once(state, command.expiry_s, command.message_hash)
 
 
 def _is_meant(state: State, command: CancelWhere, order: Order) -> bool:

@@ -13,6 +13,7 @@ from exchange.handlers.cancels import cancel, find_live
 from exchange.handlers.combos import check_combos_of_account, check_new_combo
 from exchange.handlers.execution import Placement, execute, keeps_place, take_place
 from exchange.handlers.protection import check_protection
+from exchange.handlers.recovery import check_not_liquidated
 from exchange.handlers.refusal import refuse
 from exchange.handlers.states import check_trading_state, takes_nothing
 from exchange.handlers.waiting import check_ties, lay_down
@@ -151,6 +152,10 @@ def check_placement(
     """The place of an order whose fields and life are in order. `replaced` is the live order that
     it takes the place of, where another rule than its signed `replaces` says so.
     """
+    if account.status:
+        reject = check_not_liquidated(account)
+        if reject is not None:
+            return reject
     now_s = state.time_s
     if order_hash in state.used:
         return Reject(ORDER_ALREADY_USED)
@@ -190,6 +195,8 @@ def _check_instrument(state: State, number: int, now_s: int) -> Reject | None:
     if expiry is not None and (
         expiry.expiry_time_s <= now_s or expiry.settlement_micro is not None
     ):
+        return Reject(INSTRUMENT_NOT_OPEN, number)
+    if state.trading.ends_s and state.trading.has_ended(number, now_s):
         return Reject(INSTRUMENT_NOT_OPEN, number)
     if not state.marks.is_marked[number]:
         return Reject(NO_MARKS, number)

@@ -14,14 +14,12 @@ from exchange.commands import ResetProtection, SetProtection
 from exchange.handlers.accounts import check_signer
 from exchange.handlers.cancels import cancel, live_orders
 from exchange.handlers.refusal import refuse
+from exchange.handlers.taken_once import check_once, take_once
 from exchange.state import State
 from margin.accounts import Account
 from margin.protection import Protection
 from matching.rejects import (
-    EXPIRY_TOO_FAR,
     MARGIN,
-    MESSAGE_ALREADY_USED,
-    MESSAGE_EXPIRED,
     PROTECTION_FROZEN,
     PROTECTION_NOT_SET,
     PROTECTION_OUT_OF_RANGE,
@@ -35,15 +33,13 @@ MAX_WINDOW_MS: Final = 3_600_000
 """An hour: bounds the fills that a group remembers."""
 MAX_FROZEN_MS: Final = 86_400_000
 MAX_PROTECTION_LIMIT: Final = (1 << 62) - 1
-MAX_LIFE_S: Final = 30 * 86_400
-"""As an order's: how long the message's hash may have to be remembered."""
 
 
 def set_protection(state: State, command: SetProtection, emit: Emit) -> None:
     # CHECK
     reject = check_signer(state, command.account, command.signer) or _check_terms(command)
     if reject is None:
-        reject = _check_once(state, command.expiry_s, command.message_hash)
+        reject = check_once(state, command.expiry_s, command.message_hash)
     # MARGIN
     if reject is None:
         reject = _limit(state, state.accounts[command.account], command)
@@ -51,7 +47,7 @@ def set_protection(state: State, command: SetProtection, emit: Emit) -> None:
         refuse(emit, reject, command.account, command.message_hash)
         return
     # EMIT
-    _take_once(state, command.expiry_s, command.message_hash)
+    take_once(state, command.expiry_s, command.message_hash)
     state.accounts[command.account].protections[command.group] = Protection(
         command.window_ms,
         command.frozen_ms,
@@ -78,12 +74,12 @@ def reset_protection(state: State, command: ResetProtection, emit: Emit) -> None
     if reject is None and command.group not in state.accounts[command.account].protections:
         reject = Reject(PROTECTION_NOT_SET, command.group)
     if reject is None:
-        reject = _check_once(state, command.expiry_s, command.message_hash)
+        reject = check_once(state, command.expiry_s, command.message_hash)
     if reject is not None:
         refuse(emit, reject, command.account, command.message_hash)
         return
     # EMIT
-    _take_once(state, command.expiry_s, command.message_hash)
+    take_once(state, command.expiry_s, command.message_hash)
     state.accounts[command.account].protections[command.group].reset()
     emit(events.ProtectionReset(command.account, command.group))
 
@@ -129,20 +125,6 @@ def _check_terms(command: SetProtection) -> Reject | None:
         if limit > MAX_PROTECTION_LIMIT:
             return Reject(PROTECTION_OUT_OF_RANGE, limit, MAX_PROTECTION_LIMIT)
     return None
-
-
-def _check_once(state: State, expiry_s: int, message_hash: bytes) -> Reject | None:
-    now_s = state.time_s
-    if expiry_s <= now_s:
-        return Reject(MESSAGE_EXPIRED, expiry_s, now_s)
-    if expiry_s > now_s + MAX_LIFE_S:
-        return Reject(EXPIRY_TOO_FAR, expiry_s, now_s + MAX_LIFE_S)
-    return Reject(MESSAGE_ALREADY_USED) if message_hash in state.used else None
-
-
-def _take_once(state: State, expiry_s: int, message_hash: bytes) -> None:
-    state.used[message_hash] = expiry_s
-    state.expiring.add(expiry_s, message_hash)
 
 
 def _limit(state: State, account: Account, command: SetProtection) -> Reject | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from exchange import events
 from exchange.circuit_breaker import Breaker, wrong_field
 from exchange.commands import SetBreaker, SetTradingState
+from exchange.handlers.fee_levels import follow_breaker
 from exchange.handlers.refusal import refuse
 from exchange.state import State
 from matching.instruments import Instrument
@@ -52,7 +53,8 @@ _REFUSALS = (
     POST_ONLY_NOW,
     CANCEL_ONLY_NOW,
     HALTED_NOW,
-    INSTRUMENT_NOT_OPEN,
+    INSTRUMENT_NOT_OPEN,  # settled
+    INSTRUMENT_NOT_OPEN,  # delisted
 )
 """How each state refuses an order that it does not permit."""
 
@@ -160,7 +162,9 @@ def _check_order(state: State, command: SetTradingState) -> Reject | None:
         return Reject(UNKNOWN_UNDERLYING, number, len(state.underlyings))
     if scope == INSTRUMENT and number >= len(state.instruments):
         return Reject(UNKNOWN_INSTRUMENT, number, len(state.instruments))
-    if scope == INSTRUMENT and state.instruments[number].is_settled:
+    if scope == INSTRUMENT and (
+        state.instruments[number].is_settled or number in state.trading.delisted
+    ):
         return Reject(INSTRUMENT_NOT_OPEN, number)
     if command.state > LAST_ORDERED:
         return Reject(UNKNOWN_STATE, command.state, LAST_ORDERED)
@@ -201,12 +205,15 @@ def set_breaker(state: State, command: SetBreaker, emit: Emit) -> None:
         if tripped_s >= 0:
             state.trading.trip(number, OPEN)
             emit(events.BreakerReleased(number, 0, 0, tripped_s))
+    follow_breaker(state, number, emit)
 
 
 def watch_index(state: State, underlying: int, emit: Emit) -> None:
-    """Lets an underlying's breaker see the index that was just set: it trips, or goes to a higher
-    level; else, if its time is over and the index is calm, it is released.
+    """Lets those see the index that was just set who remember it: the samples that expiries settle
+    at, and the underlying's breaker, which trips, or goes to a higher level; else, if its time is
+    over and the index is calm, it is released.
     """
+    state.samples.take(underlying, state.time_ns, state.marks.index_micro[underlying])
     breaker = state.breakers.get(underlying)
     if breaker is None:
         return
@@ -229,3 +236,4 @@ def watch_index(state: State, underlying: int, emit: Emit) -> None:
         breaker.release()
         state.trading.trip(underlying, OPEN)
         emit(events.BreakerReleased(underlying, low, high, tripped_s))
+    follow_breaker(state, underlying, emit)

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from exchange import events
 from exchange.events import Event
 from exchange.market_data.displayed import displayed_lots
+from exchange.market_data.funding import ShownFunding
 from exchange.market_data.open_interest import OpenInterest
 from exchange.market_data.shown_book import BookChange, ShownBook, ShownLevel
 from exchange.market_data.statistics import NOTHING_TRADED, RollingDay, Statistics
@@ -20,7 +21,7 @@ from exchange.market_data.tape import Tape, Trade
 from matching.combos import COMBO_BASE, Legs
 from matching.instruments import Instrument
 from matching.orders import BUY, SELL
-from matching.trading_states import TradingStates
+from matching.trading_states import CANCEL_ONLY, OPEN, TradingStates
 
 NANOSECONDS: Final = 10**9
 
@@ -55,6 +56,13 @@ class BreakerView(NamedTuple):
     until_s: int
 
 
+class WarningView(NamedTuple):
+    """What makers on an underlying pay while its index is on the way to trip its breaker."""
+
+    level: int
+    maker_rate_e6: int
+
+
 class PublicMarket:
     """Books, trades, statistics, open interest and states of every instrument and combo."""
 
@@ -66,6 +74,8 @@ class PublicMarket:
         self.tape = Tape()
         self.states = TradingStates()
         self.breakers: dict[int, BreakerView] = {}
+        self.warnings: dict[int, WarningView] = {}
+        self.funding: dict[int, ShownFunding] = {}
         self.index_micro: dict[int, int] = {}
         self.latest = Changes(0, 0, (), (), (), False)
         self._days: dict[int, RollingDay] = {}
@@ -87,16 +97,29 @@ class PublicMarket:
             events.OrderCancelled: self._cancelled,
             events.ComboCreated: self._combo_created,
             events.ComboDropped: self._combo_dropped,
+            events.PositionTransferred: self._position_transferred,
             events.MarksUpdated: self._marks_updated,
             events.ExpirySettled: self._expiry_settled,
+            events.DelistingAnnounced: self._delisting_announced,
+            events.PerpetualSettled: self._perpetual_settled,
+            events.InstrumentDelisted: self._delisted,
             events.TradingStateChanged: self._state_changed,
             events.BreakerTripped: self._breaker_tripped,
             events.BreakerReleased: self._breaker_released,
+            events.FeeLevelSet: self._fee_level_set,
+            events.FundingSet: self._funding_set,
+            events.FundingSampled: self._funding_sampled,
+            events.FundingAccrued: self._funding_accrued,
+            events.AuctionBidTaken: self._bid_taken,
+            events.Deleveraged: self._deleveraged,
+            events.LossCapped: self._loss_capped,
         }
 
     def take(self, sequence: int, time_ns: int, happened: Sequence[Event]) -> Changes:
         """Learns the events of one command."""
         self.sequence, self.time_ns = sequence, time_ns
+        for funding in self.funding.values():
+            funding.roll(time_ns // NANOSECONDS)
         for event in happened:
             row = self._rows.get(type(event))
             if row is not None:
@@ -196,6 +219,13 @@ class PublicMarket:
         self._days.pop(event.book, None)
         self.tape.by_book.pop(event.book, None)
 
+    def _position_transferred(self, event: events.PositionTransferred) -> None:
+        lots = event.quantity_lots
+        giver, taker = event.account, event.to_account
+        if lots < 0:  # who gives a short position takes lots
+            giver, taker, lots = taker, giver, -lots
+        self._open_interest.fill(event.instrument, taker, giver, lots)
+
     def _marks_updated(self, event: events.MarksUpdated) -> None:
         self.index_micro[event.underlying] = event.index_micro
         self._marked[event.underlying] = None
@@ -206,6 +236,17 @@ class PublicMarket:
         for instrument in self._instruments:
             if instrument.expiry is not None and instrument.expiry.number == event.expiry:
                 self._open_interest.settle(instrument.number)
+
+    def _delisting_announced(self, event: events.DelistingAnnounced) -> None:
+        self.states.announce_end(event.instrument, event.end_time_s)
+        self._are_states_new = True
+
+    def _perpetual_settled(self, event: events.PerpetualSettled) -> None:
+        self._open_interest.settle(event.instrument)
+
+    def _delisted(self, event: events.InstrumentDelisted) -> None:
+        self.states.delist(event.instrument, self.time_ns // NANOSECONDS)
+        self._are_states_new = True
 
     def _state_changed(self, event: events.TradingStateChanged) -> None:
         self.states.order(event.scope, event.number, event.state)
@@ -221,6 +262,43 @@ class PublicMarket:
     def _breaker_released(self, event: events.BreakerReleased) -> None:
         self.states.trip(event.underlying, 0)
         del self.breakers[event.underlying]
+        self._are_states_new = True
+
+    def _fee_level_set(self, event: events.FeeLevelSet) -> None:
+        self.warnings[event.underlying] = WarningView(event.level, event.maker_rate_e6)
+        if not event.level:
+            del self.warnings[event.underlying]
+        self._are_states_new = True
+
+    # FUNDING
+
+    def _funding_of(self, instrument: int) -> ShownFunding:
+        funding = self.funding.get(instrument)
+        if funding is None:
+            funding = self.funding[instrument] = ShownFunding()
+        return funding
+
+    def _funding_set(self, event: events.FundingSet) -> None:
+        time_s = self.time_ns // NANOSECONDS
+        self._funding_of(event.instrument).arm(event.period_s, time_s)
+
+    def _funding_sampled(self, event: events.FundingSampled) -> None:
+        self._funding_of(event.instrument).sample(event.premium_e9, event.rate_e9)
+
+    def _funding_accrued(self, event: events.FundingAccrued) -> None:
+        time_s = self.time_ns // NANOSECONDS
+        self._funding_of(event.instrument).pay(event.rate_micro, time_s)
+
+    def _bid_taken(self, event: events.AuctionBidTaken) -> None:
+        for instrument, lots in event.moved:
+            self._open_interest.fill(instrument, event.bidder, event.account, lots)
+
+    def _deleveraged(self, event: events.Deleveraged) -> None:
+        lots = event.quantity_lots
+        self._open_interest.fill(event.instrument, event.counterparty, event.account, lots)
+
+    def _loss_capped(self, event: events.LossCapped) -> None:
+        self.states.hold(event.underlying, CANCEL_ONLY if event.lots_left else OPEN)
         self._are_states_new = True
 
     # WHAT IS ASKED

@@ -1,7 +1,7 @@
 """Open interest: the lots that are held long, which is as many as are held short.
 
-Holds: it follows from fills alone; once an expiry has its settlement price, nothing of it is open,
-whenever accounts take what it pays.
+Holds: it follows from fills, and lots that move without one; once an expiry has its settlement
+price, nothing of it is open, whenever accounts take what it pays.
 Never: tells who holds what.
 """
 
@@ -14,7 +14,7 @@ class OpenInterest:
         self._lots: dict[int, int] = {}
 
     def fill(self, instrument: int, buyer: int, seller: int, lots: int) -> None:
-        """Lots go from the seller to the buyer."""
+        """Lots go from the seller to the buyer; a negative number the other way."""
         held = self._held.get(instrument)
         if held is None:
             held = self._held[instrument] = {}

@@ -82,6 +82,20 @@ def test_its_json_says_what_happened(played: Played) -> None:
         assert len(bytes.fromhex(summary[name][2:])) == 20
 
 
+def test_it_shows_a_liquidation_from_call_to_auction(played: Played) -> None:
+    told = played.summary["liquidation"]
+    usdc = {name: float(told[name]) for name in told if name.endswith("_usdc")}
+    assert usdc["called_equity_usdc"] < usdc["called_worst_usdc"]
+    assert usdc["started_equity_usdc"] < usdc["started_maintenance_usdc"]
+    assert usdc["started_maintenance_usdc"] < usdc["called_worst_usdc"]
+    assert told["steps"] >= 2
+    assert told["bids"] >= 1
+    assert 0 < float(told["stepped"]) + float(told["auctioned"]) < 1
+    assert 0 < usdc["lost_at_auction_usdc"] < 0.2 * usdc["started_equity_usdc"]
+    assert usdc["equity_usdc"] >= usdc["worst_usdc"] > 0
+    assert usdc["fund_usdc"] > 100_000, "the gift, and the fees of the steps"
+
+
 def test_its_audit_and_its_counts_are_one_story(played: Played) -> None:
     summary, report = played.summary, played.summary["audit_report"]
     assert report["state_root"] == summary["state_root"]

@@ -5,7 +5,14 @@ from typing import NamedTuple
 from settlement.keccak import keccak256
 from tests.model.ledger import SlowLedger, pack, unpack
 
-MARKS = ("INDEX_UPDATED", "MARK_UPDATED", "ACCRUAL_UPDATED", "EXPIRY_SETTLED")
+MARKS = (
+    "INDEX_UPDATED",
+    "MARK_UPDATED",
+    "ACCRUAL_UPDATED",
+    "EXPIRY_SETTLED",
+    "STATUS_CHANGED",
+    "FEE_LEVEL_SET",
+)
 
 
 class SlowBatch(NamedTuple):

@@ -38,9 +38,9 @@ class Lot(NamedTuple):
 
 
 def lot_of(marks: PlainMarks, number: int, *, exact: bool = False) -> Lot:
-    if (number, exact) not in marks.lots:
-        marks.lots[number, exact] = _lot_of(marks, number, exact=exact)
-    return marks.lots[number, exact]
+    if (number, exact) not in marks.known:
+        marks.known[number, exact] = _lot_of(marks, number, exact=exact)
+    return marks.known[number, exact]
 
 
 def _lot_of(marks: PlainMarks, number: int, *, exact: bool) -> Lot:
@@ -94,8 +94,8 @@ class Rates(NamedTuple):
 def rates_of(left_s: int, *, exact: bool = False) -> Rates:
     """A delta is a gain over 2%, so a notional is fifty of it."""
     years = Fraction(left_s, YEAR_S)
-    roll = 50 * (Fraction("0.0025") + Fraction("0.0075") * min(years, 1))
-    basis = 50 * Fraction("0.02") * min(years, 2)
+    roll = 50 * (Fraction("0.0015") + Fraction("0.005") * min(years, 1))
+    basis = 50 * Fraction("0.015") * min(years, 2)
     with localcontext(prec=60):
         kept = Decimal(max(left_s - DAY_S, 0)) / Decimal(left_s)
         decay = 1 - Fraction(kept.sqrt())
@@ -133,7 +133,9 @@ def charges(
         left_s = marks.left_s.get(expiry)
         if left_s is None:
             continue
-        rates = rates_of(left_s, exact=exact)
+        if ("rates", expiry, exact) not in marks.known:
+            marks.known["rates", expiry, exact] = rates_of(left_s, exact=exact)
+        rates = marks.known["rates", expiry, exact]
         roll += rates.roll * abs(total("delta", of))
         basis += rates.basis * total("delta", of)
         vega += abs(total("vega", of))
@@ -145,7 +147,7 @@ def charges(
         "roll": roll,
         "basis": abs(basis),
         "perpetual_premium": 50 * Fraction("0.01") * abs(total("delta", perpetuals)),
-        "term_vega": Fraction("0.2") * vega,
+        "term_vega": Fraction("0.15") * vega,
         "skew": Fraction("0.2")
         * max(abs(total("skew_linear", dated)), abs(total("skew_absolute", dated))),
         "vanna_charm": drift,
@@ -182,13 +184,15 @@ def charge_micro(marks: PlainMarks, held: Mapping[int, int]) -> int:
 
 def lot_charge_micro(marks: PlainMarks, legs: tuple[tuple[int, int], ...], sign: int) -> int:
     """What one lot or unit is charged by itself, size left out."""
-    held = {number: sign * ratio for number, ratio in legs}
-    return sum(
-        int(charge)
-        for found in _each(marks, held)
-        for name, charge in found.items()
-        if name != "concentration"
-    )
+    if (legs, sign) not in marks.known:
+        held = {number: sign * ratio for number, ratio in legs}
+        marks.known[legs, sign] = sum(
+            int(charge)
+            for found in _each(marks, held)
+            for name, charge in found.items()
+            if name != "concentration"
+        )
+    return marks.known[legs, sign]
 
 
 def _each(marks: PlainMarks, held: Mapping[int, int]) -> list[dict[str, Fraction]]:

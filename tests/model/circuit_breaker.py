@@ -28,6 +28,12 @@ class PlainBreaker:
         within = [index for time_s, index in self.seen if time_s > now_s - window_s]
         return before[-1:] + within
 
+    def warning(self) -> int:
+        """Quarters of the way to the first threshold that the index has come."""
+        known, index = self.in_force(self.window_s), self.seen[-1][1]
+        way = max(Fraction(index, min(known)) - 1, 1 - Fraction(index, max(known)))
+        return 4 if self.level else min(int(4 * way * 10_000 / self.levels[0][0]), 4)
+
     def take(self, time_s: int, index: int) -> tuple[str, int, int] | None:
         """("tripped", level, reference), ("released", low, high) or nothing."""
         self.seen.append((time_s, index))

@@ -67,7 +67,45 @@ EVENTS: Final = {
     "ProtectionTripped": "0x52 account u32, group u8, what u8, got i128, limit i128",
     "ProtectionSet": "0x53 account u32, group u8, window_ms u32, frozen_ms u32,"
     " quantity_limit_lots u32, delta_limit_e6 u64, vega_limit_micro u64",
+    "MarginChosen": "0x60 account u32, model u8, tier u8, least_tier u8",
     "ProtectionReset": "0x54 account u32, group u8",
+    "DelistingAnnounced": "0x7b instrument u24, end_time_s u48",
+    "InstrumentDelisted": "0x7c instrument u24",
+    "PerpetualSettled": "0x7d instrument u24, settlement_micro u40, seen u8",
+    "SettlementSampled": "0x7a expiry u16, seen u8",
+    "CashTransferred": "0x78 account u32, to_account u32, asset u8, amount_micro u64,"
+    " cash_micro i128, to_cash_micro i128",
+    "PositionTransferred": "0x79 account u32, to_account u32, instrument u24, quantity_lots i32,"
+    " position_lots i32, to_position_lots i32",
+    "FeeLevelSet": "0x80 underlying u8, level u8, maker_rate_e6 i32",
+    "FundingSet": "0x81 instrument u24, cap_e6 u32, band_e6 u32, period_s u32, impact_lots u32,"
+    " sample_s u32",
+    "FundingSampled": "0x82 instrument u24, index_micro u40, impact_bid_micro i64,"
+    " impact_ask_micro i64, premium_e9 i64, rate_e9 i64",
+    "MarginCalled": "0x64 account u32, equity_micro i128, worst_micro i128, maintenance_micro i128,"
+    " scenario u8",
+    "LiquidationArmed": "0x65 is_armed u8",
+    "LiquidationStarted": "0x66 account u32, equity_micro i128, worst_micro i128,"
+    " maintenance_micro i128, scenario u8",
+    "LiquidationStep": "0x67 account u32, step u32, order_hash 32, instrument u24, sells u8,"
+    " asked_lots u32, filled_lots u32, limit_price_micro i64, mark_micro i64, fee_micro u64,"
+    " equity_before_micro i128, worst_before_micro i128, equity_micro i128, worst_micro i128",
+    "AuctionOpened": "0x68 account u32, is_insolvent u8, since_ns u64, equity_micro i128,"
+    " worst_micro i128, maintenance_micro i128",
+    "AuctionBidTaken": "0x69 account u32, bidder u32, asked_e6 u32, most_e6 u32, share_e6 u32,"
+    " is_insolvent u8, discount_e6 u32, worth_micro i128, price_micro i128,"
+    " [u16] (instrument u24, lots i32), lots_micro i128, cash_micro i128, fund_micro u64,"
+    " equity_micro i128, worst_micro i128",
+    "AuctionEnded": "0x6a account u32, reason u8, equity_micro i128, worst_micro i128",
+    "InsurancePaid": "0x6b account u32, amount_micro u64, fund_micro i128, reason u8",
+    "InsuranceFunded": "0x6c account u32, amount_micro u64, fund_micro i128, reason u8",
+    "Deleveraged": "0x6d account u32, counterparty u32, instrument u24, quantity_lots i32,"
+    " mark_micro i64, cash_micro i128, loss_micro i128, rank u32, profit_micro i128,"
+    " equity_micro i128, worst_micro i128",
+    "LossCapped": "0x6e account u32, underlying u8, epoch u32, lots_left u32, deficit_micro i128,"
+    " lost_micro i128",
+    "LiquidationEnded": "0x6f account u32, before u8, equity_micro i128, worst_micro i128,"
+    " maintenance_micro i128, steps u32",
 }
 
 CALLED_OTHERWISE: Final = {"CancelAll": "CancelAllOrders"}

@@ -28,6 +28,7 @@ from tests.model.portfolio import (
     excess_micro,
     positions_worth_micro,
 )
+from tests.model.settlement_samples import seen_samples
 
 MAKER_FEE, TAKER_FEE, CAP = 300, 500, 1_250
 MOST_LOTS = 2**24 - 1
@@ -94,6 +95,8 @@ class Exchange:
         self.marks = PlainMarks()
         self.epochs: dict[int, int] = {}
         self.settlements = 0
+        self.history: dict[int, list[tuple[int, int]]] = {}
+        """Every index of an underlying, for what expiries settle at."""
         self.members: list[Member] = []
         self.resting: list[Resting] = []
         self.yielded: list[Resting] = []
@@ -676,6 +679,8 @@ class Exchange:
 
     def _mark(self, command: c.UpdateMarks) -> None:
         self.marks.take(command)
+        told = self.history.setdefault(command.underlying, [])
+        told.append((command.time_ns, command.index_micro))
         epoch = self._next_epoch(command.underlying)
         self.events.append(e.MarksUpdated(command.underlying, command.index_micro, epoch))
 
@@ -698,6 +703,11 @@ class Exchange:
         expiry_s = self.marks.expiry_times_s[command.expiry]
         if self.time_s < expiry_s:
             return Reject(r.NOT_YET_EXPIRED, expiry_s, self.time_s)
+        underlying = self.marks.expiry_underlyings[command.expiry]
+        seen = seen_samples(self.history.get(underlying, []), expiry_s, command.time_ns)
+        for said, own in zip(command.samples_micro, seen, strict=True):
+            if own and own != said:
+                return Reject(r.SAMPLE_NOT_SEEN, said, own)
         for number in listed:
             for order in (*self.opposite(number, 1), *self.opposite(number, BUY)):
                 self.cancel(order, e.CANCELLED_SETTLED)
@@ -706,6 +716,7 @@ class Exchange:
         self._next_epoch(self.marks.expiry_underlyings[command.expiry])
         price = self.marks.instruments[listed[0]].settlement_micro
         assert price is not None
+        self.events.append(e.SettlementSampled(command.expiry, 30 - seen.count(0)))
         self.events.append(e.ExpirySettled(command.expiry, price))
         return None
 

@@ -14,7 +14,7 @@ from tests.model.ledger import CALL, FUTURE, NO_EXPIRY, PERPETUAL, PUT, SlowLedg
 Choice = tuple[int, int, int, int, int]
 Group = tuple[bytes, ...]
 
-RATES = (120, 350, 1250)
+RATES = (120, 350, 1250, 90, 1900, 75)
 FORWARD = 955_861_600
 TICK_VALUE = 10_000
 START_S = 1_768_406_400
@@ -68,9 +68,14 @@ class Operator:
             self.open_account,
             self.settle_expiry,
             self.relist,
+            self.move_cash,
+            self.move_position,
+            self.change_status,
+            self.insure,
+            self.set_level,
         )
         act = acts[what % len(acts)]
-        if act == self.meet_legs and what & len(acts):
+        if act == self.meet_legs and what // len(acts) % 2:
             act = self.meet_resting_combo
         act(*numbers)
 
@@ -251,6 +256,48 @@ class Operator:
             else:
                 self.write("POSITION_SETTLED", account, instrument)
 
+    # MOVES
+
+    def move_cash(self, pair: int, amount: int, beyond: int, *_: int) -> None:
+        giver, taker = self.two_accounts(pair)
+        held = self.ledger.accounts[giver]["cash"]
+        amount = 1 + amount * 1_000_000 % held if held > 0 else 0
+        if self.is_in_liquidation(giver, taker):
+            amount = 1 + beyond * 10_000_000
+        if amount:
+            self.write("CASH_MOVED", giver, taker, 0, amount)
+
+    def is_in_liquidation(self, *accounts: int) -> bool:
+        return any(self.ledger.accounts[account]["status"] for account in accounts)
+
+    def move_position(self, pair: int, which: int, lots: int, *_: int) -> None:
+        """Some of a position, or all of it, to an account with or without one."""
+        giver, taker = self.two_accounts(pair)
+        positions = self.ledger.accounts[giver]["positions"]
+        held = [number for number in self.open_markets() if number in positions]
+        if held:
+            instrument = held[which % len(held)]
+            self.bring_up(giver, instrument)
+            self.bring_up(taker, instrument)
+            most = positions[instrument]["lots"]
+            given = most if lots % 2 else (1 + lots % abs(most)) * (1 if most > 0 else -1)
+            self.write("POSITION_MOVED", giver, taker, instrument, given)
+
+    def change_status(self, account: int, step: int, *_: int) -> None:
+        account = self.some_account(account)
+        status = (self.ledger.accounts[account]["status"] + 1 + step % 3) % 4
+        self.write("STATUS_CHANGED", account, status)
+
+    def insure(self, account: int, amount: int, out: int, *_: int) -> None:
+        """Pays into the fund what there is, or on credit in liquidation; or takes out of it."""
+        account = self.some_account(account)
+        held, fund = self.ledger.accounts[account]["cash"], self.ledger.insurance
+        payable = 10**12 if self.is_in_liquidation(account) else held
+        most = payable if out % 2 else fund
+        if most > 0:
+            paid = 1 + amount * 1_000_000 % most
+            self.write("INSURANCE_MOVED", account, paid if out % 2 else -paid)
+
     # MARKETS
 
     def list_expiry(self) -> None:
@@ -275,6 +322,10 @@ class Operator:
         index = FORWARD - move * 1_000
         self.write("INDEX_UPDATED", 0, index, self.now_s)
         self.accrue(0, index)
+
+    def set_level(self, by: int, *_: int) -> None:
+        level = (self.ledger.underlyings[0]["level"] + 1 + by % 4) % 5
+        self.write("FEE_LEVEL_SET", 0, level)
 
     def futures_of(self, expiry: int) -> list[int]:
         def is_future(market: Values) -> bool:

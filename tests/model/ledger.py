@@ -35,6 +35,11 @@ TABLE = {
     0x10: "MARK_UPDATED expiry:u16 forward_micro:u40 a:i32 b:i32 rho:i32 m:i32 sigma:i32 epoch:u24",
     0x11: "ACCRUAL_UPDATED instrument:u24 accrual_micro:i64 carry_micro:u40",
     0x12: "EXPIRY_SETTLED expiry:u16 settlement_micro:u40",
+    0x13: "CASH_MOVED giver:u32 taker:u32 asset:u8 amount_micro:u64",
+    0x14: "POSITION_MOVED giver:u32 taker:u32 instrument:u24 quantity_lots:i32",
+    0x15: "STATUS_CHANGED account:u32 status:u8",
+    0x16: "INSURANCE_MOVED account:u32 amount_micro:i64",
+    0x17: "FEE_LEVEL_SET underlying:u8 level:u8",
 }
 KINDS = {shape.split()[0]: kind for kind, shape in TABLE.items()}
 PERPETUAL, FUTURE, CALL, PUT = range(4)
@@ -90,8 +95,17 @@ def require(holds: object) -> None:
 class SlowLedger:
     """The state as dictionaries. Every `do_` requires first, and changes only then."""
 
-    def __init__(self, maker_rate: int, taker_rate: int, cap: int) -> None:
-        self.rates = maker_rate, taker_rate, cap
+    def __init__(
+        self,
+        maker_rate: int,
+        taker_rate: int,
+        cap: int,
+        rebate_step: int = 0,
+        liquidation_rate: int = 0,
+        combo_discount: int = 0,
+    ) -> None:
+        self.maker_rate, self.taker_rate, self.cap = maker_rate, taker_rate, cap
+        self.rebate_step, self.combo_discount = rebate_step, combo_discount
         self.time_s = 0
         self.accounts: list[Values] = []
         self.underlyings: dict[int, Values] = {}
@@ -99,6 +113,7 @@ class SlowLedger:
         self.markets: dict[int, Values] = {}
         self.withdrawals: list[Values] = []
         self.fee = 0
+        self.insurance = 0
         self.credited = 0
         self.withdrawn = 0
         self.inbox: list[bytes] = []
@@ -135,7 +150,15 @@ class SlowLedger:
     def do_account_opened(self, account: int, owner: bytes) -> None:
         require(account == len(self.accounts))
         self.accounts.append(
-            {"owner": owner, "cash": 0, "positions": {}, "orders": {}, "keys": [], "counter": 0}
+            {
+                "owner": owner,
+                "cash": 0,
+                "positions": {},
+                "orders": {},
+                "keys": [],
+                "counter": 0,
+                "status": 0,
+            }
         )
         self.enter(1, account, owner, 0, 0, 0)
 
@@ -184,14 +207,9 @@ class SlowLedger:
         flags, lots, instrument = fill["flags"], fill["quantity_lots"], fill["instrument"]
         require(instrument in self.markets)
         market = self.markets[instrument]
-        # Who came pays the second rate: the taker, or the maker of bit 4; who rests the first.
-        taker_rate, maker_rate = (
-            self.rates[0 if flags & 8 else 1],
-            self.rates[1 if flags & 16 else 0],
-        )
         sides = {
-            "taker": (1 if flags & 1 else -1, taker_rate, flags & 4),
-            "maker": (-1 if flags & 1 else 1, maker_rate, flags & 2),
+            "taker": (1 if flags & 1 else -1, flags & 4),
+            "maker": (-1 if flags & 1 else 1, flags & 2),
         }
         require(fill["maker"] != fill["taker"])
         require(flags in (0, 1, 2, 3, 6, 7, 10, 11, 26, 27))
@@ -203,7 +221,7 @@ class SlowLedger:
         is_option = market["kind"] in (CALL, PUT)
         carried = self.expiries[market["expiry"]]["forward"] if is_option else market["carry"]
         require(index and carried)
-        for side, (sign, _, advances) in sides.items():
+        for side, (sign, advances) in sides.items():
             positions = self.account(fill[side])["positions"]
             if instrument in positions:
                 require(positions[instrument]["seen"] == market["accrual"])
@@ -212,13 +230,11 @@ class SlowLedger:
                 require(len(positions) < 256)
             if advances:
                 self.can_advance(fill[side], fill[f"{side}_slot"], lots)
-        for side, (sign, rate, advances) in sides.items():
+        fees = self.fees_of(flags, market, lots, price)
+        for side, (sign, advances) in sides.items():
             account = self.accounts[fill[side]]
-            fee = Fraction(lots * index * rate, 10**6)
-            if is_option:
-                fee = min(fee, Fraction(lots * price * self.rates[2], 10**4))
-            account["cash"] -= sign * lots * (price - market["carry"]) + ceil(fee)
-            self.fee += ceil(fee)
+            account["cash"] -= sign * lots * (price - market["carry"]) + fees[side]
+            self.fee += fees[side]
             position = account["positions"].setdefault(
                 instrument, {"lots": 0, "seen": market["accrual"]}
             )
@@ -228,7 +244,27 @@ class SlowLedger:
             if advances:
                 account["orders"][fill[f"{side}_slot"]]["filled"] += lots
         if flags & 6 != 6:
-            self.legs.append(fill)
+            self.legs.append(fill | {"fees": fees})
+
+    def fees_of(self, flags: int, market: Values, lots: int, price: int) -> dict[str, int]:
+        """Who came pays the taker rate: the taker, or with bit 4 the maker. Who rested pays the
+        maker rate of the level, or is paid it, by him who came; where nobody came, nobody is paid.
+        """
+        underlying = self.underlyings[market["underlying"]]
+        came = "taker" if not flags & 8 else "maker" if flags & 16 else None
+        fees: dict[str, int] = {}
+        for side in ("taker", "maker"):
+            if side == came:
+                rate = self.taker_rate
+            else:
+                rate = self.maker_rate - underlying["level"] * self.rebate_step
+                rate = rate if came else max(rate, 0)
+            size = Fraction(lots * underlying["index"] * abs(rate), 10**6)
+            if market["kind"] in (CALL, PUT):
+                size = min(size, Fraction(lots * price * self.cap, 10**4))
+            fees[side] = ceil(size if rate > 0 else -size)
+        assert sum(fees.values()) >= 0
+        return fees
 
     def do_combo_filled(self, **combo: Any) -> None:
         flags, legs, units = combo["flags"], self.legs, combo["units"]
@@ -258,6 +294,7 @@ class SlowLedger:
         require(all(ratio.denominator == 1 and abs(ratio) <= 127 for ratio in ratios.values()))
         require(gcd(*(abs(ratio.numerator) for ratio in ratios.values())) == 1)
         require(net == combo["net_price_micro"])
+        self.brought = sum(fee for leg in legs for fee in leg["fees"].values())
         for party in parties:
             self.can_advance(combo[party], combo[f"{party}_slot"], units)
         for leg in legs:
@@ -265,6 +302,13 @@ class SlowLedger:
             require(len(self.accounts[leg["taker"]]["positions"]) <= 256)
         for party in parties:
             self.accounts[combo[party]]["orders"][combo[f"{party}_slot"]]["filled"] += units
+            bought = sum(leg["fees"][party] for leg in legs if leg["flags"] & 1)
+            sold = sum(leg["fees"][party] for leg in legs if not leg["flags"] & 1)
+            spared = Fraction(max(min(bought, sold), 0) * self.combo_discount, 100)
+            spared = min(int(spared), self.brought)
+            self.brought -= spared
+            self.accounts[combo[party]]["cash"] += spared
+            self.fee -= spared
         self.legs = []
 
     def payoff(self, market: Values, settlement: int) -> int:
@@ -287,9 +331,54 @@ class SlowLedger:
             del positions[instrument]
         self.accounts[account]["cash"] += gain
 
+    def two(self, giver: int, taker: int) -> tuple[Values, Values]:
+        require(giver != taker)
+        return self.account(giver), self.account(taker)
+
+    def do_cash_moved(self, giver: int, taker: int, asset: int, amount_micro: int) -> None:
+        gives, takes = self.two(giver, taker)
+        require(asset == 0 and amount_micro)
+        require(gives["cash"] >= amount_micro or gives["status"] or takes["status"])
+        gives["cash"] -= amount_micro
+        takes["cash"] += amount_micro
+
+    def do_position_moved(self, giver: int, taker: int, instrument: int, quantity_lots: int):
+        gives, takes = self.two(giver, taker)
+        require(instrument in self.markets)
+        market = self.markets[instrument]
+        require(self.settlement(market) is None)
+        require(instrument in gives["positions"])
+        given = gives["positions"][instrument]
+        taken = takes["positions"].get(instrument, {"lots": 0, "seen": market["accrual"]})
+        require(given["seen"] == taken["seen"] == market["accrual"])
+        # Within what is held, in its direction: neither nothing nor past zero.
+        require(0 < Fraction(quantity_lots, given["lots"]) <= 1)
+        require(abs(taken["lots"] + quantity_lots) < 2**31)
+        require(len({*takes["positions"], instrument}) <= 256)
+        for account, lots in ((gives, -quantity_lots), (takes, quantity_lots)):
+            position = account["positions"].setdefault(
+                instrument, {"lots": 0, "seen": market["accrual"]}
+            )
+            position["lots"] += lots
+            if not position["lots"]:
+                del account["positions"][instrument]
+
+    def do_status_changed(self, account: int, status: int) -> None:
+        require(self.account(account)["status"] != status and status in (0, 1, 2, 3))
+        self.accounts[account]["status"] = status
+
+    def do_insurance_moved(self, account: int, amount_micro: int) -> None:
+        holder = self.account(account)
+        require(amount_micro and self.insurance + amount_micro >= 0)
+        if amount_micro > 0 and not holder["status"]:
+            require(holder["cash"] >= amount_micro)
+        holder["cash"] -= amount_micro
+        self.insurance += amount_micro
+
     def do_underlying_listed(self, underlying: int, name: bytes, lot_e8: int) -> None:
         require(underlying not in self.underlyings and lot_e8)
-        self.underlyings[underlying] = {"name": name, "lot_e8": lot_e8, "index": 0, "time": 0}
+        listing = {"name": name, "lot_e8": lot_e8}
+        self.underlyings[underlying] = listing | {"index": 0, "time": 0, "level": 0}
 
     def do_expiry_listed(self, expiry: int, underlying: int, expiry_time_s: int) -> None:
         require(expiry not in self.expiries and expiry != NO_EXPIRY)
@@ -362,6 +451,11 @@ class SlowLedger:
         self.expiries[expiry]["settled"] = settlement_micro
         self.latest_s = max(self.latest_s, self.expiries[expiry]["time"])
 
+    def do_fee_level_set(self, underlying: int, level: int) -> None:
+        require(underlying in self.underlyings and level <= 4)
+        require(level != self.underlyings[underlying]["level"])
+        self.underlyings[underlying]["level"] = level
+
     def do_time_advanced(self, time_s: int) -> None:
         require(time_s >= self.time_s and time_s >= self.latest_s)
         self.time_s = time_s
@@ -369,7 +463,7 @@ class SlowLedger:
     # WHAT IT COMES TO
 
     def liabilities(self) -> int:
-        owed = self.fee
+        owed = self.fee + self.insurance
         for account in self.accounts:
             owed += account["cash"]
             for instrument, position in account["positions"].items():
@@ -409,7 +503,7 @@ class SlowLedger:
             + integer(len(orders), 32)
             + self.chained(account["keys"])
             + integer(account["counter"], 32)
-            + b"\0"
+            + integer(account["status"], 8)
         )
 
     def withdrawal_root(self) -> bytes:
@@ -448,7 +542,8 @@ class SlowLedger:
         }
         for n, u in self.underlyings.items():
             listing = u["name"] + integer(u["lot_e8"], 64)
-            expiries[0x10000 + n] = listing + integer(u["index"], 40) + integer(u["time"], 48)
+            marked = integer(u["index"], 40) + integer(u["time"], 48)
+            expiries[0x10000 + n] = listing + marked + integer(u["level"], 8)
         totals = {0: integer(self.credited, 128) + integer(self.withdrawn, 128)}
         has_deposits = any(entry[0] == 2 for entry in self.inbox)
         whole = (
@@ -457,7 +552,7 @@ class SlowLedger:
             + tree.root(markets)
             + tree.root(expiries)
             + integer(self.fee, 128)
-            + bytes(16)
+            + integer(self.insurance, 128)
             + bytes(16)
             + tree.root(totals if has_deposits else {})
             + integer(len(self.inbox), 64)

@@ -76,8 +76,8 @@ class PlainMarks:
     index_micro: dict[int, int] = field(default_factory=dict)
     left_s: dict[int, int] = field(default_factory=dict)
     """Seconds that each expiry had left at its last mark before it expired."""
-    lots: dict[tuple[int, bool], Any] = field(default_factory=dict)
-    """Features, computed once for each mark (`tests/model/charges.py`)."""
+    known: dict[Any, Any] = field(default_factory=dict)
+    """Features, rates and lots' charges, computed once for each mark (`tests/model/charges.py`)."""
 
     def __deepcopy__(self, memo: object) -> "PlainMarks":
         """Shared by copies of an exchange: what is tried out moves no mark."""
@@ -113,7 +113,7 @@ class PlainMarks:
     def _update(self, command: c.UpdateMarks, time_s: int) -> None:
         self.index_micro[command.underlying] = command.index_micro
         marks = {expiry: ExpiryMark(*mark) for expiry, *mark in command.marks}
-        self.lots.clear()
+        self.known.clear()
         for expiry in marks:
             left_s = self.expiry_times_s[expiry] - time_s
             if left_s > 0 or expiry not in self.left_s:
@@ -131,7 +131,7 @@ class PlainMarks:
                     listed.values = None
 
     def _settle(self, command: c.SettleExpiry) -> None:
-        self.lots.clear()
+        self.known.clear()
         mean, rest = divmod(sum(command.samples_micro), len(command.samples_micro))
         settlement_micro = mean + (2 * rest >= len(command.samples_micro))
         for listed in self.instruments:
@@ -313,9 +313,10 @@ def excess_by_fills(
     charge: Callable[[Mapping[int, int]], int] | None = None,
 ) -> int:
     """By its meaning for any number of underlyings: the least that the account can be worth after
-    its orders have filled in any part, each underlying in any scenario of its own, netted. `groups[i]`
-    is the protection group of order i, of which at most `limits` lots (or units) fill; `charge` what
-    positions are charged.
+    its orders have filled in any part, each underlying in any scenario of its own, netted.
+    `groups[i]`
+    is the protection group of order i, of which at most `limits` lots (or units) fill; `charge`
+    what positions are charged, where it is not the orders' prices that hold their own.
     """
     open_lots = sum(order.gross_lots() for order in orders)
     lots = sum(abs(position.lots) for position in held.values()) + open_lots
@@ -332,7 +333,8 @@ def excess_by_fills(
         for position in held.values():
             total -= position.lots * position.accrual_seen_micro
         for order, units in zip(orders, filled, strict=True):
-            total -= units * (order.sign * order.price_micro + order.fee_micro)
+            cost = order.fee_micro + (order.charge_micro if charge is None else 0)
+            total -= units * (order.sign * order.price_micro + cost)
             for number, ratio in order.legs:
                 signed = order.sign * ratio * units
                 owned[number] = owned.get(number, 0) + signed

@@ -86,7 +86,7 @@ def tree_vectors() -> list[dict[str, Any]]:
 STORY: list[Choice] = [
     (what, 7 * what + seed, 11 + seed, 300 + 17 * what, 4_001 + seed)
     for seed in (0, 5)
-    for what in range(16)
+    for what in range(21)
 ]
 """Every act of a lawful operator, twice."""
 
@@ -96,7 +96,7 @@ def batch_vectors() -> dict[str, Any]:
     operator, replay = Operator(), SlowLedger(*RATES)
     batches: list[dict[str, Any]] = []
     laid = 0
-    for number, acts in enumerate((STORY[:16], STORY[16:]), start=1):
+    for number, acts in enumerate((STORY[:21], STORY[21:]), start=1):
         for choice in acts:
             operator.act(choice)
         groups, laid = operator.groups[laid:], len(operator.groups)
@@ -114,7 +114,8 @@ def batch_vectors() -> dict[str, Any]:
                 "commitment": slow_commitment(batch).hex(),
             }
         )
-    fees = dict(zip(("maker_rate", "taker_rate", "cap"), RATES, strict=True))
+    names = ("maker_rate", "taker_rate", "cap", "rebate_step", "liquidation_rate", "combo_discount")
+    fees = dict(zip(names, RATES, strict=True))
     genesis_root = SlowLedger(*RATES).root().hex()
     return {
         "genesis_body": GENESIS.hex(),

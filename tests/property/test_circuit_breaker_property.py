@@ -9,7 +9,7 @@ from exchange import events as e
 from exchange.circuit_breaker import MAX_WINDOW_S
 from exchange.state_digest import state_hash
 from matching.trading_states import CANCEL_ONLY, OPEN, POST_ONLY_STATE
-from tests.floor import BTC_INDEX, Floor, open_floor
+from tests.floor import BTC_INDEX, FEES, Floor, of_type, open_floor
 from tests.model.circuit_breaker import Level, PlainBreaker
 
 BREAKERS = (e.BreakerTripped, e.BreakerReleased)
@@ -50,7 +50,7 @@ def test_the_breaker_does_what_its_twin_does(
     path: list[tuple[int, int]],
 ) -> None:
     levels = levels_of(asked, of_thresholds, of_minima)
-    floor = open_floor(0, watched=False)
+    floor = open_floor(0, watched=False, fees=FEES._replace(rebate_step=100))
     floor.arm(levels, window_s=window_s, calm_window_s=calm_window_s, calm_e4=calm_e4)
     twin = PlainBreaker(window_s, calm_window_s, calm_e4, levels)
     twin.take(floor.time_s, BTC_INDEX)
@@ -66,6 +66,10 @@ def test_the_breaker_does_what_its_twin_does(
         state = levels[twin.level - 1][1] if twin.level else OPEN
         assert floor.state.trading.of_underlying(0) == state
         assert floor.state.trading.of_underlying(1) == OPEN
+        level = floor.state.portfolio.fee_levels.get(0, 0)
+        assert level == twin.warning()
+        for told_level in of_type(happened, e.FeeLevelSet):
+            assert told_level == e.FeeLevelSet(0, level, 300 - 100 * level)
         breaker = floor.state.breakers[0]
         assert len(breaker.samples) <= max(window_s, calm_window_s) + 1
     assert replayed(floor) == state_hash(floor.state)

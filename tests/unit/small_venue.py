@@ -13,7 +13,9 @@ from exchange.strategy_names import legs_text
 from exchange.symbols import resolve_symbol
 from exchange.venue import (
     Acknowledgement,
+    AuctionView,
     BookView,
+    ClearingView,
     DomainView,
     FillPage,
     FillView,
@@ -38,9 +40,12 @@ from matching.orders import IOC
 from matching.rejects import (
     COUNTER_CANCELLED,
     COUNTER_MUST_RISE,
+    LOTS_NOT_HELD,
+    NOT_AUCTIONED,
     NOT_YOUR_ORDER,
     ORDER_ALREADY_USED,
     ORDER_NOT_LIVE,
+    TRANSFER_TOO_LARGE,
     UNKNOWN_ACCOUNT,
     UNKNOWN_INSTRUMENT,
     WITHDRAWAL_TOO_LARGE,
@@ -53,13 +58,18 @@ from settlement.signed_messages import (
     Acknowledgement as SignedAcknowledgement,
 )
 from settlement.signed_messages import (
+    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
+    FundInsurance,
     Message,
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
     domain_separator,
     signing_digest,
@@ -112,6 +122,7 @@ class SmallVenue:
         self.withdrawals_of: list[list[WithdrawalView]] = [[] for _ in wallets]
         self.received: list[Message] = []
         self.trade = 0
+        self.fund = 0
 
     # Messages
 
@@ -170,6 +181,12 @@ class SmallVenue:
 
         return await self._take(message, message.account, signature, apply)
 
+    async def choose_margin(self, message: ChooseMargin, signature: bytes) -> Verdict:
+        def apply(_: bytes) -> list[Event] | Reject:
+            return [events.MarginChosen(*message[:3], 0)]
+
+        return await self._take(message, message.account, signature, apply)
+
     async def reset_protection(self, message: ResetProtection, signature: bytes) -> Verdict:
         def apply(_: bytes) -> list[Event] | Reject:
             return [events.ProtectionReset(*message[:2])]
@@ -178,6 +195,49 @@ class SmallVenue:
 
     def protections(self, account: int) -> Sequence[ProtectionView] | Reject:
         return []
+
+    async def transfer_cash(self, message: TransferCash, signature: bytes) -> Verdict:
+        giver, taker = message.account, message.to_account
+
+        def apply(_: bytes) -> list[Event] | Reject:
+            if message.amount_micro > self.cash[giver]:
+                return Reject(TRANSFER_TOO_LARGE, message.amount_micro, self.cash[giver])
+            if taker >= len(self.cash):
+                return Reject(UNKNOWN_ACCOUNT, taker, len(self.cash))
+            self.cash[giver] -= message.amount_micro
+            self.cash[taker] += message.amount_micro
+            return [events.CashTransferred(*message[:4], self.cash[giver], self.cash[taker])]
+
+        return await self._take(message, giver, signature, apply)
+
+    async def transfer_position(self, message: TransferPosition, signature: bytes) -> Verdict:
+        def apply(_: bytes) -> list[Event] | Reject:
+            return Reject(LOTS_NOT_HELD, message.quantity_lots)
+
+        return await self._take(message, message.account, signature, apply)
+
+    def accounts_of(self, owner: bytes) -> Sequence[MarginView]:
+        views = [self.margin(at) for at, found in enumerate(self.owners) if found == owner]
+        return [view for view in views if isinstance(view, MarginView)]
+
+    async def bid_auction(self, message: BidAuction, signature: bytes) -> Verdict:
+        def apply(_: bytes) -> list[Event] | Reject:
+            return Reject(NOT_AUCTIONED, message.auction)
+
+        return await self._take(message, message.account, signature, apply)
+
+    async def fund_insurance(self, message: FundInsurance, signature: bytes) -> Verdict:
+        def apply(_: bytes) -> list[Event] | Reject:
+            self.fund += message.amount_micro
+            return [events.InsuranceFunded(message.account, message.amount_micro, self.fund, 0)]
+
+        return await self._take(message, message.account, signature, apply)
+
+    def auctions(self) -> Sequence[AuctionView]:
+        return []
+
+    def clearing(self) -> ClearingView:
+        return ClearingView(True, self.fund, 0, 3_600, 0, ())
 
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict:
         account, amount = withdraw.account, withdraw.amount_micro
@@ -415,6 +475,9 @@ class SmallVenue:
             100,
             300,
             1_250,
+            50,
+            1_000,
+            100,
         )
 
     def status(self) -> StatusView:

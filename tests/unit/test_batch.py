@@ -184,7 +184,7 @@ def test_the_header_says_what_the_ledger_came_to():
 def test_the_batches_are_those_of_the_published_vectors():
     fees = VECTORS["fees"]
     body = bytes.fromhex(VECTORS["genesis_body"])
-    ledger = Ledger(body, FeeSchedule(fees["maker_rate"], fees["taker_rate"], fees["cap"]))
+    ledger = Ledger(body, FeeSchedule(**fees))
     assert ledger.root().hex() == VECTORS["genesis_root"]
     for vector in VECTORS["batches"]:
         header = vector["header"]

@@ -86,10 +86,11 @@ def test_through_a_pair_options_of_the_other_underlying_count_once(falls: bool) 
     floor.sell(maker, btc, 4, PERP)
     floor.buy(0, btc - 2 * eth, 4, PAIR)
     floor.withdraw(maker, floor.account(maker).cash_micro)
-    carried = floor.excesses()[maker] // (ETH_INDEX * 19 // 100)
-    floor.sell(1, eth, carried, ETH_PERP)
-    assert carried > 10
-    assert fills(floor.buy(maker, eth, carried, ETH_PERP))
+    for _ in range(100):
+        floor.sell(1, eth, 1, ETH_PERP)
+    floor.buy(maker, eth, 100, ETH_PERP, time_in_force=IOC)
+    floor.cancel_all(1)
+    assert 10 < floor.lots(maker, ETH_PERP) < 100
     if falls:
         floor.mark(0, BTC_INDEX, smile=(SMILE[0] // 4, SMILE[1] // 4, *SMILE[2:]))
         assert floor.excesses()[maker] < 0

@@ -601,14 +601,29 @@ def test_an_order_may_be_of_any_size_and_price_that_its_tick_can_say() -> None:
     floor.cut()
 
 
-def test_two_underlyings_are_margined_apart_and_added() -> None:
+def test_two_underlyings_that_lose_together_are_added() -> None:
+    """18% of each, and 1% for the premium of a perpetual."""
     floor = open_floor()
     for number in (PERP, ETH_PERP):
         floor.sell(1, floor.near(number), 2, number)
         floor.buy(0, floor.near(number), 2, number)
     needed = floor.state.portfolio.requirement(floor.account(0)).initial_micro
-    one_by_one = 2 * (BTC_INDEX * 18 // 100 + ETH_INDEX * 18 // 100)
-    assert abs(needed - one_by_one - 2) <= 4
+    one_by_one = 2 * (BTC_INDEX * 19 // 100 + ETH_INDEX * 19 // 100)
+    assert abs(needed - one_by_one - 2) <= 6
+
+
+def test_of_what_one_underlying_gains_where_another_loses_half_is_given() -> None:
+    """A move of 18% up: 2 ETH lose what 2 BTC gain three times over; down, the other way."""
+    floor = open_floor()
+    floor.sell(1, floor.near(PERP), 2, PERP)
+    floor.buy(0, floor.near(PERP), 2, PERP)
+    floor.buy(1, floor.near(ETH_PERP), 2, ETH_PERP)
+    floor.sell(0, floor.near(ETH_PERP), 2, ETH_PERP)
+    required = floor.state.portfolio.requirement(floor.account(0))
+    premium = 2 * (BTC_INDEX + ETH_INDEX) // 100
+    netted = 2 * BTC_INDEX * 18 // 100
+    assert abs(required.initial_micro - netted - premium - 2) <= 6
+    assert abs(required.maintenance_micro - netted * 8 // 10 - 2) <= 6
 
 
 def test_the_same_commands_make_the_same_exchange() -> None:

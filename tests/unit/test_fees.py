@@ -36,10 +36,13 @@ def test_a_perpetual_knows_no_cap():
 
 
 def test_a_schedule_is_named_as_in_genesis():
-    assert FeeSchedule(100, 300, 1_250)._asdict() == {
+    assert FeeSchedule(100, 300, 1_250, 50, 1_900, 75)._asdict() == {
         "maker_rate": 100,
         "taker_rate": 300,
         "cap": 1_250,
+        "rebate_step": 50,
+        "liquidation_rate": 1_900,
+        "combo_discount": 75,
     }
 
 

@@ -33,7 +33,7 @@ async def found(exchange: Exchange) -> None:
     """Two calls, marked, and three accounts of a million."""
     now = START_S * NS
     setup: list[c.Command] = [
-        c.Genesis(now, CHAIN_ID, SETTLEMENT, OPERATOR.address, 300, 500, 1_250, 18),
+        c.Genesis(now, CHAIN_ID, SETTLEMENT, OPERATOR.address, 300, 500, 1_250, 0, 1_000, 0, 18),
         c.ListUnderlying(now, 0, b"BTC".ljust(8, b"\0"), LOT_E8),
         c.ListExpiry(now, 0, 0, MARCH),
         c.ListInstrument(now, 0, CALL, 0, 0, 900_000_000, 10_000),

@@ -120,7 +120,14 @@ async def test_a_wallet_learns_from_the_door_all_that_it_needs_to_sign(
     ours = typed_data(Cancel(0, bytes(32)), DOMAIN)["domain"]
     assert {**ours, "chainId": str(ours["chainId"])} == {name: domain[name] for name in ours}
     assert domain["operator"] == "0x" + venue.operator.address.hex()
-    assert domain["fees"] == {"makerE6": 100, "takerE6": 300, "capE4": 1250}
+    assert domain["fees"] == {
+        "makerE6": 100,
+        "takerE6": 300,
+        "capE4": 1250,
+        "rebateStepE6": 50,
+        "liquidationE6": 1000,
+        "comboDiscountPercent": 100,
+    }
 
 
 async def test_instruments_are_told_in_decimals(ws: ClientConnection) -> None:

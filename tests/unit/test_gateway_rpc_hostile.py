@@ -14,13 +14,18 @@ from exchange.gateway_rpc import RpcGateway
 from exchange.venue import StatusView
 from exchange.wallet import Wallet, message_json
 from settlement.signed_messages import (
+    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
+    ChooseMargin,
+    FundInsurance,
     Message,
     Order,
     ResetProtection,
     SetProtection,
+    TransferCash,
+    TransferPosition,
     Withdraw,
 )
 from tests.unit.small_venue import DOMAIN, SYMBOLS, SmallVenue
@@ -44,9 +49,15 @@ REQUESTS: list[tuple[str, dict[str, Any]]] = [
     ("order/cancel", signed(Cancel(0, b"\xab" * 32))),
     ("order/cancel_all", signed(CancelAll(0, 1))),
     ("order/cancel_where", signed(CancelWhere(0, 0, 0, 1, 1_768_521_600))),
+    ("account/choose_margin", signed(ChooseMargin(0, 1, 0, 1, 1_768_521_600))),
     ("protection/set", signed(SetProtection(0, 1, 1, 0, 0, 0, 0, 1, 1_768_521_600))),
     ("protection/reset", signed(ResetProtection(0, 1, 1, 1_768_521_600))),
     ("protection/get", {"account": 0}),
+    ("account/of_owner", {"owner": "0x" + ALICE.address.hex()}),
+    ("transfer/cash", signed(TransferCash(0, 0, 0, 1, 1, 1_768_521_600))),
+    ("transfer/position", signed(TransferPosition(0, 0, 0, 0, 1, 1, 1_768_521_600))),
+    ("auction/bid", signed(BidAuction(0, 1, 1_000_000, 1, -5, 1, 1_768_521_600))),
+    ("insurance/fund", signed(FundInsurance(0, 5, 1, 1_768_521_600))),
     ("account/withdraw", signed(Withdraw(0, 0, 1, 1))),
     ("order/status", {"orderHash": "0x" + "ab" * 32}),
     ("subscribe", {"channels": ["trades", f"book.{SYMBOLS[0]}", "account.0.events"]}),

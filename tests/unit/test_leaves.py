@@ -15,7 +15,7 @@ TABLE = {
     "position": "i32 i64",
     "order": "b23 u32",
     "market": "u8 u8 u16 u40 u32 u8 i64 u40",
-    "underlying": "b8 u64 u40 u48",
+    "underlying": "b8 u64 u40 u48 u8",
     "totals": "u128 u128",
     "withdrawal": "u32 b20 u8 u64",
 }

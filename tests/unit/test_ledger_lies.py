@@ -13,20 +13,25 @@ from settlement.ledger import Ledger
 from settlement.records import (
     account_opened_record,
     accrual_updated_record,
+    cash_moved_record,
     combo_filled_record,
     counter_raised_record,
     deposit_credited_record,
     expiry_listed_record,
     expiry_settled_record,
+    fee_level_set_record,
     fill_record,
     index_updated_record,
     instrument_listed_record,
+    insurance_moved_record,
     key_registered_record,
     mark_updated_record,
     order_forgotten_record,
     order_opened_record,
     padding_record,
+    position_moved_record,
     position_settled_record,
+    status_changed_record,
     time_advanced_record,
     underlying_listed_record,
     withdrawal_requested_record,
@@ -113,10 +118,11 @@ MOVED = (
 )
 PERPETUAL_TRADE = traded(PERPETUAL, 2, FORWARD // 10_000)
 SETTLED = expiry_settled_record(0, FORWARD)
+ON_CREDIT = cash_moved_record(1, 2, 0, DEPOSIT + 1)
 
 LIES = [
     Lie("a byte behind the fields", rule.MALFORMED, None, bytes(30) + b"\1"),
-    Lie("a record of no type", rule.MALFORMED, None, b"\x13" + bytes(30)),
+    Lie("a record of no type", rule.MALFORMED, None, b"\x7f" + bytes(30)),
     Lie("half a record", rule.MALFORMED, None, bytes(15)),
     # Accounts
     Lie("an account is left out", rule.ACCOUNT_OUT_OF_ORDER, 4, account_opened_record(4, OWNER)),
@@ -299,6 +305,79 @@ LIES = [
         position_settled_record(1, FUTURE),
         (fill(instrument=FUTURE, ticks=95_586), expiry_settled_record(0, FORWARD + 1)),
     ),
+    # Moves
+    Lie("nobody gives cash", rule.UNKNOWN_ACCOUNT, FAR, cash_moved_record(FAR, 1, 0, 1)),
+    Lie("cash for nobody", rule.UNKNOWN_ACCOUNT, FAR, cash_moved_record(1, FAR, 0, 1)),
+    Lie("cash stays where it is", rule.MOVED_TO_ITSELF, 1, cash_moved_record(1, 1, 0, 1)),
+    Lie("what is no money moves", rule.UNKNOWN_ASSET, 1, cash_moved_record(1, 2, 1, 1)),
+    Lie("no cash moves", rule.NOTHING_MOVED, 1, cash_moved_record(1, 2, 0, 0)),
+    Lie("more is given than there is", rule.GIVEN_ON_CREDIT, 1, ON_CREDIT),
+    Lie(
+        "more is given than there is, after a liquidation",
+        rule.GIVEN_ON_CREDIT,
+        1,
+        ON_CREDIT,
+        (status_changed_record(2, 1), status_changed_record(2, 0)),
+    ),
+    Lie("nobody gives lots", rule.UNKNOWN_ACCOUNT, FAR, position_moved_record(FAR, 1, CALL, 1)),
+    Lie("lots for nobody", rule.UNKNOWN_ACCOUNT, FAR, position_moved_record(1, FAR, CALL, 1)),
+    Lie("lots stay", rule.MOVED_TO_ITSELF, 1, position_moved_record(1, 1, CALL, 1), (fill(),)),
+    Lie("nothing listed moves", rule.UNKNOWN_INSTRUMENT, 1, position_moved_record(1, 2, 77, 1)),
+    Lie("what is not held moves", rule.NO_POSITION, 2, position_moved_record(2, 1, CALL, 1)),
+    Lie("no lots move", rule.NOTHING_MOVED, 1, position_moved_record(1, 2, CALL, 0), (fill(),)),
+    Lie(
+        "what is settled moves",
+        rule.MARKET_CLOSED,
+        1,
+        position_moved_record(1, 2, CALL, 1),
+        (fill(), SETTLED),
+    ),
+    Lie(
+        "more lots are given than are held",
+        rule.MORE_THAN_HELD,
+        1,
+        position_moved_record(1, 2, CALL, 3),
+        (fill(lots=2),),
+    ),
+    Lie(
+        "who is long gives what is short",
+        rule.MORE_THAN_HELD,
+        1,
+        position_moved_record(1, 2, CALL, -1),
+        (fill(lots=2),),
+    ),
+    Lie(
+        "the giver's position is behind",
+        rule.POSITION_NOT_SETTLED,
+        1,
+        position_moved_record(1, 0, PERPETUAL, 1),
+        (PERPETUAL_TRADE, *MOVED, position_settled_record(0, PERPETUAL)),
+    ),
+    Lie(
+        "the receiver's position is behind",
+        rule.POSITION_NOT_SETTLED,
+        0,
+        position_moved_record(1, 0, PERPETUAL, 1),
+        (PERPETUAL_TRADE, *MOVED, position_settled_record(1, PERPETUAL)),
+    ),
+    Lie("nobody's status", rule.UNKNOWN_ACCOUNT, FAR, status_changed_record(FAR, 1)),
+    Lie("a status that is none", rule.UNKNOWN_STATUS, 1, status_changed_record(1, 4)),
+    Lie("a status that stays", rule.STATUS_UNCHANGED, 1, status_changed_record(1, 0)),
+    Lie("nobody insures", rule.UNKNOWN_ACCOUNT, FAR, insurance_moved_record(FAR, 1)),
+    Lie("nothing is insured", rule.NOTHING_MOVED, 1, insurance_moved_record(1, 0)),
+    Lie(
+        "who is in no liquidation pays the fund on credit",
+        rule.GIVEN_ON_CREDIT,
+        1,
+        insurance_moved_record(1, DEPOSIT + 1),
+    ),
+    Lie(
+        "the fund pays more than it has",
+        rule.INSURANCE_SHORT,
+        1,
+        insurance_moved_record(1, -6),
+        (insurance_moved_record(2, 5),),
+    ),
     # Listings
     Lie(
         "an underlying is renamed", rule.ALREADY_LISTED, None, underlying_listed_record(0, b"X", 1)
@@ -395,6 +474,17 @@ LIES = [
         (SETTLED,),
     ),
     Lie("a settlement at zero", rule.MARK_OUT_OF_BOUNDS, None, expiry_settled_record(0, 0)),
+    # Fees
+    Lie("a level of nothing", rule.UNKNOWN_UNDERLYING, None, fee_level_set_record(3, 1)),
+    Lie("a level beyond the highest", rule.FEE_LEVEL_TOO_HIGH, None, fee_level_set_record(0, 5)),
+    Lie("no level is set to none", rule.FEE_LEVEL_UNCHANGED, None, fee_level_set_record(0, 0)),
+    Lie(
+        "a level is set twice",
+        rule.FEE_LEVEL_UNCHANGED,
+        None,
+        fee_level_set_record(0, 3),
+        (fee_level_set_record(0, 3),),
+    ),
     # Time
     Lie(
         "time runs back",
@@ -446,7 +536,10 @@ def test_a_resting_combo_pays_as_a_maker_and_who_came_as_a_taker(ledger: Ledger)
     # Fees of the index, 120 and 350 in a million of it; no premium here is so small as to cap them.
     maker_call, maker_put = -(-5 * FORWARD * 120 // 10**6), -(-10 * FORWARD * 120 // 10**6)
     taker_call = -(-5 * FORWARD * 350 // 10**6)
-    assert spent == [taker_call - call, maker_call + maker_put + call - put, maker_put + put]
+    spared = maker_call * 75 // 100  # the cheaper side of the combo, and three quarters of it
+    resting = maker_call - spared + maker_put + call - put
+    assert spent == [taker_call - call, resting, maker_put + put]
+    assert ledger.fee_micro == taker_call + maker_call - spared + 2 * maker_put
     orders = [account.orders[n + 1].filled_lots for n, account in enumerate(ledger.accounts[:3])]
     assert orders == [5, 5, 10]
 
@@ -496,6 +589,30 @@ def test_the_makers_of_a_combos_legs_hold_at_most_256_positions_too(ledger: Ledg
     apply(ledger, *legs)
     end = combo_filled_record(4, 0, 0, 0, 1, 1, 0, 2)
     refuse(ledger, end, rule.TOO_MANY_POSITIONS, 1)
+
+
+def test_who_is_given_a_position_holds_at_most_256_too(ledger: Ledger):
+    fill_up(ledger, account=1, count=256)
+    apply(ledger, fill(taker=2, taker_slot=3, instrument=PUT))
+    refuse(ledger, position_moved_record(2, 1, PUT, 1), rule.TOO_MANY_POSITIONS, 1)
+
+
+def test_a_moved_position_does_not_grow_past_what_its_leaf_can_hold(ledger: Ledger):
+    for _ in range(128):
+        apply(ledger, fill(lots=MOST_LOTS, ticks=0))
+    apply(ledger, account_opened_record(3, OWNER), order_opened_record(3, 4, bytes(32)))
+    apply(ledger, fill(7, 3, 4, taker=2, taker_slot=3, lots=128, ticks=0))
+    refuse(ledger, position_moved_record(2, 1, CALL, 128), rule.POSITION_TOO_LARGE, 1)
+    apply(ledger, position_moved_record(2, 1, CALL, 127))
+    assert ledger.accounts[1].positions[CALL].quantity_lots == (1 << 31) - 1
+
+
+def test_a_liquidation_pays_what_an_account_owes_and_the_fund_makes_it_good(ledger: Ledger):
+    apply(ledger, insurance_moved_record(2, 50))
+    apply(ledger, status_changed_record(1, 2), cash_moved_record(1, 0, 0, DEPOSIT + 30))
+    assert ledger.accounts[1].cash_micro == -30
+    apply(ledger, insurance_moved_record(1, -30), status_changed_record(1, 0))
+    assert (ledger.accounts[1].cash_micro, ledger.insurance_micro) == (0, 20)
 
 
 def test_what_a_bankrupt_owes_cannot_be_withdrawn_by_its_creditor(ledger: Ledger):

@@ -16,6 +16,8 @@ from matching.orders import BUY, SELL
 from settlement.signed_messages import NO_ORDER, Order, struct_hash
 from tests.unit.small_venue import START_NS, SYMBOLS, SmallVenue
 
+NO_STATES = {"states": [], "heldByClearing": [], "breakers": [], "warnings": []}
+
 
 class Reader:
     def __init__(self) -> None:
@@ -52,7 +54,7 @@ def test_every_market_channel_begins_with_a_snapshot_and_goes_on_from_it() -> No
     assert l2["asks"] == [{"price": "1250", "quantity": "0.04", "orders": 1}]
     assert l3["asks"][0]["position"] == 0
     assert (ticker["ask"], ticker["impliedVolatility"]) == ("1250", "0.500000")
-    assert (trades, states) == ({"trades": []}, {"states": [], "breakers": []})
+    assert (trades, states) == ({"trades": []}, NO_STATES)
     trade(venue, BUY, 12_500_000, 1)
     by_name = {params["channel"]: params["data"] for params in reader.got}
     assert sorted(by_name) == sorted([*names, "trades.all"])

@@ -25,11 +25,14 @@ CORE: Final = (
     "exchange/waiting_orders.py",
     "exchange/circuit_breaker.py",
     "exchange/limits.py",
+    "exchange/liquidations.py",
+    "exchange/liquidation_invariants.py",
     "exchange/handlers/**/*.py",
     "exchange/commands.py",
     "exchange/events/*.py",
     "exchange/codec.py",
     "exchange/invariants.py",
+    "exchange/fee_invariants.py",
     "exchange/waiting_invariants.py",
 )
 # Float analytics, and what talks to a chain: the core never imports them (that is a rule, too).

@@ -79,7 +79,7 @@ def test_an_address_of_another_length_is_no_record(length: int):
         (b"", 0),
         (bytes(30), 30),
         (bytes(32), 31),
-        (b"\x13" + bytes(30), 0),
+        (b"\x7f" + bytes(30), 0),
         (b"\xff" + bytes(30), 0),
         (b"\x00\x01" + bytes(29), 1),  # padding with something in it
         (b"\x0e" + bytes(6) + b"\x01" + bytes(23), 7),  # behind the time

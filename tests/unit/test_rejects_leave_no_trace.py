@@ -86,6 +86,10 @@ from tests.floor import (
     refusal,
     was_accepted,
 )
+from tests.unit.test_delisting import STORIES as TOLD_OF_ENDS
+from tests.unit.test_rejects_in_liquidation import STORIES as OF_LIQUIDATION
+from tests.unit.test_risk_profiles import STORIES as OF_PROFILES
+from tests.unit.test_transfers import STORIES as TOLD_OF_TRANSFERS
 
 Events = tuple[Event, ...]
 Story = Callable[[Floor], Events]
@@ -165,13 +169,14 @@ def many_legs(count: int) -> list[tuple[tuple[int, int], ...]]:
 @told(r.TOO_MANY_COMBOS_OF_ACCOUNT, 256, 256)
 def an_order_in_one_combo_too_many(floor: Floor) -> Events:
     floor.watched = False
+    rich = floor.open_account(10**13)
     *most, last = many_legs(257)
     for legs in most:
-        assert was_accepted(floor.buy(0, 10_000 * (legs[0][1] + legs[1][1]), 1, legs))
-    assert was_accepted(floor.buy(0, 250_000, 1, most[7]))  # one that it is in already
+        assert was_accepted(floor.buy(rich, 10_000 * (legs[0][1] + legs[1][1]), 1, legs))
+    assert was_accepted(floor.buy(rich, 250_000, 1, most[7]))  # one that it is in already
     assert was_accepted(floor.buy(1, 2_000_000, 1, last))
     floor.watched = True
-    return floor.buy(0, 2_000_000, 1, last)
+    return floor.buy(rich, 2_000_000, 1, last)
 
 
 @told(r.TOO_MANY_COMBOS, MAX_COMBOS, MAX_COMBOS)
@@ -1197,7 +1202,7 @@ def the_confirmation_of_a_batch_from_the_far_future(floor: Floor) -> Events:
 @told(r.GENESIS)
 def a_second_genesis(floor: Floor) -> Events:
     now = floor.time_ns
-    return floor.send(c.Genesis(now, CHAIN_ID, SETTLEMENT, OPERATOR, 0, 0, 0, 18))
+    return floor.send(c.Genesis(now, CHAIN_ID, SETTLEMENT, OPERATOR, 0, 0, 0, 0, 0, 0, 18))
 
 
 # THE TABLE
@@ -1332,6 +1337,30 @@ def a_breaker_that_trips_when_the_index_is_nothing(floor: Floor) -> Events:
 @told(r.SPEC_OUT_OF_BOUNDS, 5)
 def a_breaker_of_five_levels(floor: Floor) -> Events:
     return floor.arm([(1_000 + level, CANCEL_ONLY, 60) for level in range(5)])
+
+
+# FUNDING
+
+
+@told(r.UNKNOWN_INSTRUMENT, LISTED, LISTED)
+def funding_that_follows_the_premium_of_nothing(floor: Floor) -> Events:
+    return floor.arm_funding(LISTED)
+
+
+@told(r.NOT_LINEAR, FUT)
+def a_future_whose_funding_follows_its_premium(floor: Floor) -> Events:
+    return floor.arm_funding(FUT)
+
+
+@told(r.SPEC_OUT_OF_BOUNDS, 4)
+def a_period_of_funding_that_does_not_divide_a_day(floor: Floor) -> Events:
+    return floor.arm_funding(period_s=7 * 3_600)
+
+
+@told(r.FUNDING_IS_ARMED, PERP)
+def funding_set_by_hand_beside_the_premium(floor: Floor) -> Events:
+    assert was_accepted(floor.arm_funding(PERP))
+    return floor.fund(PERP, 1)
 
 
 @pytest.mark.parametrize(("story", "expected"), STORIES, ids=[s.__name__ for s, _ in STORIES])
@@ -1485,8 +1514,18 @@ def test_before_genesis_nothing_is_taken() -> None:
 def test_a_genesis_for_another_margin_model_is_refused() -> None:
     floor = Floor()
     now = floor.time_ns
-    events = floor.send(c.Genesis(now, CHAIN_ID, SETTLEMENT, OPERATOR, 0, 0, 0, 16))
+    events = floor.send(c.Genesis(now, CHAIN_ID, SETTLEMENT, OPERATOR, 0, 0, 0, 0, 0, 0, 16))
     assert refusal(events) == Reject(r.GENESIS)
+
+
+def test_a_genesis_whose_rebates_outgrow_what_takers_pay_is_refused() -> None:
+    floor = Floor()
+    head = (floor.time_ns, CHAIN_ID, SETTLEMENT, OPERATOR)
+    for fees, field in (((100, 300, 1_250, 101, 0, 0), 4), ((100, 300, 1_250, 100, 0, 101), 6)):
+        assert refusal(floor.send(c.Genesis(*head, *fees, 18))) == Reject(
+            r.FEES_OUT_OF_BOUNDS, field
+        )
+    assert was_accepted(floor.send(c.Genesis(*head, 100, 300, 1_250, 100, 0, 100, 18)))
 
 
 def test_a_refused_order_may_be_sent_again_when_it_has_become_right() -> None:
@@ -1561,11 +1600,14 @@ def codes_of_the_engine() -> set[str]:
 
 
 TOLD_BELOW: Final = {
+    "GIVER_SHORT",
     "MARGIN",
+    "FEES_OUT_OF_BOUNDS",
+    "MARGIN_UNDER_MODEL",
     "QUOTE_CROSSED",
     "QUOTE_TWICE",
+    "RECEIVER_SHORT",
     "TOO_MANY_OPEN_ORDERS",
-    "TOO_MANY_POSITIONS",
 }
 OF_BYTES: Final = {"MALFORMED"}
 
@@ -1582,7 +1624,8 @@ def test_sides_of_a_mass_quote_that_are_all_refused_leave_no_trace() -> None:
 
 def test_no_code_is_without_a_story() -> None:
     codes = {name: getattr(r, name) for name in codes_of_the_engine()}
-    told_codes = {expected.code for _, expected in STORIES}
+    told = (*STORIES, *TOLD_OF_TRANSFERS, *TOLD_OF_ENDS, *OF_PROFILES, *OF_LIQUIDATION)
+    told_codes = {expected.code for _, expected in told}
     silent = {name for name, code in codes.items() if code not in told_codes}
     assert silent == TOLD_BELOW | OF_BYTES
     assert set(codes.values()) <= set(TEMPLATES)

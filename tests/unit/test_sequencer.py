@@ -20,7 +20,7 @@ from exchange.state_digest import state_hash
 from matching.rejects import Reject
 from tests.floor import CHAIN_ID, OPERATOR, SETTLEMENT
 
-GENESIS = (CHAIN_ID, SETTLEMENT, OPERATOR, 100, 300, 1_250, 18)
+GENESIS = (CHAIN_ID, SETTLEMENT, OPERATOR, 100, 300, 1_250, 0, 0, 0, 18)
 
 
 class FaultyDisk(Disk):

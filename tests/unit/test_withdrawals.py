@@ -46,7 +46,7 @@ def test_value_that_is_no_cash_cannot_leave() -> None:
     """An option is worth something and bears margin, but only cash can be paid out."""
     floor = open_floor()
     floor.sell(1, 90_000_000, 100, CALL_90)
-    holder = floor.open_account(100 * 90_000_000 + 10**8)
+    holder = floor.open_account(100 * 90_000_000 + 2 * 10**9)
     floor.buy(holder, 90_000_000, 100, CALL_90)
     floor.mark(0, BTC_INDEX * 2)
     cash = floor.account(holder).cash_micro

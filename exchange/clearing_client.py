@@ -1,0 +1,77 @@
+"""What a client can do in clearing: bid for what is auctioned, give to the insurance fund, look.
+
+Holds: part of `exchange.client.Client`.
+Never: sends what was not signed.
+"""
+
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from exchange.drafting import BadTerms
+from exchange.symbols import parse_price
+from settlement.signed_messages import BidAuction, FundInsurance, Message
+
+if TYPE_CHECKING:
+    from exchange.client import Placed
+
+_LIFE_S: Final = 60
+_CASH_LOT_E8: Final = 10**8
+_ANY_PRICE: Final = (1 << 63) - 1
+
+
+class ClearingCalls(ABC):
+    """Calls of clearing on a client's connection."""
+
+    _clock: Callable[[], float]
+
+    @abstractmethod
+    async def call(self, method: str, **params: Any) -> Any: ...
+
+    @abstractmethod
+    async def _send(self, method: str, message: Message) -> "Placed": ...
+
+    @abstractmethod
+    def _own_account(self) -> int: ...
+
+    async def auctions(self) -> list[dict[str, Any]]:
+        """What is auctioned now: each with its price for the whole portfolio and the share that can
+        be had.
+        """
+        return await self.call("public/auctions")
+
+    async def clearing(self) -> dict[str, Any]:
+        """The insurance fund and who is under liquidation."""
+        return await self.call("public/clearing")
+
+    async def bid_auction(
+        self,
+        auction: int,
+        share_e6: int = 1_000_000,
+        *,
+        least_share_e6: int = 1,
+        price: str | None = None,
+    ) -> "Placed":
+        """Takes a share of what is auctioned of an account, in millionths; `price` is the most for
+        the whole portfolio in USDC (negative: the least that the insurance fund pays for it), None
+        takes the price of the moment, whatever it is.
+        """
+        price_micro = _ANY_PRICE if price is None else parse_price(price, _CASH_LOT_E8)
+        if price_micro is None:
+            raise BadTerms(f"price {price!r} is not a decimal in steps of 0.000001")
+        expiry_s = int(self._clock()) + _LIFE_S
+        salt = secrets.randbits(63)
+        message = BidAuction(
+            self._own_account(), auction, share_e6, least_share_e6, price_micro, salt, expiry_s
+        )
+        return await self._send("auction/bid", message)
+
+    async def fund_insurance(self, amount: str) -> "Placed":
+        """Gives USDC of the account to the insurance fund."""
+        amount_micro = parse_price(amount, _CASH_LOT_E8)
+        if amount_micro is None or amount_micro <= 0:
+            raise BadTerms(f"amount {amount!r} is not a decimal above 0 in steps of 0.000001")
+        expiry_s = int(self._clock()) + _LIFE_S
+        message = FundInsurance(self._own_account(), amount_micro, secrets.randbits(63), expiry_s)
+        return await self._send("insurance/fund", message)

@@ -1,0 +1,272 @@
+"""Auctions of what an account holds: opened, offered at a falling price, bid for, ended.
+
+Holds: a bidder takes the same share of every position, rounded towards zero, and pays the price of
+the command's time, never more than he said; he has his initial margin after it; the insurance fund
+pays only where there is nothing to sell or nobody came for it, and never more than it has.
+Never: lets the owner of the portfolio bid for it.
+"""
+
+from collections.abc import Callable
+
+from exchange import events
+from exchange.commands import BidAuction
+from exchange.handlers.accounts import check_signer, settle_all, settle_position
+from exchange.handlers.deleveraging import deleverage, pay_debt
+from exchange.handlers.insurance import pay_from_fund
+from exchange.handlers.recovery import check_not_liquidated, end_if_recovered, set_status
+from exchange.handlers.refusal import refuse
+from exchange.handlers.taken_once import check_once, take_once
+from exchange.liquidations import Liquidation
+from exchange.state import USDC, State
+from margin.accounts import MAX_POSITIONS, Account
+from margin.auction import (
+    WHOLE_E6,
+    Offer,
+    Payment,
+    insolvent_offer,
+    lots_of_share,
+    most_share_e6,
+    moved_share_e6,
+    payment,
+    solvent_offer,
+)
+from margin.liquidation_parameters import INSOLVENT_NS, MARK_AGE_S
+from margin.moves import excess_with, move_lots
+from margin.standing import AUCTIONED, scan_standing
+from matching.instruments import MAX_LOTS, Instrument
+from matching.rejects import (
+    AUCTION_PRICE_ABOVE,
+    AUCTION_SHARE_TOO_SMALL,
+    MARGIN,
+    MARKS_TOO_OLD,
+    NOT_AUCTIONED,
+    OWN_AUCTION,
+    SHARE_OUT_OF_RANGE,
+    TOO_MANY_LOTS,
+    TOO_MANY_POSITIONS,
+    Reject,
+)
+from settlement import records
+
+Emit = Callable[[events.Event], None]
+Lots = list[tuple[Instrument, int]]
+
+
+class Taking:
+    """What a bid would move: lots and cash, at which offer; `most_e6` is what could be had."""
+
+    __slots__ = ("lots", "lots_micro", "most_e6", "offer", "payment", "share_e6")
+
+    def __init__(
+        self,
+        offer: Offer,
+        most_e6: int,
+        share_e6: int,
+        lots: Lots,
+        lots_micro: int,
+        paid: Payment,
+    ) -> None:
+        self.offer = offer
+        self.most_e6 = most_e6
+        self.share_e6 = share_e6
+        self.lots = lots
+        self.lots_micro = lots_micro
+        self.payment = paid
+
+
+# OPENED AND WATCHED
+
+
+def open_auction(state: State, liquidation: Liquidation, account: Account, emit: Emit) -> None:
+    """What is left is offered to everybody from now on."""
+    liquidation.auction_ns = state.time_ns
+    set_status(state, account, AUCTIONED)
+    _say_open(state, liquidation, account, emit)
+
+
+def watch_auction(state: State, liquidation: Liquidation, account: Account, emit: Emit) -> None:
+    """As time passes and marks move: whether the fund pays now, and whether it is over."""
+    time_ns = state.time_ns
+    equity = scan_standing(state.portfolio, account).equity_micro
+    is_insolvent = liquidation.is_insolvent(equity, time_ns)
+    if is_insolvent:
+        liquidation.insolvent_ns = liquidation.fund_since_ns(time_ns)
+    if is_insolvent != liquidation.shown_insolvent:
+        _say_open(state, liquidation, account, emit)
+    if not is_insolvent:
+        return
+    is_over = time_ns - liquidation.insolvent_ns >= INSOLVENT_NS
+    if is_over or state.insurance_cash_micro <= 0:
+        deleverage(state, liquidation, account, emit)
+
+
+def _say_open(state: State, liquidation: Liquidation, account: Account, emit: Emit) -> None:
+    standing = scan_standing(state.portfolio, account)
+    is_insolvent = liquidation.is_insolvent(standing.equity_micro, state.time_ns)
+    since_ns = liquidation.auction_ns
+    if is_insolvent:
+        since_ns = liquidation.insolvent_ns = liquidation.fund_since_ns(state.time_ns)
+    liquidation.shown_insolvent = is_insolvent
+    emit(
+        events.AuctionOpened(
+            account.number,
+            int(is_insolvent),
+            since_ns,
+            standing.equity_micro,
+            standing.worst_micro,
+            standing.maintenance_micro,
+        )
+    )
+
+
+def offer_of(state: State, liquidation: Liquidation, account: Account, time_ns: int) -> Offer:
+    """What an auction offers at a time, at the marks in force."""
+    standing = scan_standing(state.portfolio, account)
+    if not liquidation.is_insolvent(standing.equity_micro, time_ns):
+        return solvent_offer(standing, liquidation.reserved_micro, time_ns - liquidation.auction_ns)
+    return insolvent_offer(standing, time_ns - liquidation.fund_since_ns(time_ns))
+
+
+# BID FOR
+
+
+def bid_auction(state: State, command: BidAuction, emit: Emit) -> None:
+    # CHECK
+    reject = _check_bid(state, command)
+    taking = _taking(state, command) if reject is None else reject
+    # MARGIN
+    reject = taking if isinstance(taking, Reject) else _check_bidder(state, command, taking)
+    if reject is not None or isinstance(taking, Reject):
+        assert reject is not None, "what cannot be taken is refused"
+        refuse(emit, reject, command.account, command.message_hash)
+        return
+    # EMIT
+    take_once(state, command.expiry_s, command.message_hash)
+    account, bidder = state.accounts[command.auction], state.accounts[command.account]
+    liquidation = state.liquidations.of_account[account.number]
+    _move(state, account, bidder, taking, emit)
+    liquidation.reserved_micro += taking.payment.paid_micro
+    offer, standing = taking.offer, scan_standing(state.portfolio, account)
+    emit(
+        events.AuctionBidTaken(
+            account.number,
+            bidder.number,
+            command.most_share_e6,
+            taking.most_e6,
+            taking.share_e6,
+            int(offer.is_insolvent),
+            offer.discount_e6,
+            offer.worth_micro,
+            offer.price_micro,
+            tuple([(instrument.number, lots) for instrument, lots in taking.lots]),
+            taking.lots_micro,
+            taking.payment.cash_micro,
+            taking.payment.fund_micro,
+            standing.equity_micro,
+            standing.worst_micro,
+        )
+    )
+    if not end_if_recovered(state, account, emit) and not account.positions:
+        pay_debt(state, account, emit)
+
+
+def _check_bid(state: State, command: BidAuction) -> Reject | None:
+    reject = check_signer(state, command.account, command.signer)
+    if reject is None:
+        reject = check_not_liquidated(state.accounts[command.account])
+    if reject is None:
+        reject = check_once(state, command.expiry_s, command.message_hash)
+    if reject is not None:
+        return reject
+    if not 0 < command.least_share_e6 <= command.most_share_e6 <= WHOLE_E6:
+        return Reject(SHARE_OUT_OF_RANGE, command.most_share_e6, WHOLE_E6)
+    liquidation = state.liquidations.of_account.get(command.auction)
+    if liquidation is None or liquidation.auction_ns < 0 or not state.liquidations.is_armed:
+        return Reject(NOT_AUCTIONED, command.auction)
+    account, bidder = state.accounts[command.auction], state.accounts[command.account]
+    if account.owner_number == bidder.owner_number:
+        return Reject(OWN_AUCTION, command.auction)
+    if not account.positions:
+        return Reject(NOT_AUCTIONED, command.auction)
+    for number in account.positions:
+        underlying = state.instruments[number].underlying.number
+        marked_s = state.marks.mark_time_s.get(underlying, 0)
+        if marked_s < state.time_s - MARK_AGE_S:
+            return Reject(MARKS_TOO_OLD, marked_s, state.time_s - MARK_AGE_S)
+    return None
+
+
+def _taking(state: State, command: BidAuction) -> Taking | Reject:
+    """What the bid would take now, or why its owner would not want it."""
+    account = state.accounts[command.auction]
+    liquidation = state.liquidations.of_account[account.number]
+    offer = offer_of(state, liquidation, account, state.time_ns)
+    if offer.price_micro > command.most_price_micro:
+        return Reject(AUCTION_PRICE_ABOVE, offer.price_micro, command.most_price_micro)
+    numbers = sorted(account.positions)
+    sizes = [abs(account.positions[number].quantity_lots) for number in numbers]
+    most = most_share_e6(offer, sizes)
+    asked = min(command.most_share_e6, most)
+    lots: Lots = []
+    moved: list[int] = []
+    lots_micro = 0
+    for number in numbers:
+        instrument = state.instruments[number]
+        of_this = lots_of_share(account.positions[number].quantity_lots, asked)
+        if not of_this:
+            continue
+        lots.append((instrument, of_this))
+        moved.append(abs(of_this))
+        if not instrument.is_linear:
+            lots_micro += of_this * state.marks.mark_micro(instrument)
+    share = moved_share_e6(sizes, moved)
+    if share < command.least_share_e6 or not lots:
+        return Reject(AUCTION_SHARE_TOO_SMALL, command.least_share_e6, share)
+    paid = payment(offer, share, lots_micro, state.insurance_cash_micro)
+    return Taking(offer, most, share, lots, lots_micro, paid)
+
+
+def _check_bidder(state: State, command: BidAuction, taking: Taking) -> Reject | None:
+    """Whether the bidder can carry what he would take."""
+    bidder = state.accounts[command.account]
+    count = sum(1 for number in bidder.positions if not state.instruments[number].is_settled)
+    gross = bidder.gross_lots + bidder.open_lots
+    for instrument, lots in taking.lots:
+        before = bidder.lots_of(instrument.number)
+        gross += abs(before + lots) - abs(before)
+        count += (1 if before == 0 else 0) - (1 if before + lots == 0 else 0)
+        if count > MAX_POSITIONS:
+            return Reject(TOO_MANY_POSITIONS, bidder.number, MAX_POSITIONS)
+    if gross > MAX_LOTS:
+        return Reject(TOO_MANY_LOTS, gross, MAX_LOTS)
+    cash = taking.payment.cash_micro + taking.payment.fund_micro
+    excess = excess_with(state.portfolio, bidder, taking.lots, cash)
+    if excess < 0:
+        return Reject(MARGIN, -excess, state.portfolio.excess_micro(bidder))
+    return None
+
+
+def _move(state: State, account: Account, bidder: Account, taking: Taking, emit: Emit) -> None:
+    """Lots and cash change hands, record by record."""
+    if bidder.settlements_seen != state.settlements:
+        settle_all(state, bidder, emit)
+    for instrument, lots in taking.lots:
+        settle_position(state, instrument, account, emit)
+        settle_position(state, instrument, bidder, emit)
+        move_lots(state.portfolio, account, bidder, instrument, lots)
+        state.record(
+            records.position_moved_record(account.number, bidder.number, instrument.number, lots)
+        )
+    move_cash(state, account, bidder, taking.payment.cash_micro)
+    pay_from_fund(state, bidder, taking.payment.fund_micro, events.FOR_BID, emit)
+
+
+def move_cash(state: State, giver: Account, taker: Account, amount_micro: int) -> None:
+    """Cash from one account to another; a negative amount goes the other way."""
+    if amount_micro < 0:
+        giver, taker, amount_micro = taker, giver, -amount_micro
+    if not amount_micro:
+        return
+    giver.cash_micro -= amount_micro
+    taker.cash_micro += amount_micro
+    state.record(records.cash_moved_record(giver.number, taker.number, USDC, amount_micro))

@@ -1,0 +1,213 @@
+"""The arithmetic of steps, auctions and deleveraging against its twin in fractions."""
+
+from fractions import Fraction
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from margin import auction, deleveraging, liquidation
+from margin import liquidation_parameters as table
+from margin.deleveraging import Burden, Counterparty
+from margin.parameters import MAINTENANCE_PERCENT
+from margin.scenarios import BASE_SCENARIO
+from margin.standing import ScanStanding
+from tests.model import liquidation as twin
+
+NS = 10**9
+worsts = st.integers(1, 10**15)
+elapsed = st.integers(0, 1_000 * NS)
+
+
+@st.composite
+def called(draw: st.DrawFn) -> ScanStanding:
+    """A solvent account below its call line."""
+    worst = draw(worsts)
+    return ScanStanding(draw(st.integers(0, worst - 1)), worst, BASE_SCENARIO)
+
+
+def twin_of(standing: ScanStanding) -> twin.Standing:
+    return twin.Standing(standing.equity_micro, standing.worst_micro)
+
+
+def test_the_twin_reads_the_same_table() -> None:
+    assert twin.BASE == BASE_SCENARIO
+    assert Fraction(MAINTENANCE_PERCENT, 100) == twin.MAINTENANCE
+    assert Fraction(table.BUFFER_PERCENT, 100) == twin.BUFFER
+    assert table.CALL_PERCENT == MAINTENANCE_PERCENT + table.BUFFER_PERCENT
+    assert Fraction(table.DISCOUNT_START_E6, 10**6) == twin.START
+    assert Fraction(table.DISCOUNT_KNEE_E6, 10**6) == twin.KNEE
+    seconds = (table.FAST_NS // NS, table.SLOW_NS // NS, table.INSOLVENT_NS // NS)
+    assert seconds == (twin.FAST_S, twin.SLOW_S, twin.INSOLVENT_S)
+    assert Fraction(table.STEP_SHARE_E4, 10**4) == twin.STEP_SHARE
+    assert Fraction(table.DEPTH_SHARE_E4, 10**4) == twin.DEPTH_SHARE
+    assert Fraction(table.BAND_E6, 10**6) == twin.BAND
+    assert (Fraction(table.FEE_E6, 10**6), Fraction(table.FEE_CAP_E4, 10**4)) == (
+        twin.FEE,
+        twin.FEE_CAP,
+    )
+    assert Fraction(table.LOSS_CAP_E4, 10**4) == twin.LOSS_CAP
+    assert Fraction(table.LOSS_CAP_ALL_E4, 10**4) == twin.LOSS_CAP_ALL
+
+
+@given(st.integers(-(10**15), 10**15), st.integers(0, 10**15))
+def test_who_is_called_and_who_is_liquidated(equity: int, worst: int) -> None:
+    ours = ScanStanding(equity, worst, BASE_SCENARIO)
+    theirs = twin_of(ours)
+    assert ours.maintenance_micro == theirs.maintenance
+    assert (ours.is_called, ours.must_liquidate) == (theirs.is_called, theirs.must_liquidate)
+    assert ours.is_called or not ours.must_liquidate
+
+
+@given(elapsed, elapsed)
+def test_the_discount_falls_and_is_the_twins_rounded_up(first: int, second: int) -> None:
+    for at in (first, second):
+        exact = twin.discount(Fraction(at, NS)) * 10**6
+        assert 0 <= auction.discount_e6(at) - exact < 1
+    early, late = sorted((first, second))
+    assert auction.discount_e6(early) >= auction.discount_e6(late)
+
+
+def test_the_path_begins_at_its_start_and_ends_at_nothing() -> None:
+    assert auction.discount_e6(0) == table.DISCOUNT_START_E6
+    assert auction.discount_e6(table.FAST_NS) == table.DISCOUNT_KNEE_E6
+    assert auction.discount_e6(table.FAST_NS + table.SLOW_NS - 1) == 1
+    assert auction.discount_e6(table.FAST_NS + table.SLOW_NS) == 0
+
+
+@given(called(), elapsed, st.integers(0, 10**15))
+def test_the_share_is_the_twins_rounded_up_and_brings_the_buffer_back(
+    standing: ScanStanding, at: int, reserved: int
+) -> None:
+    offer = auction.solvent_offer(standing, reserved, at)
+    kept = min(reserved, standing.equity_micro)
+    part = Fraction(offer.discount_e6, 10**6)
+    exact = twin.share(twin_of(standing), part, kept)
+    assert 0 < exact <= 1
+    assert exact * 10**6 <= offer.share_e6 < exact * 10**6 + 1
+    assert twin.after_selling(twin_of(standing), exact, part, kept) >= 0
+    assert 0 <= offer.price_micro - part * offer.worth_micro < 1
+    sold = Fraction(offer.share_e6, 10**6)
+    assert twin.after_selling(twin_of(standing), sold, part, kept) >= 0
+
+
+@given(st.integers(-(10**15), 10**15), worsts, elapsed)
+def test_the_funds_payment_rises_to_w_less_equity(equity: int, worst: int, at: int) -> None:
+    standing = ScanStanding(min(equity, worst - 1), worst, BASE_SCENARIO)
+    offer = auction.insolvent_offer(standing, at)
+    exact = twin.insolvent_pay(twin_of(standing), Fraction(at, NS))
+    assert 0 <= exact + offer.price_micro < 1
+    assert offer.share_e6 == auction.WHOLE_E6
+
+
+@given(
+    called(),
+    elapsed,
+    st.lists(st.tuples(st.integers(-500, 500).filter(bool), st.integers(0, 10**9)), min_size=1),
+    st.integers(1, 10**6),
+)
+def test_a_bid_gives_the_account_the_price_of_what_it_moves_and_no_less(
+    standing: ScanStanding, at: int, held: list[tuple[int, int]], share: int
+) -> None:
+    sizes = [abs(lots) for lots, _ in held]
+    moved = [auction.lots_of_share(lots, share) for lots, _ in held]
+    for lots, given_lots in zip((lots for lots, _ in held), moved, strict=True):
+        assert abs(given_lots) == abs(lots) * share // 10**6
+        assert given_lots * lots >= 0
+    share_moved = auction.moved_share_e6(sizes, [abs(lots) for lots in moved])
+    assert share_moved <= share
+    worth = sum(lots * mark for lots, (_, mark) in zip(moved, held, strict=True))
+    offer = auction.solvent_offer(standing, 0, at)
+    paid = auction.payment(offer, share_moved, worth, 10**12)
+    gain = worth + paid.cash_micro  # the bidder's, at the marks
+    exact = Fraction(share_moved, 10**6) * (offer.worth_micro - offer.price_micro)
+    assert 0 <= exact - gain < 1
+    assert 0 <= gain <= offer.worth_micro
+    assert paid.fund_micro == 0
+
+
+@given(st.integers(-(10**12), -1), worsts, elapsed, st.integers(0, 10**6), st.integers(0, 10**15))
+def test_the_fund_never_pays_more_than_it_has_and_the_whole_leaves_the_account_at_zero(
+    equity: int, worst: int, at: int, share: int, fund: int
+) -> None:
+    offer = auction.insolvent_offer(ScanStanding(equity, worst, BASE_SCENARIO), at)
+    paid = auction.payment(offer, share, 0, fund)
+    assert 0 <= paid.fund_micro <= fund
+    assert paid.fund_micro <= Fraction(share, 10**6) * -offer.price_micro
+    whole = auction.payment(offer, auction.WHOLE_E6, 777, fund)
+    assert whole.cash_micro == equity - 777
+
+
+@given(st.lists(st.integers(1, 10**6), min_size=1, max_size=20))
+def test_the_least_share_moves_a_lot_and_less_moves_none(sizes: list[int]) -> None:
+    least = auction.least_share_e6(sizes)
+    assert any(auction.lots_of_share(size, least) for size in sizes)
+    assert least == 1 or not any(auction.lots_of_share(size, least - 1) for size in sizes)
+
+
+@given(st.integers(-(10**6), 10**6).filter(bool), st.integers(1, 10**6))
+def test_a_step_is_at_most_a_share_of_position_and_depth(held: int, shown: int) -> None:
+    assert liquidation.most_lots(held, shown) == twin.most_lots(held, shown)
+
+
+# DELEVERAGING
+
+counterparties = st.builds(
+    Counterparty,
+    st.integers(0, 1_000),
+    st.integers(-(10**12), 10**12),
+    st.integers(0, 10**12),
+    st.integers(-(10**12), 10**12),
+    st.integers(1, 1_000),
+    st.integers(0, 10**10),
+)
+
+
+@given(st.lists(counterparties, max_size=12, unique_by=lambda c: c.number))
+def test_ranks_are_the_twins(found: list[Counterparty]) -> None:
+    order = deleveraging.ranked(found)
+    scores = [twin.score(c.profit_micro, c.equity_micro, c.worst_micro) for c in order]
+    for (first, high), (second, low) in pairwise(zip(order, scores, strict=True)):
+        assert high > low or (high == low and first.number < second.number)
+
+
+burdens = st.builds(Burden, st.integers(1, 10**6), st.integers(1, 10**9), st.integers(0, 10**9))
+
+
+@given(st.integers(0, 10**15), st.lists(burdens, min_size=1, max_size=8))
+def test_a_deficit_is_laid_on_whole_and_in_proportion(deficit: int, found: list[Burden]) -> None:
+    parts = deleveraging.laid_on(deficit, found)
+    room = [burden.lots * burden.clamp_micro for burden in found]
+    assert all(0 <= part <= most for part, most in zip(parts, room, strict=True))
+    assert sum(parts) == min(deficit, sum(room))
+    exact = twin.shares_of(deficit, [b.lots * b.weight_micro for b in found], room)
+    off = len(found) ** 2 + 1
+    assert all(abs(part - one) <= off for part, one in zip(parts, exact, strict=True))
+
+
+@given(st.integers(0, 10**12), st.integers(1, 10**5), st.integers(0, 10**12), st.integers(0, 10**5))
+def test_what_is_closed_stays_within_the_cap_and_a_lot_more_would_not(
+    part: int, left: int, cap: int, more: int
+) -> None:
+    lots = deleveraging.lots_within(part, left, cap)
+    assert 0 <= lots <= left
+    assert deleveraging.loss_of(part, left, lots) <= cap or not part
+    if lots < left:
+        assert deleveraging.loss_of(part, left, lots + 1) > cap
+    assert deleveraging.loss_of(part, left, left) == part
+    del more
+
+
+@given(st.lists(counterparties, max_size=12), st.integers(0, 10**12))
+def test_caps_are_shares_of_equity_before_the_losses(found: list[Counterparty], lost: int) -> None:
+    for one in found:
+        may = one.may_lose_micro
+        if one.equity_micro <= 0:
+            assert may == 0
+        else:
+            before = one.equity_micro + one.lost_micro
+            assert may == max(before * twin.LOSS_CAP.numerator // 20 - one.lost_micro, 0)
+    equities = [one.equity_micro for one in found]
+    solvent = sum(equity for equity in equities if equity > 0)
+    exact = (solvent + lost) * twin.LOSS_CAP_ALL - lost
+    assert 0 <= max(exact, Fraction(0)) - deleveraging.all_may_lose_micro(equities, lost) < 1
