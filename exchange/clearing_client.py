@@ -1,4 +1,5 @@
-"""What a client can do in clearing: bid for what is auctioned, give to the insurance fund, look.
+"""What a client can do in clearing: move what it has between its accounts, choose how it is
+margined, bid for what is auctioned, give to the insurance fund, look.
 
 Holds: part of `exchange.client.Client`.
 Never: sends what was not signed.
@@ -9,9 +10,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from exchange.drafting import BadTerms
+from exchange.drafting import BadTerms, Markets, cash_micro
 from exchange.symbols import parse_price
-from settlement.signed_messages import BidAuction, FundInsurance, Message
+from settlement.signed_messages import (
+    BidAuction,
+    ChooseMargin,
+    FundInsurance,
+    Message,
+    TransferCash,
+    TransferPosition,
+)
 
 if TYPE_CHECKING:
     from exchange.client import Placed
@@ -25,6 +33,7 @@ class ClearingCalls(ABC):
     """Calls of clearing on a client's connection."""
 
     _clock: Callable[[], float]
+    markets: Markets
 
     @abstractmethod
     async def call(self, method: str, **params: Any) -> Any: ...
@@ -69,9 +78,31 @@ class ClearingCalls(ABC):
 
     async def fund_insurance(self, amount: str) -> "Placed":
         """Gives USDC of the account to the insurance fund."""
-        amount_micro = parse_price(amount, _CASH_LOT_E8)
-        if amount_micro is None or amount_micro <= 0:
-            raise BadTerms(f"amount {amount!r} is not a decimal above 0 in steps of 0.000001")
+        amount_micro = cash_micro(amount)
         expiry_s = int(self._clock()) + _LIFE_S
         message = FundInsurance(self._own_account(), amount_micro, secrets.randbits(63), expiry_s)
         return await self._send("insurance/fund", message)
+
+    async def transfer_cash(self, to_account: int, amount: str) -> "Placed":
+        """Moves `amount` USDC to another account of the same owner."""
+        terms = (0, cash_micro(amount), secrets.randbits(64), int(self._clock()) + _LIFE_S)
+        message = TransferCash(self._own_account(), to_account, *terms)
+        return await self._send("transfer/cash", message)
+
+    async def transfer_position(self, to_account: int, symbol: str, quantity: str) -> "Placed":
+        """Moves a part of a position to another account of the same owner, free of payment:
+        `quantity` above 0 of a long position, below 0 of a short one.
+        """
+        position = self.markets.position(symbol, quantity)
+        terms = (*position, secrets.randbits(64), int(self._clock()) + _LIFE_S)
+        message = TransferPosition(self._own_account(), to_account, *terms)
+        return await self._send("transfer/position", message)
+
+    async def choose_margin(self, model: int, tier: int = 0) -> "Placed":
+        """Margins the account by a model (0 portfolio, 1 standard) and a tier of risk; the owner's
+        key signs.
+        """
+        expiry_s = int(self._clock()) + _LIFE_S
+        salt = secrets.randbits(64)
+        message = ChooseMargin(self._own_account(), model, tier, salt, expiry_s)
+        return await self._send("account/choose_margin", message)

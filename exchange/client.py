@@ -53,13 +53,10 @@ from settlement.signed_messages import (
     Cancel,
     CancelAll,
     CancelWhere,
-    ChooseMargin,
     Message,
     Order,
     ResetProtection,
     SetProtection,
-    TransferCash,
-    TransferPosition,
     Withdraw,
 )
 
@@ -282,30 +279,6 @@ class Client(ClearingCalls, MarginQuestions):
         salt = secrets.randbits(64)
         message = ResetProtection(self._own_account(), group, salt, self._soon_s())
         return await self._send("protection/reset", message)
-
-    async def transfer_cash(self, to_account: int, amount: str) -> Placed:
-        """Moves `amount` USDC to another account of the same owner."""
-        terms = (0, cash_micro(amount), secrets.randbits(64), self._soon_s())
-        message = TransferCash(self._own_account(), to_account, *terms)
-        return await self._send("transfer/cash", message)
-
-    async def transfer_position(self, to_account: int, symbol: str, quantity: str) -> Placed:
-        """Moves a part of a position to another account of the same owner, free of payment:
-        `quantity` above 0 of a long position, below 0 of a short one.
-        """
-        position = self.markets.position(symbol, quantity)
-        terms = (*position, secrets.randbits(64), self._soon_s())
-        message = TransferPosition(self._own_account(), to_account, *terms)
-        return await self._send("transfer/position", message)
-
-    async def choose_margin(self, model: int, tier: int = 0) -> Placed:
-        """Margins the account by a model (0 portfolio, 1 standard) and a tier of risk; the owner's
-        key signs.
-        """
-        expiry_s = int(self._clock()) + _CANCEL_LIFE_S
-        salt = secrets.randbits(64)
-        message = ChooseMargin(self._own_account(), model, tier, salt, expiry_s)
-        return await self._send("account/choose_margin", message)
 
     async def withdraw(self, amount: str) -> Placed:
         """Asks for `amount` USDC back; `withdrawals` then tells when and how to claim it."""

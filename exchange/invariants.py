@@ -13,6 +13,7 @@ from exchange.fee_invariants import broken_fees
 from exchange.liquidation_invariants import broken_liquidations
 from exchange.margin_invariants import (
     charges_micro,
+    features_from_values,
     holdings,
     order_charge_micro,
     standard_worth_micro,
@@ -152,6 +153,9 @@ def _marks(state: State) -> Iterator[str]:
             elif not marks.carry_micro[number]:
                 offset = marks.offset_micro[number]  # not marked, so nothing was priced
         yield from _differs(f"instrument {number}: offset", marks.offset_micro[number], offset)
+        features: list[int] = marks.features[number].tolist()
+        counted = features_from_values(state, instrument)
+        yield from _differs(f"instrument {number}: features", features, counted)
 
 
 def position_values(state: State, account: Account, underlying: int) -> Values:

@@ -1,7 +1,7 @@
 """Charges, said a second time: from positions and the marks' scenario values alone.
 
-Holds: features are summed anew, strike by strike and expiry by expiry, from `marks.values`; only
-the tilt of a strike and the rates of a term are asked where they are defined.
+Holds: features are read anew from `marks.values`, and summed anew, strike by strike and expiry by
+expiry; only the tilt of a strike and the rates of a term are asked where they are defined.
 Never: changes the state.
 """
 
@@ -38,10 +38,9 @@ def charges_micro(state: State, account: Account, underlying: int) -> list[int]:
 def order_charge_micro(state: State, order: Order, legs: Sequence[tuple[int, int]]) -> int:
     """What one lot or unit of an order would be charged by itself, concentration left out."""
     held = {number: order.sign * ratio for number, ratio in legs}
-    underlyings = {state.instruments[number].underlying.number for number in held}
     return sum(
         sum(charges_of(state, held, underlying)[:CONCENTRATION])
-        for underlying in sorted(underlyings)
+        for underlying in dict.fromkeys(state.instruments[n].underlying.number for n in held)
     )
 
 
@@ -55,7 +54,7 @@ def charges_of(state: State, held: Held, underlying: int) -> list[int]:
         instrument = state.instruments[number]
         if instrument.underlying.number != underlying or instrument.is_settled:
             continue
-        features = [lots * feature for feature in _features(state, instrument)]
+        features = [lots * feature for feature in state.marks.features[number].tolist()]
         if instrument.kind == PERPETUAL:
             perpetual += features[0]
             continue
@@ -85,17 +84,17 @@ def charges_of(state: State, held: Held, underlying: int) -> list[int]:
     return [-(-charge // 10**6) for charge in charges] + [concentration_micro(delta, short, index)]
 
 
-def _features(state: State, instrument: Instrument) -> list[int]:
+def features_from_values(state: State, instrument: Instrument) -> list[int]:
     """Of one long lot, from its scenario values."""
     marks, number = state.marks, instrument.number
     values: list[int] = marks.values[number].tolist()
+    if instrument.is_settled:
+        return [0] * 6
     if instrument.expiry is None or instrument.is_linear:
         return [features_of(values, 0)[0], 0, 0, 0, 0, 0]
-    mark = marks.expiry_marks.get(instrument.expiry.number)
-    if mark is None or not marks.is_marked[number]:
+    mark = marks.feature_marks.get(number)
+    if mark is None:
         return [0] * 6
-    if marks.mark_time_s[instrument.underlying.number] >= instrument.expiry.expiry_time_s:
-        return marks.features[number].tolist()  # as of the last mark before the expiry
     return features_of(values, tilt_q10(ln_q30(instrument.strike_micro), mark))
 
 

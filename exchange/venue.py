@@ -171,9 +171,9 @@ class MarginView(msgspec.Struct, frozen=True):
     open_orders: int
     positions: int
     worst_scenario: int
-    model: int
-    tier: int
-    least_tier: int
+    model: int = 0
+    tier: int = 0
+    least_tier: int = 0
 
 
 class OrderView(msgspec.Struct, frozen=True):

@@ -94,7 +94,7 @@ def fees_of(
     index and level of warning by underlying.
     """
     fees = _full_fees(schedule, index_micro, levels, fills)
-    if schedule.combo_discount and taker.book >= COMBO_BASE:
+    if taker.book >= COMBO_BASE and schedule.combo_discount:
         discount_combos(schedule.combo_discount, fees, fills, maker_combo is not None)
     return fees
 

@@ -3,8 +3,8 @@
 Holds: `values[i, s]` is an option's scenario price, or a perpetual's or future's accrual plus
 its move; column BASE is the mark itself (for a linear instrument its accrual). `offset_micro[i]`
 = carry - accrual turns a price into the units of `values` (0 for options). `features[i]` is what
-charges need of a lot, read from `values` where they are set. `epochs[u]` counts the
-updates of underlying u; `versions[u]` moves whenever what an order that is margined on u could
+charges need of a lot, read from `values` as they were set at `feature_marks[i]`. `epochs[u]` counts
+the updates of underlying u; `versions[u]` moves whenever what an order that is margined on u could
 lose may have moved; `sweeps[u]` counts how often all positions on u were to be valued anew. A
 settled instrument is worth its payoff in every scenario.
 Never: fits or smooths anything (floats advise in `margin/analytics`; what arrives here is
@@ -156,6 +156,7 @@ class Marks:
         "carry_micro",
         "epochs",
         "expiry_marks",
+        "feature_marks",
         "features",
         "index_micro",
         "is_marked",
@@ -172,6 +173,7 @@ class Marks:
         self.features: NDArray[np.int64] = np.zeros(
             (_FIRST_CAPACITY, FEATURE_COUNT), dtype=np.int64
         )
+        self.feature_marks: dict[int, ExpiryMark] = {}
         self.term_rates: dict[int, TermRates] = {}
         self.offset_micro: list[int] = []
         self.accrual_micro: list[int] = []
@@ -296,6 +298,7 @@ class Marks:
             values = prices[:, None] + rows
             self.values[chain.numbers] = values
             self.features[chain.numbers] = option_features(values, chain.ln_strikes, mark)
+            self.feature_marks.update(dict.fromkeys(chain.numbers, mark))
             for number in chain.numbers:
                 self.is_marked[number] = True
         future = self._futures.get(expiry.number)

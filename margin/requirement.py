@@ -85,9 +85,16 @@ class Breakdown(NamedTuple):
 
     `separate` is the sum of what each underlying loses in a worst scenario of its own, `joint` what
     all lose in the worst scenario of all together, `netted` what counts; open orders are in. The
-    same for the positions alone, which maintenance takes. initial = netted + charges + rounding.
+    same for the positions alone, which maintenance takes. The account's tier is in gains and losses
+    but for those of the positions alone, and adds `tier_charges` to the charges. initial = netted +
+    charges + tier charges + rounding. Of an account in the standard model
+    `standard` is what its positions and orders lose and are charged, each by itself, and
+    `position_standard` what maintenance takes; initial = standard + rounding. The rest is what the
+    portfolio model would say of it. Both are 0 in the portfolio model.
     """
 
+    model: int
+    tier: int
     cash_micro: int
     equity_micro: int
     scans: tuple[UnderlyingScan, ...]
@@ -98,6 +105,9 @@ class Breakdown(NamedTuple):
     position_joint_micro: int
     position_netted_micro: int
     charges_micro: tuple[int, ...]
+    tier_charges_micro: int
+    standard_micro: int
+    position_standard_micro: int
     rounding_micro: int
     position_rounding_micro: int
     initial_micro: int
@@ -224,13 +234,14 @@ class Requirements:
         vectors: list[Vector] = []
         values: list[Vector] = []
         charges = [0] * (CONCENTRATION + 1)
+        tier_charges = 0
         marks = self.open_orders.marks
         equity = account.cash_micro - account.basis_micro
         for underlying in sorted(account.risks):
             risk = self.open_orders.exact_risk(account, underlying)
             index = marks.index_micro.get(underlying, 0)
             own = risk.sums.charges_micro(marks.term_rates, index)
-            own = [stretched_up(charge, account.stretch_quarters) for charge in own]
+            tier_charges += stretched_up(sum(own), account.stretch_quarters) - sum(own)
             vector = counted(account, risk.value, risk.order_loss)
             values.append(risk.value)
             vectors.append(vector)
@@ -252,8 +263,18 @@ class Requirements:
         position_worths = _three_worths(values)
         base = sum(scan.value_micro for scan in scans)
         rounding = half_up(account.gross_lots + account.open_lots)
-        initial = base - worths[2] + sum(charges) + rounding
+        initial = base - worths[2] + sum(charges) + tier_charges
+        scan_loss = base - position_worths[2]
+        standard = position_standard = 0
+        if account.margin_model == STANDARD_MODEL:
+            book = Book(account, {}, {}, None, None)
+            initial = standard = base - initial_worth_micro(self.open_orders, book)
+            worst = positions_worst_micro(self.open_orders, book)
+            scan_loss = position_standard = base - worst
+        initial += rounding
         return Breakdown(
+            model=account.margin_model,
+            tier=account.risk_tier,
             cash_micro=account.cash_micro,
             equity_micro=equity,
             scans=tuple(scans),
@@ -264,10 +285,13 @@ class Requirements:
             position_joint_micro=base - position_worths[1],
             position_netted_micro=base - position_worths[2],
             charges_micro=tuple(charges),
+            tier_charges_micro=tier_charges,
+            standard_micro=standard,
+            position_standard_micro=position_standard,
             rounding_micro=rounding,
             position_rounding_micro=half_up(account.gross_lots),
             initial_micro=initial,
-            maintenance_micro=maintenance_of(base - position_worths[2], account.gross_lots),
+            maintenance_micro=maintenance_of(scan_loss, account.gross_lots),
             excess_micro=equity - initial,
         )
 

@@ -44,6 +44,7 @@ from tests.floor import (
 WALLETS: Final = tuple(Wallet(bytes((number,)) * 32) for number in (11, 12, 13))
 SESSION: Final = Wallet(b"\x2a" * 32)
 DOMAIN: Final = SigningDomain(CHAIN_ID, SETTLEMENT)
+PUBLISHED_FEES: Final = FEES._replace(rebate_step=100, combo_discount=50)
 CASH_MICRO: Final = 50_000_000_000
 PRICE: Final = 70_000_000
 TRANSACTION: Final = b"\x7a" * 32
@@ -147,7 +148,7 @@ class Published:
         return signed.message_hash
 
     def _live(self) -> None:
-        self.do(c.Genesis(self.time_ns, CHAIN_ID, SETTLEMENT, OPERATOR, *FEES, 18))
+        self.do(c.Genesis(self.time_ns, CHAIN_ID, SETTLEMENT, OPERATOR, *PUBLISHED_FEES, 18))
         self.do(c.ListUnderlying(self.time_ns, 0, b"BTC".ljust(8, b"\0"), 1_000_000))
         self.do(c.ListExpiry(self.time_ns, 0, 0, MARCH))
         for number, listing in enumerate(LISTINGS[:6]):

@@ -21,7 +21,8 @@ from exchange.compiled import told
 from exchange.engine import apply
 from exchange.events import QuotesTaken
 from exchange.gateway_rpc.requests import Request as RpcRequest
-from exchange.gateway_rpc.requests import SignedMassQuote, decoder, read_params, read_request
+from exchange.gateway_rpc.requests import decoder, read_params, read_request
+from exchange.gateway_rpc.signed_requests import SignedMassQuote
 from exchange.state import State
 from exchange.wallet import mass_quote_json
 from settlement.mass_quotes import MassQuote, check_mass_quote, mass_quote_hash

@@ -18,7 +18,8 @@ from exchange.bench.report import Row, quiet_memory, row, seconds
 from exchange.codec import encode_command
 from exchange.commands import Command, CreditDeposit, OpenAccount, PlaceOrder
 from exchange.engine import apply
-from exchange.gateway_rpc.requests import Request, SignedOrder, decoder, read_params, read_request
+from exchange.gateway_rpc.requests import Request, decoder, read_params, read_request
+from exchange.gateway_rpc.signed_requests import SignedOrder
 from exchange.journal import Journal
 from exchange.state import State
 from settlement.order_fields import check_order_fields

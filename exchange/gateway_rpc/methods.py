@@ -38,6 +38,10 @@ from exchange.gateway_rpc.requests import (
     OfTrades,
     Params,
     Request,
+    decoder,
+    read_params,
+)
+from exchange.gateway_rpc.signed_requests import (
     SignedBidAuction,
     SignedCancel,
     SignedCancelAll,
@@ -51,8 +55,6 @@ from exchange.gateway_rpc.requests import (
     SignedTransferCash,
     SignedTransferPosition,
     SignedWithdraw,
-    decoder,
-    read_params,
 )
 from exchange.gateway_rpc.views import (
     Catalogue,

@@ -4,4 +4,5 @@
 `accounts`  the inbox, withdrawals     `marks`     marks, funding, settlement
 `listings`  what is traded             `batches`   genesis, batches, time
 `funding`   premiums, funding          `fee_levels`  makers' rates
+`risk_profiles`  margin models, tiers
 """

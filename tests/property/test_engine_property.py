@@ -41,7 +41,15 @@ def assert_marks_and_margins_are_the_twins(floor: Floor) -> None:
         assert floor.state.marks.accrual_micro[number] == marks.instruments[number].accrual_micro
         assert floor.state.marks.offset_micro[number] == marks.offset_micro(number)
     for account in floor.state.accounts.values():
-        assert floor.state.portfolio.excess_micro(account) == excess_micro(floor.state, account)
+        portfolio = floor.state.portfolio
+        assert portfolio.excess_micro(account) == excess_micro(floor.state, account)
+        broken_down, required = portfolio.breakdown(account), portfolio.requirement(account)
+        standing = portfolio.scan_standing(account)
+        assert broken_down.excess_micro == required.excess_micro
+        assert broken_down.equity_micro == required.equity_micro == standing.equity_micro
+        assert broken_down.maintenance_micro == required.maintenance_micro
+        assert required.maintenance_micro == standing.maintenance_micro
+        assert broken_down.initial_micro == required.initial_micro
 
 
 Life.TestCase.settings = settings(stateful_step_count=50)

@@ -1,4 +1,4 @@
-"""Random lives of an exchange with rebates and combo discounts: the engine's fees are the
+"""Random lives of an exchange with rebates, combo discounts and funding: the engine's fees are the
 ledger's and its slow twin's, and no trade takes from the fee cash.
 """
 
@@ -15,6 +15,7 @@ from exchange import commands as c
 from exchange import events as e
 from exchange.commands import Command
 from exchange.events import Event
+from exchange.state_digest import state_hash
 from margin.fees import (
     MAX_LEVEL,
     FeeSchedule,
@@ -25,10 +26,11 @@ from margin.fees import (
     schedule_fault,
 )
 from matching.gate import Fill
+from matching.orders import BUY, IOC
 from matching.trading_states import CANCEL_ONLY
-from tests.floor import Floor, of_type
+from tests.floor import ETH_PERP, PERP, Floor, of_type
 from tests.model.ledger import SlowLedger
-from tests.property.trading import WholeExchange
+from tests.property.trading import COMBOS, SINGLES, Legs, Terms, WholeExchange, sides
 
 RICH = FeeSchedule(300, 500, 1_250, 170, 1_900, 75)
 
@@ -96,9 +98,44 @@ class WithRebates(WholeExchange):
     def disarm(self, underlying: int) -> None:
         self.floor.arm((), underlying=underlying)
 
+    @rule(
+        instrument=st.sampled_from((PERP, PERP, ETH_PERP)),
+        band_e6=st.sampled_from((0, 0, 500)),
+        period_s=st.sampled_from((60, 3_600, 28_800)),
+        lots=st.sampled_from((1, 3, 20)),
+    )
+    def follow_premium(self, instrument: int, band_e6: int, period_s: int, lots: int) -> None:
+        self.floor.arm_funding(
+            instrument, band_e6=band_e6, period_s=period_s, impact_lots=lots, sample_s=60
+        )
+
+    @rule(
+        permille=st.sampled_from((-35, -20, -5, 5, 20, 35)),
+        legs=st.sampled_from((*SINGLES, *COMBOS)),
+        maker=st.integers(2, 3),
+        side=sides,
+        lots=st.integers(1, 9),
+    )
+    def meet(self, permille: int, legs: Legs, maker: int, side: int, lots: int) -> None:
+        """The index moves part of the way to a breaker; then two trade near the marks, against
+        whatever rests there.
+        """
+        floor = self.floor
+        if 0 not in floor.state.breakers:
+            floor.arm([(400, CANCEL_ONLY, 1)], calm_e4=9_000)
+        floor.advance(1)
+        floor.mark(0, floor.state.marks.index_micro[0] * (1_000 + permille) // 1_000)
+        away = 3 if side == BUY else -3
+        self.place(maker, 1 - side, self.net_price(legs, 0), lots, legs, Terms())
+        taken = Terms(time_in_force=IOC)
+        self.place(5 - maker, side, self.net_price(legs, away), lots, legs, taken)
+
     def teardown(self) -> None:
-        if self.floor.state.ledger is not None and self.floor.state.groups:
+        if self.floor.state.ledger is None:
+            return
+        if self.floor.state.groups:
             self.floor.cut()
+        assert state_hash(self.floor.replay().state) == state_hash(self.floor.state)
 
 
 TestRebates = WithRebates.TestCase

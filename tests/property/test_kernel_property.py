@@ -1,7 +1,9 @@
 """The margin kernel, packed and numpy, against one scenario at a time in plain integers."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from itertools import starmap
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -68,6 +70,22 @@ def test_a_row_comes_back_as_it_went_in(of: Kernel, row: list[int]) -> None:
     assert of.at_base(made(of, row)) == row[BASE_SCENARIO]
     assert (of.least(made(of, row)), of.largest(made(of, row))) == (min(row), max(row))
     assert of.integers(of.zero_vector()) == [0] * SCENARIO_COUNT
+
+
+held = st.integers(-(1 << 58), 1 << 58)
+worths = st.lists(held, min_size=SCENARIO_COUNT, max_size=SCENARIO_COUNT)
+
+
+@given(row=worths, quarters=st.integers(4, 8), sign=signs)
+@example(row=[1 << 58] * 55 + [-(1 << 58)] + [1 << 58] * 63, quarters=8, sign=-1)
+def test_moves_are_stretched_about_where_nothing_moves(
+    of: Kernel, row: list[int], quarters: int, sign: int
+) -> None:
+    """Rounded against whoever has the vector: down where he is long, up where he is short."""
+    base = row[BASE_SCENARIO]
+    exact = [Fraction((value - base) * quarters, 4) for value in row]
+    found = of.integers(of.stretched(made(of, row), quarters, sign))
+    assert found == [base + (floor(gain) if sign > 0 else ceil(gain)) for gain in exact]
 
 
 @given(row=rows)

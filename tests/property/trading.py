@@ -397,6 +397,14 @@ class WholeExchange(Trading):
         price = self.net_price(legs, 100 - 200 * side)
         self.place(account, side, price, units, legs, terms._replace(is_post_only=False))
 
+    @rule(account=accounts, model=st.integers(0, 1), tier=st.integers(0, 2))
+    def choose_margin(self, account: int, model: int, tier: int) -> None:
+        self.floor.choose_margin(account, model, tier)
+
+    @rule(account=accounts, model=st.integers(0, 1), least=st.sampled_from((0, 0, 1, 2)))
+    def set_risk_profile(self, account: int, model: int, least: int) -> None:
+        self.floor.set_risk_profile(account, model, least)
+
     @rule(choice=st.integers(0, 7))
     def operate(self, choice: int) -> None:
         floor = self.floor

@@ -16,7 +16,6 @@ from exchange.codec import encode_command
 from exchange.commands import Command
 from exchange.demo.forgery import forge
 from exchange.wallet import Wallet
-from margin.fees import FeeSchedule
 from margin.parameters import SCAN_WIDTH_PERCENT
 from settlement.batch import RECORD_BYTES, Batch, account_of
 from settlement.chain import PostedBatch
@@ -26,7 +25,15 @@ from settlement.record_types import FILL, Fill
 from settlement.records import decode, encode
 from settlement.signed_messages import ORDER_FIELDS, Order
 from tests.floor import CHAIN_ID, OPERATOR, SETTLEMENT
-from tests.published import DOMAIN, TRANSACTION, WALLETS, Published, chained, rewritten
+from tests.published import (
+    DOMAIN,
+    PUBLISHED_FEES,
+    TRANSACTION,
+    WALLETS,
+    Published,
+    chained,
+    rewritten,
+)
 
 HONEST = Published()
 CHAIN = HONEST.on_chain()
@@ -294,7 +301,13 @@ def test_a_confirmation_that_the_chain_does_not_have_is_caught(fields: dict[str,
 
 @pytest.mark.parametrize(
     "fields",
-    [{"chain_id": 1}, {"settlement": b"\1" * 20}, {"operator": b"\1" * 20}, {"maker_fee_e6": 0}],
+    [
+        {"chain_id": 1},
+        {"settlement": b"\1" * 20},
+        {"operator": b"\1" * 20},
+        {"maker_fee_e6": 0},
+        {"combo_discount": 1},
+    ],
 )
 def test_another_genesis_is_caught(fields: dict[str, Any]) -> None:
     report = told(with_changed(c.Genesis, 0, lambda one: replaced(one, **fields)))
@@ -414,9 +427,8 @@ def test_a_posted_fill_that_never_was_is_named(change: tuple[int, int, int, int]
 
 def test_a_forgery_that_is_lawful_in_itself_is_named() -> None:
     """All roots and the header follow from the forged record: no contract can tell."""
-    fees = FeeSchedule(300, 500, 1_250)
-    body = genesis_body(CHAIN_ID, SETTLEMENT, OPERATOR, fees, SCAN_WIDTH_PERCENT)
-    made = forge(Ledger(body, fees), CHAIN.batches[:2], CHAIN.batches[2].batch)
+    body = genesis_body(CHAIN_ID, SETTLEMENT, OPERATOR, PUBLISHED_FEES, SCAN_WIDTH_PERCENT)
+    made = forge(Ledger(body, PUBLISHED_FEES), CHAIN.batches[:2], CHAIN.batches[2].batch)
     assert made is not None
     lie, record = made
     assert lie.header.previous_root == CHAIN.batches[2].batch.header.previous_root

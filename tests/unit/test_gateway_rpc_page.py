@@ -10,7 +10,8 @@ import pytest
 from exchange.gateway_rpc import RpcGateway
 from exchange.gateway_rpc.channels import BOOK_DEPTH
 from exchange.gateway_rpc.failures import Failure
-from exchange.gateway_rpc.requests import MAX_BATCH, SignedOrder, decoder, read_params
+from exchange.gateway_rpc.requests import MAX_BATCH, decoder, read_params
+from exchange.gateway_rpc.signed_requests import SignedOrder
 from exchange.wallet import Wallet
 from tests.unit.small_venue import SmallVenue
 

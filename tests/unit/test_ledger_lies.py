@@ -615,6 +615,12 @@ def test_a_liquidation_pays_what_an_account_owes_and_the_fund_makes_it_good(ledg
     assert (ledger.accounts[1].cash_micro, ledger.insurance_micro) == (0, 20)
 
 
+def test_a_payment_to_an_account_in_liquidation_may_be_on_credit(ledger: Ledger):
+    refuse(ledger, ON_CREDIT, rule.GIVEN_ON_CREDIT, 1)
+    apply(ledger, status_changed_record(2, 3), ON_CREDIT)
+    assert ledger.accounts[1].cash_micro == -1
+
+
 def test_what_a_bankrupt_owes_cannot_be_withdrawn_by_its_creditor(ledger: Ledger):
     apply(ledger, fill(flags=7, lots=30_000, ticks=1_000))  # 300 of premium for 100 of cash, each
     assert ledger.accounts[1].cash_micro < 0

@@ -24,6 +24,8 @@ CORE: Final = (
     "exchange/volatility_orders.py",
     "exchange/waiting_orders.py",
     "exchange/circuit_breaker.py",
+    "exchange/listing_rules.py",
+    "exchange/settlement_samples.py",
     "exchange/limits.py",
     "exchange/liquidations.py",
     "exchange/liquidation_invariants.py",
@@ -33,6 +35,7 @@ CORE: Final = (
     "exchange/codec.py",
     "exchange/invariants.py",
     "exchange/fee_invariants.py",
+    "exchange/margin_invariants.py",
     "exchange/waiting_invariants.py",
 )
 # Float analytics, and what talks to a chain: the core never imports them (that is a rule, too).

@@ -110,13 +110,18 @@ def test_the_index_of_the_very_nanosecond_is_in_force_and_the_next_is_not() -> N
     samples.take(0, minute_ns, 9)
     samples.take(0, minute_ns + 1, 10)
     assert samples.seen(0, 4, minute_ns + 60 * NS)[:2] == (9, 10)
+    samples.take(0, minute_ns + 60 * NS, 11)
+    samples.take(0, minute_ns + 61 * NS, 12)
+    assert samples.seen(0, 4, minute_ns + 120 * NS)[:3] == (9, 11, 12)
     samples.settled(0, 4)
     assert not any(samples.seen(0, 4, MARCH * NS))
 
 
-updates = st.lists(
-    st.tuples(st.integers(-200 * NS, 2_000 * NS), st.integers(1, 1 << 34)), max_size=60
+moments = st.one_of(
+    st.integers(-200 * NS, 2_000 * NS),
+    st.tuples(st.integers(-2, 31), st.integers(-1, 1)).map(lambda at: at[0] * 60 * NS + at[1]),
 )
+updates = st.lists(st.tuples(moments, st.integers(1, 1 << 34)), max_size=60)
 
 
 @given(updates, st.integers(0, 4_000), st.integers(0, 3))
