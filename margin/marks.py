@@ -56,6 +56,15 @@ def stretched_up(amount_micro: int, quarters: int) -> int:
     return -(-amount_micro * quarters // 4)
 
 
+class _Row:
+    """A vector that a list can hold: packed ones are taken out of an object at no cost."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Vector) -> None:
+        self.values = values
+
+
 class Unit:
     """What margin must know of one lot of an instrument, or one unit of a combo.
 
@@ -191,7 +200,7 @@ class Marks:
         self._underlyings: list[int] = []
         self._listed: dict[int, list[int]] = {}
         self._units: list[Unit | None] = []
-        self._rows: list[Vector | None] = []
+        self._rows: list[_Row | None] = []
         self._features: list[Features | None] = []
         self._terms: list[int] = []
         self._partners: list[int] = []
@@ -391,10 +400,10 @@ class Marks:
 
     def row(self, number: int) -> Vector:
         """What one lot of an instrument is worth in each scenario, kept until the marks move."""
-        row = self._rows[number]
-        if row is None:
-            row = self._rows[number] = vector_of(self.values[number])
-        return row
+        known = self._rows[number]
+        if known is None:
+            known = self._rows[number] = _Row(vector_of(self.values[number]))
+        return known.values
 
     def underlying_of(self, number: int) -> int:
         """The number of an instrument's underlying."""
