@@ -14,6 +14,7 @@ from exchange.liquidation_invariants import broken_liquidations
 from exchange.margin_invariants import (
     charges_micro,
     features_from_values,
+    holdings,
     order_charge_micro,
     standard_worth_micro,
     stretched,
@@ -43,7 +44,7 @@ def check(state: State) -> list[str]:
         *_positions(state),
         *_marks(state),
         *_vectors(state),
-        *_holdings(state),
+        *holdings(state),
         *_books(state),
         *_orders(state),
         *broken_waiting(state),
@@ -278,24 +279,6 @@ def _vectors(state: State) -> Iterator[str]:
                 yield from _differs(f"{here}: charges", kept, counted)
                 if risk.is_exact:
                     yield from _differs(f"{here}: order losses", integers(risk.order_loss), losses)
-
-
-def _holdings(state: State) -> Iterator[str]:
-    """The matrix that all accounts are valued from has their positions, but for those that it is
-    still to learn of.
-    """
-    for underlying, held in state.portfolio.holdings.items():
-        for account, row in zip(state.accounts.values(), held.rows(), strict=False):
-            risk = account.risks.get(underlying)
-            if risk is not None and risk.has_moved:
-                continue
-            kept = {
-                number: position.quantity_lots
-                for number, position in account.positions.items()
-                if state.instruments[number].underlying.number == underlying
-            }
-            if row != kept:
-                yield f"account {account.number}, underlying {underlying}: matrix {row}, has {kept}"
 
 
 def _lot_values(state: State, number: int) -> Values:

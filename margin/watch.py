@@ -10,9 +10,11 @@ Never: decides what becomes of an account; changes one but for what it keeps of 
 
 from typing import TYPE_CHECKING
 
+from margin.accounts import follow_marks
 from margin.kernel import at_base
 from margin.portfolio import Portfolio
 from margin.requirement import half_up
+from margin.standing import scan_standing
 
 
 def fallen(portfolio: Portfolio, underlying: int, line_percent: int = 100) -> list[int]:
@@ -23,9 +25,8 @@ def fallen(portfolio: Portfolio, underlying: int, line_percent: int = 100) -> li
     found: list[int] = []
     for number in below(portfolio, underlying, line_percent):
         account = portfolio.accounts[number]
-        standing = portfolio.scan_standing(account)
-        loss = standing.equity_micro - standing.worst_worth_micro + half_up(account.gross_lots)
-        if 100 * standing.equity_micro < line_percent * loss:
+        standing = scan_standing(portfolio, account)
+        if 100 * standing.equity_micro < line_percent * standing.worst_micro:
             found.append(number)
     return found
 
@@ -43,6 +44,8 @@ def below_by_account(portfolio: Portfolio, underlying: int, line_percent: int) -
     for number, account in portfolio.accounts.items():
         if underlying not in account.risks:
             continue
+        if account.marks is None:
+            follow_marks(account, portfolio.marks)
         equity = account.cash_micro - account.basis_micro
         loss = half_up(account.gross_lots)
         for risk in account.risks.values():
