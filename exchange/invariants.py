@@ -21,6 +21,7 @@ from exchange.liquidation_invariants import broken_liquidations
 from exchange.margin_invariants import (
     charges_micro,
     features_from_values,
+    holdings,
     order_charge_micro,
     standard_worth_micro,
     stretched,
@@ -51,7 +52,7 @@ def check(state: State) -> list[str]:
         *_marks(state),
         *_vectors(state),
         *counted_collateral(state),
-        *_holdings(state),
+        *holdings(state),
         *_books(state),
         *_orders(state),
         *broken_waiting(state),
@@ -285,24 +286,6 @@ def _vectors(state: State) -> Iterator[str]:
                 yield from differs(f"{here}: charges", kept, counted)
                 if risk.is_exact:
                     yield from differs(f"{here}: order losses", integers(risk.order_loss), losses)
-
-
-def _holdings(state: State) -> Iterator[str]:
-    """The matrix that all accounts are valued from has their positions, but for those that it is
-    still to learn of.
-    """
-    for underlying, held in state.portfolio.holdings.items():
-        for account, row in zip(state.accounts.values(), held.rows(), strict=False):
-            risk = account.risks.get(underlying)
-            if risk is not None and risk.has_moved:
-                continue
-            kept = {
-                number: position.quantity_lots
-                for number, position in account.positions.items()
-                if state.instruments[number].underlying.number == underlying
-            }
-            if row != kept:
-                yield f"account {account.number}, underlying {underlying}: matrix {row}, has {kept}"
 
 
 def _lot_values(state: State, number: int) -> Values:

@@ -5,7 +5,7 @@ expiry; only the tilt of a strike and the rates of a term are asked where they a
 Never: changes the state.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from exchange.collateral_invariants import collateral_values
 from exchange.state import State
@@ -150,3 +150,21 @@ def _alone_micro(state: State, number: int, lots: int, quarters: int) -> int:
     underlying = state.instruments[number].underlying.number
     charge = sum(charges_of(state, {number: sign}, underlying)[:CONCENTRATION])
     return abs(lots) * (worst - -(-charge * quarters // 4))
+
+
+def holdings(state: State) -> Iterator[str]:
+    """The matrix that all accounts are valued from has their positions, but for those that it is
+    still to learn of.
+    """
+    for underlying, held in state.portfolio.holdings.items():
+        for account, row in zip(state.accounts.values(), held.rows(), strict=False):
+            risk = account.risks.get(underlying)
+            if risk is not None and risk.has_moved:
+                continue
+            kept = {
+                number: position.quantity_lots
+                for number, position in account.positions.items()
+                if state.instruments[number].underlying.number == underlying
+            }
+            if row != kept:
+                yield f"account {account.number}, underlying {underlying}: matrix {row}, has {kept}"

@@ -175,6 +175,7 @@ class Account:
     its open orders that may only reduce, by instrument and number. `protection_limits` says of
     a group of quotes how many lots (or units) of it can fill before the rest of it goes;
     `protections` has the groups that are set.
+    `marks` are what its positions are valued at, known when it is first touched at the latest.
     `paid_in_micro` is the cash that its owner brought in less what he took out, and what collateral
     was sold for less what was paid for it: equity without collateral beyond it is profit.
     `status` is where it stands in liquidation, 0 for nowhere (`margin/standing.py`).
@@ -194,6 +195,7 @@ class Account:
         "keys",
         "least_tier",
         "margin_model",
+        "marks",
         "next_slot",
         "number",
         "open_lots",
@@ -235,6 +237,7 @@ class Account:
         self.gross_lots = 0
         self.open_lots = 0
         self.risks: dict[int, Risk] = {}
+        self.marks: Marks | None = None
         self.next_slot = 0
         self.slots: dict[int, bytes] = {}
         self.settlements_seen = 0
@@ -279,6 +282,8 @@ class Account:
         risk = self.risks.get(underlying)
         if risk is None:
             risk = self.risks[underlying] = Risk()
+            if self.marks is not None:
+                risk.belong_to(self, underlying, self.marks)
         return risk
 
     def lots_of(self, instrument: int) -> int:
@@ -308,3 +313,10 @@ class Account:
     def may_sign(self, signer: bytes, time_s: int) -> bool:
         """True if `signer` is the owner or a session key that is valid at `time_s`."""
         return signer == self.owner or self.keys.get(signer, -1) >= time_s
+
+
+def follow_marks(account: Account, marks: Marks) -> None:
+    """From now on the account's positions are valued at these marks."""
+    account.marks = marks
+    for underlying, risk in account.risks.items():
+        risk.belong_to(account, underlying, marks)

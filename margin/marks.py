@@ -56,6 +56,15 @@ def stretched_up(amount_micro: int, quarters: int) -> int:
     return -(-amount_micro * quarters // 4)
 
 
+class _Row:
+    """A vector that a list can hold: packed ones are taken out of an object at no cost."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Vector) -> None:
+        self.values = values
+
+
 class Unit:
     """What margin must know of one lot of an instrument, or one unit of a combo.
 
@@ -147,6 +156,7 @@ class Marks:
         "_listed",
         "_partners",
         "_perpetuals",
+        "_rows",
         "_strikes",
         "_terms",
         "_underlyings",
@@ -190,6 +200,7 @@ class Marks:
         self._underlyings: list[int] = []
         self._listed: dict[int, list[int]] = {}
         self._units: list[Unit | None] = []
+        self._rows: list[_Row | None] = []
         self._features: list[Features | None] = []
         self._terms: list[int] = []
         self._partners: list[int] = []
@@ -215,6 +226,7 @@ class Marks:
         self._underlyings.append(instrument.underlying.number)
         self._listed.setdefault(instrument.underlying.number, []).append(number)
         self._units.append(None)
+        self._rows.append(None)
         self._features.append(None)
         self._terms.append(instrument.expiry.number if instrument.expiry else NO_TERM)
         self._partners.append(NO_PARTNER)
@@ -355,6 +367,7 @@ class Marks:
         self.values[number] = row + self.accrual_micro[number]
         self.features[number, DELTA] = linear_delta(row)
         self._units[number] = None
+        self._rows[number] = None
         self._features[number] = None
         return number
 
@@ -376,7 +389,7 @@ class Marks:
         if book < COMBO_BASE:
             known = self._units[book]
             if known is None:
-                row = vector_of(self.values[book])
+                row = self.row(book)
                 known = self._units[book] = Unit(row, self.offset_micro[book], 0, 0)
                 self._charge(known, ((book, 1),))
                 known.delta_micro = self.features_of(book).delta
@@ -387,8 +400,11 @@ class Marks:
         return unit
 
     def row(self, number: int) -> Vector:
-        """What one lot of an instrument is worth in each scenario."""
-        return self.unit(number, _NO_COMBOS).row
+        """What one lot of an instrument is worth in each scenario, kept until the marks move."""
+        known = self._rows[number]
+        if known is None:
+            known = self._rows[number] = _Row(vector_of(self.values[number]))
+        return known.values
 
     def underlying_of(self, number: int) -> int:
         """The number of an instrument's underlying."""
@@ -455,6 +471,7 @@ class Marks:
         self._combo_units.clear()
         for number in numbers:
             self._units[number] = None
+            self._rows[number] = None
             self._features[number] = None
 
     def forget_combo(self, book: int) -> None:

@@ -12,7 +12,7 @@ Never: decides anything.
 
 from typing import Final
 
-from margin.accounts import Account, Group, Risk
+from margin.accounts import Account, Group, Risk, follow_marks
 from margin.charges import Sums, concentration_micro
 from margin.fees import FeeSchedule, fee_up
 from margin.kernel import (
@@ -54,7 +54,8 @@ class OpenOrders:
         risk = account.risks.get(underlying)
         if risk is None:
             risk = account.risk(underlying)
-        risk.belong_to(account, underlying, self.marks)
+        if account.marks is None:
+            follow_marks(account, self.marks)
         risk.follow()
         version = self.marks.versions.get(underlying, 0)
         if risk.version != version:

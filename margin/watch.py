@@ -10,21 +10,22 @@ Never: decides what becomes of an account; changes one but for what it keeps of 
 
 from typing import TYPE_CHECKING
 
+from margin.accounts import follow_marks
 from margin.portfolio import Portfolio
-from margin.requirement import half_up, is_below_apart
+from margin.requirement import is_below_apart
+from margin.standing import scan_standing
 
 
 def fallen(portfolio: Portfolio, underlying: int, line_percent: int = 100) -> list[int]:
     """Numbers of the accounts with positions on `underlying` whose equity is below `line_percent`
-    of what their positions alone could lose, by ascending number: 100 is the call line, 80 that of
+    of what their positions and collateral could lose, by ascending number: 100 is the call line, 80 that of
     liquidation.
     """
     found: list[int] = []
     for number in below(portfolio, underlying, line_percent):
         account = portfolio.accounts[number]
-        standing = portfolio.scan_standing(account)
-        loss = standing.equity_micro - standing.worst_worth_micro + half_up(account.gross_lots)
-        if 100 * standing.equity_micro < line_percent * loss:
+        standing = scan_standing(portfolio, account)
+        if 100 * standing.equity_micro < line_percent * standing.worst_micro:
             found.append(number)
     return found
 
@@ -42,6 +43,8 @@ def below_by_account(portfolio: Portfolio, underlying: int, line_percent: int) -
     for number, account in portfolio.accounts.items():
         if underlying not in account.risks:
             continue
+        if account.marks is None:
+            follow_marks(account, portfolio.marks)
         if is_below_apart(account, line_percent):
             found.append(number)
     found.sort()

@@ -1,8 +1,8 @@
 """`watch.below` for interpreted runs: all accounts by one sparse product.
 
 Holds: the same accounts as the compiled loop finds; who has collateral is looked at as there, one
-by one; the matrix of positions has every position of
-every account (`exchange/invariants.py` compares them).
+by one; the matrix of positions has every position of every account (`exchange/invariants.py`
+compares them).
 Never: is called where the core is compiled: there a loop over vectors is five times as fast.
 """
 
@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from margin.accounts import Account
+from margin.accounts import Account, follow_marks
 from margin.portfolio import Portfolio
 from margin.requirement import half_up, is_below_apart
 from margin.sweep import Holdings
@@ -41,7 +41,11 @@ def below(portfolio: Portfolio, underlying: int, line_percent: int) -> list[int]
         if underlying in accounts[row].risks and not accounts[row].collateral
     ]
     for account in portfolio.collateral.holders.values():  # their vectors hold more than positions
-        if underlying in account.risks and is_below_apart(account, line_percent):
+        if underlying not in account.risks:
+            continue
+        if account.marks is None:
+            follow_marks(account, portfolio.marks)
+        if is_below_apart(account, line_percent):
             found.append(account.number)
     return sorted(found)
 

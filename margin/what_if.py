@@ -70,6 +70,10 @@ def shadow_of(account: Account) -> Account:
     }
     shadow.orders = dict(account.orders)
     shadow.protection_limits = dict(account.protection_limits)
+    shadow.margin_model = account.margin_model
+    shadow.risk_tier = account.risk_tier
+    shadow.least_tier = account.least_tier
+    shadow.stretch_quarters = account.stretch_quarters
     shadow.collateral = dict(account.collateral)
     shadow.collateral_worth_micro = account.collateral_worth_micro
     shadow.collateral_charge_micro = account.collateral_charge_micro

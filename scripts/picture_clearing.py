@@ -15,6 +15,7 @@ from typing import Final
 
 from exchange.bench.clearing_growth import (
     ACCOUNTS,
+    BASE,
     INSTRUMENTS,
     POSITIONS,
     Point,
@@ -72,8 +73,10 @@ def _paper() -> Iterator[str]:
         '<text x="20" y="28" font-size="16" font-weight="bold" fill="#1c2b45">'
         f"New marks, and every account's worst of 119 scenarios, {told()}</text>"
     )
-    told_of = "milliseconds; of 10,000 accounts, 12 positions each, 684 options"
-    yield f'<text x="20" y="50">{told_of}</text>'
+    base = (
+        f"{BASE.accounts:,} accounts, {BASE.positions} positions each, {BASE.instruments} options"
+    )
+    yield f'<text x="20" y="50">milliseconds; {base}</text>'
     for x, colour, text in (
         (470, SWEEP, "marking and valuing"),
         (640, VALUES, "valuing alone"),

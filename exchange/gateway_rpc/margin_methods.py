@@ -10,7 +10,8 @@ from typing import Any
 
 from exchange.gateway_rpc.failures import INVALID_PARAMS, Failure, malformed, refused
 from exchange.gateway_rpc.margin_json import change_json, fall_json, report_json
-from exchange.gateway_rpc.requests import HeldText, OfAccount, OfPortfolio, OfWhatIf, TradeText
+from exchange.gateway_rpc.margin_requests import HeldText, OfPortfolio, OfWhatIf, TradeText
+from exchange.gateway_rpc.requests import OfAccount
 from exchange.gateway_rpc.views import Catalogue
 from exchange.margin_reports import LegTrade
 from exchange.symbols import parse_cash, parse_price, parse_quantity

@@ -24,6 +24,7 @@ from exchange.gateway_rpc.failures import (
 )
 from exchange.gateway_rpc.liquidation_views import auction_json, clearing_json
 from exchange.gateway_rpc.margin_methods import MarginMethods
+from exchange.gateway_rpc.margin_requests import OfPortfolio, OfWhatIf
 from exchange.gateway_rpc.market_views import MarketViews
 from exchange.gateway_rpc.oracle_views import SignedPriceReport, oracle_events, oracle_json
 from exchange.gateway_rpc.requests import (
@@ -34,10 +35,8 @@ from exchange.gateway_rpc.requests import (
     OfInstruments,
     OfOrder,
     OfOwner,
-    OfPortfolio,
     OfSymbol,
     OfTrades,
-    OfWhatIf,
     Params,
     Request,
     decoder,
@@ -117,12 +116,12 @@ class Methods:
             "public/auctions": _method(Params, self._auctions),
             "public/clearing": _method(Params, self._clearing),
             "public/assets": _method(Params, self._assets),
-            "account/margin": _method(OfAccount, self._margin),
-            "account/choose_margin": _method(SignedChooseMargin, self._choose_margin),
             "public/portfolio_margin": _method(OfPortfolio, margin.portfolio),
+            "account/margin": _method(OfAccount, self._margin),
             "account/breakdown": _method(OfAccount, margin.breakdown),
             "account/liquidation": _method(OfAccount, margin.liquidation),
             "account/what_if": _method(OfWhatIf, margin.what_if),
+            "account/choose_margin": _method(SignedChooseMargin, self._choose_margin),
             "account/positions": _method(OfAccount, self._positions),
             "account/orders": _method(OfAccount, self._orders),
             "account/fills": _method(OfFills, self._fills),

@@ -150,7 +150,6 @@ U16 = Annotated[int, Meta(ge=0, le=2**16 - 1)]
 U32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 I16 = Annotated[int, Meta(ge=-(2**15), le=2**15 - 1)]
 Symbol = Annotated[str, Meta(min_length=1, max_length=400)]
-DecimalText = Annotated[str, Meta(min_length=1, max_length=40)]
 
 _DIGITS: Final = re.compile(r"-?(0|[1-9][0-9]{0,38})", re.ASCII)
 _HEX: Final = re.compile(r"0x(?:[0-9a-fA-F]{2}){0,128}", re.ASCII)
@@ -194,32 +193,6 @@ class OfOwner(Params):
 
 class OfAccount(Params):
     account: U32
-
-
-class TradeText(Struct, forbid_unknown_fields=True):
-    """A trade as people write it: a negative quantity sells; without a price, at the mark."""
-
-    symbol: Symbol
-    quantity: DecimalText
-    price: DecimalText | None = None
-
-
-class HeldText(Struct, forbid_unknown_fields=True):
-    symbol: Symbol
-    quantity: DecimalText
-
-
-class OfWhatIf(Params):
-    """After `trades`; where it `rests`, with the one of them as an open order instead."""
-
-    account: U32
-    trades: Annotated[list[TradeText], Meta(min_length=1, max_length=64)]
-    rests: bool = False
-
-
-class OfPortfolio(Params):
-    cash: DecimalText
-    positions: Annotated[list[HeldText], Meta(max_length=256)]
 
 
 class OfOrder(Params):

@@ -50,7 +50,8 @@ def open_account(state: State, command: OpenAccount, emit: Emit) -> None:
     # EMIT
     state.inbox_cursor += 1
     owner = state.owners.setdefault(command.owner, len(state.owners))
-    state.accounts[command.account] = Account(command.account, command.owner, owner)
+    account = state.accounts[command.account] = Account(command.account, command.owner, owner)
+    account.marks = state.marks
     state.record(records.account_opened_record(command.account, command.owner))
     emit(events.AccountOpened(command.account, command.owner))
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.invariants import check
+from margin.accounts import Account, Position
 from margin.kernel import integers
 from margin.scenarios import SCENARIO_COUNT
 from margin.sweep import Holdings, position_values
@@ -162,3 +163,22 @@ def test_blocks_give_what_one_product_gives() -> None:
     whole = position_values(np.arange(0, 3 * rows + 1, 3), numbers, lots, marks)
     assert held.base_micro.tolist() == whole[:, 55].tolist()
     assert held.least_micro.tolist() == whole.min(axis=1).tolist()
+
+
+def test_an_account_that_nobody_touched_yet_is_found_as_well() -> None:
+    """Its positions were moved to it, and no order of its own has been judged."""
+    floor = open_floor(0, watched=False)
+    floor.open_account(RICH)
+    portfolio = floor.state.portfolio
+    account = Account(1, bytes(20))
+    floor.state.accounts[1] = account
+    account.cash_micro = 1
+    account.positions[PERP] = Position(-5, floor.state.marks.accrual_micro[PERP])
+    account.basis_micro = -5 * floor.state.marks.accrual_micro[PERP]
+    account.gross_lots = 5
+    account.risk(0).take(floor.state.marks.row(PERP), -5)
+    for move in (100, 105, 95):
+        floor.mark(0, BTC_INDEX * move // 100)
+        assert below(portfolio, 0, 100) == below_by_account(portfolio, 0, 100) == [1]
+        assert fallen(portfolio, 0) == [1]
+        compare(floor)

@@ -9,7 +9,8 @@ import pytest
 from exchange import margin_views, views
 from exchange.gateway_rpc.failures import INVALID_PARAMS, Failure
 from exchange.gateway_rpc.margin_methods import MarginMethods
-from exchange.gateway_rpc.requests import OfAccount, OfPortfolio, OfWhatIf, decoder
+from exchange.gateway_rpc.margin_requests import OfPortfolio, OfWhatIf
+from exchange.gateway_rpc.requests import OfAccount, decoder
 from exchange.gateway_rpc.views import Catalogue
 from exchange.margin_reports import LegTrade
 from exchange.state_digest import state_hash
