@@ -18,6 +18,7 @@ from exchange.handlers.accounts import (
     check_signer_of,
     settle_all,
 )
+from exchange.handlers.recovery import check_not_liquidated, end_if_recovered
 from exchange.handlers.refusal import refuse
 from exchange.handlers.taken_once import check_once, take_once
 from exchange.state import USDC, State
@@ -72,6 +73,7 @@ def transfer_cash(state: State, command: TransferCash, emit: Emit) -> None:
     settle_all(state, giver, emit)  # what has accrued is cash only once it is taken
     giver.cash_micro -= command.amount_micro
     taker.cash_micro += command.amount_micro
+    _pay_in(giver, taker, command.amount_micro)
     state.record(
         records.cash_moved_record(giver.number, taker.number, command.asset, command.amount_micro)
     )
@@ -85,6 +87,7 @@ def transfer_cash(state: State, command: TransferCash, emit: Emit) -> None:
             taker.cash_micro,
         )
     )
+    end_if_recovered(state, taker, emit)
 
 
 def transferable_micro(state: State, account: Account) -> int:
@@ -100,6 +103,8 @@ def transferable_micro(state: State, account: Account) -> int:
 def transfer_position(state: State, command: TransferPosition, emit: Emit) -> None:
     # CHECK
     reject = _check_parties(state, command.account, command.to_account, command.signer)
+    if reject is None:
+        reject = check_not_liquidated(state.accounts[command.to_account])
     if reject is None:
         reject = _check_lots(state, command)
     if reject is None:
@@ -117,6 +122,8 @@ def transfer_position(state: State, command: TransferPosition, emit: Emit) -> No
     settle_all(state, taker, emit)
     instrument, lots = state.instruments[command.instrument], _signed_lots(command)
     move_lots(state.portfolio, giver, taker, instrument, lots)
+    if not instrument.is_linear:
+        _pay_in(giver, taker, lots * state.marks.mark_micro(instrument))
     state.record(records.position_moved_record(giver.number, taker.number, instrument.number, lots))
     emit(
         events.PositionTransferred(
@@ -128,6 +135,12 @@ def transfer_position(state: State, command: TransferPosition, emit: Emit) -> No
             taker.lots_of(instrument.number),
         )
     )
+
+
+def _pay_in(giver: Account, taker: Account, worth_micro: int) -> None:
+    """What goes from one account to another is no profit of either."""
+    giver.paid_in_micro -= worth_micro
+    taker.paid_in_micro += worth_micro
 
 
 def _signed_lots(command: TransferPosition) -> int:
@@ -146,7 +159,8 @@ def _check_parties(state: State, giver: int, taker: int, signer: bytes) -> Rejec
         return Reject(TRANSFER_TO_ITSELF, giver)
     if receiver.owner_number != state.accounts[giver].owner_number:
         return Reject(OTHER_OWNER, taker, giver)
-    return check_signer_of(state, receiver, signer)
+    reject = check_signer_of(state, receiver, signer)
+    return reject or check_not_liquidated(state.accounts[giver])
 
 
 def _check_amount(asset: int, amount_micro: int) -> Reject | None:
