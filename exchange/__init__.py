@@ -9,6 +9,7 @@ gateway_rpc, gateway_fix   the doors; client, wallet, drafting: a trader's side 
 settler, host, home        the chain's side, the whole process, the directory it lives in
 founding, operating        a new exchange, a running one
 listing_rules, keeping     what is listed when, and who sees to it
+oracle                     signed price reports: medians, bounds, feeds; its state and its feeds
 audit, auditing            is it all one story?
 demo, bench, cli           what a newcomer sees
 """

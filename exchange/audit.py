@@ -21,6 +21,7 @@ from exchange import commands, events
 from exchange.codec import decode_command, encode_command
 from exchange.commands import Command
 from exchange.engine import apply
+from exchange.handlers.oracle import report_of
 from exchange.handlers.quotes import mass_quote_of
 from exchange.invariants import check
 from exchange.journal import Entry
@@ -41,6 +42,7 @@ from settlement.chain import (
 from settlement.genesis import genesis_body
 from settlement.ledger import Ledger
 from settlement.mass_quotes import check_mass_quote, mass_quote_hash
+from settlement.price_reports import price_report_hash
 from settlement.record_types import FILL, PADDING
 from settlement.records import RECORD_BYTES
 from settlement.signature import recover
@@ -237,6 +239,14 @@ class _Auditor:
             )
         elif isinstance(command, commands.QuoteMass):
             self._check_mass_quote(command)
+        elif isinstance(command, commands.ReportPrices):
+            self._check_hash(
+                price_report_hash(report_of(command)),
+                None,
+                command.message_hash,
+                command.signer,
+                command.signature,
+            )
         elif isinstance(command, commands.CancelOrder):
             cancel = Cancel(command.account, command.order_hash)
             self._check_signature(cancel, None, command.signer, command.signature)
@@ -353,7 +363,7 @@ class _Auditor:
     def _check_hash(
         self,
         message_hash: bytes,
-        account: int,
+        account: int | None,
         said_hash: bytes | None,
         signer: bytes,
         signature: bytes,

@@ -328,15 +328,27 @@ def serve(
         int, typer.Option(min=0, max=65_535, help="JSON-RPC and WebSocket.")
     ] = 8_600,
     fix_port: Annotated[int, typer.Option(min=0, max=65_535, help="FIX 4.4.")] = 8_601,
+    feed: Annotated[
+        str | None,
+        typer.Option(
+            help="Marks from signed reports: synthetic, crash-2026-02 or chain-2026-01-15; off"
+            " disarms the oracles again. Default: as they are, at first the shipped chain's marks."
+        ),
+    ] = None,
+    reporters: Annotated[
+        int, typer.Option(min=1, max=32, help="Who signs the feed's reports; a majority counts.")
+    ] = 3,
+    feed_seed: Annotated[int, typer.Option(help="Of the synthetic feed.")] = 1,
 ) -> None:
     """Run an exchange until Ctrl-C: replay its journal, open its doors, settle on its chain.
 
     Its chain may be down, or go down meanwhile: trading goes on and settlement waits.
     """
-    from exchange.operating import OperatingError, serve_exchange
+    from exchange.operating import FeedChoice, OperatingError, serve_exchange
 
+    choice = FeedChoice(feed, reporters, feed_seed)
     try:
-        asyncio.run(serve_exchange(data, rpc_port, fix_port))
+        asyncio.run(serve_exchange(data, rpc_port, fix_port, choice))
     except OperatingError as error:
         _fail(str(error))
     except KeyboardInterrupt:

@@ -120,6 +120,7 @@ _U8, _U16, _U24, _U32 = _integer(1), _integer(2), _integer(3), _integer(4)
 _U40, _U48, _U64 = _integer(5), _integer(6), _integer(8)
 _I16, _I32, _I64 = _integer(2, True), _integer(4, True), _integer(8, True)
 _I128 = _integer(16, True)  # an account's cash, and what a reject repeats, which may be any u64
+_U128 = _integer(16)
 _ADDRESS, _HASH, _SIGNATURE, _NAME = _fixed(20), _fixed(32), _fixed(65), _fixed(8)
 _SAMPLES = _group(*(_U40,) * commands.SETTLEMENT_SAMPLES)
 _MARKS = _counted(_U16, _group(_U16, _U40, _I32, _I32, _I32, _I32, _I32))
@@ -127,6 +128,9 @@ _LEGS = _counted(_U8, _group(_U32, _I16))
 _QUOTES = _counted(_U8, _group(_LEGS, _I64, _U32, _I64, _U32))
 _MOVED = _counted(_U16, _group(_U24, _I32))
 _LEVELS = _counted(_U8, _group(_U16, _U8, _U16))
+_REPORTERS = _counted(_U8, _group(_ADDRESS, _U8))
+_EXPIRY_REPORTS = _counted(_U8, _group(_U16, _U128, _I32, _I32, _I32, _I32, _I32))
+_ORACLE_TERMS = (_U8, _U8, _U16, _U16, _U16, _U16, _U16, _REPORTERS)
 
 _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
     commands.Genesis: (_U64, _ADDRESS, _ADDRESS, _U16, _U16, _U16, _U16, _U16, _U8, _U8),
@@ -208,6 +212,18 @@ _COMMANDS: Final[dict[type[Command], tuple[_Codec, ...]]] = {
     commands.SetFunding: (_U24, _U32, _U32, _U32, _U32, _U32),
     commands.FundInsurance: (_U32, _U64, _U64, _U64, _HASH, _ADDRESS, _SIGNATURE),
     commands.SetLiquidation: (_U8,),
+    commands.SetOracle: _ORACLE_TERMS,
+    commands.ReportPrices: (
+        _U8,
+        _U64,
+        _U8,
+        _U128,
+        _U64,
+        _EXPIRY_REPORTS,
+        _HASH,
+        _ADDRESS,
+        _SIGNATURE,
+    ),
     commands.CutBatch: (_HASH,),
     commands.ConfirmBatch: (_U64, _U64, _HASH),
     commands.AdvanceTime: (),
@@ -291,6 +307,12 @@ _EVENTS: Final[dict[type[Event], tuple[_Codec, ...]]] = {
     events.FeeLevelSet: (_U8, _U8, _I32),
     events.FundingSet: (_U24, _U32, _U32, _U32, _U32, _U32),
     events.FundingSampled: (_U24, _U40, _I64, _I64, _I64, _I64),
+    events.OracleArmed: _ORACLE_TERMS,
+    events.PricesReported: (_U8, _ADDRESS, _U64, _U64, _U40, _U8),
+    events.ReportDropped: (_U8, _ADDRESS, _U64, _U8, _I128, _I128),
+    events.ExpiryHeld: (_U8, _U16, _U8, _I128, _I128),
+    events.OracleLost: (_U8, _U8, _U8, _U64),
+    events.OracleRecovered: (_U8, _U8, _U8, _U48),
 }  # fmt: skip
 
 _FLAT_COMMANDS: Final = {

@@ -394,6 +394,39 @@ class FundInsurance(Command, frozen=True, gc=False):
     signature: bytes
 
 
+class SetOracle(Command, frozen=True, gc=False):
+    """Arms an underlying's oracle, or disarms it where there are no reporters (quorum 0).
+    `reporters` are (address, decimals); bands and moves in 1e-4 (`exchange/oracle/terms.py`).
+    """
+
+    TYPE: ClassVar[int] = 0x36
+    underlying: int
+    quorum: int
+    max_age_s: int
+    deviation_e4: int
+    forward_band_e4: int
+    forward_move_e4: int
+    variance_move_e4: int
+    reporters: tuple[tuple[bytes, int], ...]
+
+
+class ReportPrices(Command, frozen=True, gc=False):
+    """A signed price report (`settlement/price_reports.py`). `message_hash` is its struct hash;
+    `signer` is who the door found to have signed it.
+    """
+
+    TYPE: ClassVar[int] = 0x37
+    underlying: int
+    observed_ms: int
+    decimals: int
+    index_price: int
+    sequence: int
+    expiries: tuple[tuple[int, int, int, int, int, int, int], ...]
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
 class SetLiquidation(Command, frozen=True, gc=False):
     """The operator's word on liquidation as a whole: it decides (1), or holds whatever is under way
     (0).

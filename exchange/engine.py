@@ -3,8 +3,8 @@ happens.
 
 Holds: deterministic and total: the same commands give the same events, state and roots on every
 machine; a command that is refused gives one CommandRejected and changes nothing but sequence and
-time (orders whose expiry has passed, and combos that have been idle long enough, go whatever
-the command is).
+time (orders whose expiry has passed, combos that have been idle long enough, and price reports that
+have gone stale, go whatever the command is).
 Never: reads a clock, a file, a socket or a random number; uses a float; iterates a set; verifies
 a signature (the door does, the auditor does again: here the signer's address is only held
 against the account's owner and session keys).
@@ -29,6 +29,7 @@ from exchange.handlers import (
     listings,
     marks,
     mass_cancels,
+    oracle,
     orders,
     protection,
     quotes,
@@ -78,6 +79,8 @@ _HANDLERS: Final[dict[type[Command], Handler]] = {
     commands.SetFunding: funding.set_funding,
     commands.FundInsurance: insurance.fund_insurance,
     commands.SetLiquidation: liquidation.set_liquidation,
+    commands.SetOracle: oracle.set_oracle,
+    commands.ReportPrices: oracle.report_prices,
     commands.CutBatch: batches.cut_batch,
     commands.ConfirmBatch: batches.confirm_batch,
     commands.AdvanceTime: batches.advance_time,
@@ -106,6 +109,8 @@ def apply(state: State, command: Command) -> tuple[Event, ...]:
         settle_ties(state, emit)
     if state.combo_life.is_due(time_s):
         combos.drop_idle_combos(state, emit)
+    if time_ns >= state.oracle_due_ns:
+        oracle.watch_quorums(state, emit)
     if type(command) is PlaceOrder:  # what is hot goes straight
         orders.place_order(state, command, emit)
     elif type(command) is CancelOrder:

@@ -18,6 +18,7 @@ from exchange.margin_invariants import (
     standard_worth_micro,
     stretched,
 )
+from exchange.oracle_invariants import broken_oracles
 from exchange.state import State
 from exchange.waiting_invariants import broken_waiting
 from margin.accounts import MAX_POSITIONS, STANDARD_MODEL, Account
@@ -46,6 +47,7 @@ def check(state: State) -> list[str]:
         *_books(state),
         *_orders(state),
         *broken_waiting(state),
+        *broken_oracles(state),
         *_combos(state),
         *broken_fees(state),
         *_ledger(state),

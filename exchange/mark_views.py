@@ -6,9 +6,12 @@ combo of several underlyings the index is its first leg's; Greeks are per unit o
 Never: is read by the engine.
 """
 
+from exchange.market_data.display_marks import NO_BOUNDS, Bounds
 from exchange.state import State
 from exchange.venue import Legs, MarkView
 from margin.analytics.mark_greeks import mark_greeks
+from margin.black76 import intrinsic_micro
+from matching.instruments import CALL
 
 
 def mark_view(state: State, legs: Legs) -> MarkView | None:
@@ -35,4 +38,31 @@ def mark_view(state: State, legs: Legs) -> MarkView | None:
         for at, value in enumerate(greeks):
             sums[at] += ratio * value
     index = state.marks.index_micro[state.instruments[legs[0][0]].underlying.number]
-    return MarkView(price, index, volatility, *sums)
+    delta, gamma, vega, theta = sums
+    bounds = display_bounds(state, legs)
+    return MarkView(price, index, volatility, delta, gamma, vega, theta, bounds)
+
+
+def display_bounds(state: State, legs: Legs) -> Bounds:
+    """What a display mark of marked legs must keep to: the sums of its legs', each at its worst and
+    best. A combo has no worth of its own at the index; a linear instrument has no bounds.
+    """
+    low = high = 0
+    at_index = None
+    for number, ratio in legs:
+        instrument = state.instruments[number]
+        expiry = instrument.expiry
+        if instrument.is_linear or expiry is None:
+            return NO_BOUNDS
+        forward = expiry.settlement_micro
+        if forward is None:
+            forward = state.marks.expiry_marks[expiry.number].forward_micro
+        strike = instrument.strike_micro
+        least = intrinsic_micro(instrument.kind, forward, strike)
+        most = max(forward if instrument.kind == CALL else strike, least)
+        low += ratio * (least if ratio > 0 else most)
+        high += ratio * (most if ratio > 0 else least)
+        if len(legs) == 1 and expiry.settlement_micro is None:
+            index = state.marks.index_micro[instrument.underlying.number]
+            at_index = intrinsic_micro(instrument.kind, index, strike)
+    return Bounds(low, high, at_index)

@@ -10,9 +10,11 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from exchange.auditing import CHAIN_STATE
+from exchange.commands import AdvanceTime
 from exchange.devnet import AnvilMissing, Devnet, DevnetFailed
 from exchange.founding import ListingRefused, found, open_journal
 from exchange.gateway_fix.server import FixDoorError
@@ -22,6 +24,7 @@ from exchange.journal import JournalError
 from exchange.keeping import Keeper
 from exchange.listing_config import BadListing, load_rules
 from exchange.listing_rules import UnderlyingRule
+from exchange.oracle.feeding import FEEDS, OFF, Feeding, disarm, feed_of, reporters_from
 from exchange.sequencer import SequencerStopped
 from exchange.service import Exchange, JournalUnreadable
 from exchange.snapshot_chain import BTC, NANOSECONDS, listing_commands, marks_of
@@ -49,8 +52,30 @@ def deploy_exchange(rpc: str, data: Path, operator_key: Path, token: str | None)
         raise OperatingError(str(error)) from None
 
 
-async def serve_exchange(data: Path, rpc_port: int, fix_port: int) -> None:
+class FeedChoice(NamedTuple):
+    """What marks a served exchange: a feed by its name with so many reporters, the last word on the
+    oracles of an earlier run where it is `feeding.OFF`, or, without a name, whatever they were.
+    """
+
+    name: str | None = None
+    reporters: int = 3
+    seed: int = 1
+
+    @property
+    def quorum(self) -> int:
+        """The majority."""
+        return self.reporters // 2 + 1
+
+
+NO_FEED = FeedChoice()
+
+
+async def serve_exchange(
+    data: Path, rpc_port: int, fix_port: int, feed: FeedChoice = NO_FEED
+) -> None:
     """Runs until it is interrupted. Raises OperatingError."""
+    if feed.name not in (None, OFF, *FEEDS):
+        raise OperatingError(f"no feed {feed.name!r}; there are {', '.join((*FEEDS, OFF))}")
     home = Home(data)
     try:
         rules = load_rules(home.listing())
@@ -63,17 +88,19 @@ async def serve_exchange(data: Path, rpc_port: int, fix_port: int) -> None:
     sequencer = host.exchange.sequencer
     try:
         async with host:
-            await _serve(host, address_of(home.operator_key()), rules)
+            await _serve(host, home.operator_key(), rules, feed)
     except (JournalError, SequencerStopped) as error:
         raise OperatingError(
             f"the exchange stopped itself: {sequencer.failure or error}"
         ) from error
 
 
-async def _serve(host: Host, operator: bytes, rules: Sequence[UnderlyingRule]) -> None:
+async def _serve(
+    host: Host, operator_key: bytes, rules: Sequence[UnderlyingRule], feed: FeedChoice
+) -> None:
     """From the first command to the signal that ends it."""
     try:
-        await open_journal(host.exchange, host.site, operator, listing_commands)
+        await open_journal(host.exchange, host.site, address_of(operator_key), listing_commands)
         await host.open_doors()
     except ListingRefused as error:
         raise OperatingError(f"the journal cannot begin: {error}") from None
@@ -86,10 +113,30 @@ async def _serve(host: Host, operator: bytes, rules: Sequence[UnderlyingRule]) -
     for name in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-    await _until_stopped(host, stopped, Keeper(host.exchange, rules))
+    feeding = await _begin_feed(host, operator_key, feed)
+    await _until_stopped(host, stopped, Keeper(host.exchange, rules), feeding)
 
 
-async def _until_stopped(host: Host, stopped: asyncio.Event, keeper: Keeper) -> None:
+async def _begin_feed(host: Host, operator_key: bytes, feed: FeedChoice) -> Feeding | None:
+    """Arms or disarms the oracles as it was chosen."""
+    exchange, clock = host.exchange, host.site.clock()
+    if feed.name is None:
+        return None
+    await _mark(exchange)  # a market to begin from
+    if feed.name == OFF:
+        await disarm(exchange)
+        return None
+    found = feed_of(feed.name, exchange.state, int(MARKS_EVERY_S), feed.seed)
+    reporters = reporters_from(operator_key, feed.reporters)
+    feeding = Feeding(exchange, found, reporters, feed.quorum, clock)
+    await feeding.arm()
+    sys.stderr.write(f"feed {feed.name}: {feed.reporters} reporters, {feed.quorum} make a quorum\n")
+    return feeding
+
+
+async def _until_stopped(
+    host: Host, stopped: asyncio.Event, keeper: Keeper, feeding: Feeding | None
+) -> None:
     """Keeps the marks fresh and the chain listed until a signal; raises SequencerStopped where the
     sequencer fails.
     """
@@ -97,7 +144,7 @@ async def _until_stopped(host: Host, stopped: asyncio.Event, keeper: Keeper) -> 
     asked = asyncio.create_task(stopped.wait())
     try:
         while not asked.done() and not failed.done():
-            await _refresh(host, keeper)
+            await _refresh(host, keeper, feeding)
             await asyncio.wait(
                 (asked, failed), timeout=MARKS_EVERY_S, return_when=asyncio.FIRST_COMPLETED
             )
@@ -108,13 +155,23 @@ async def _until_stopped(host: Host, stopped: asyncio.Event, keeper: Keeper) -> 
         failed.cancel()
 
 
-async def _refresh(host: Host, keeper: Keeper) -> None:
+async def _refresh(host: Host, keeper: Keeper, feeding: Feeding | None) -> None:
     """Settles the expiries whose time has come, marks the others, and lists what is due."""
-    exchange = host.exchange
     now_ns = host.site.clock()()
     await keeper.settle_expired(now_ns // NANOSECONDS)
-    await _mark(exchange)
+    await _remark(host, feeding)
     if await keeper.list_due(now_ns):
+        await _remark(host, feeding)
+
+
+async def _remark(host: Host, feeding: Feeding | None) -> None:
+    """Marks by the feed, or by the snapshot while no oracle is armed."""
+    exchange = host.exchange
+    if feeding is not None:
+        await feeding.step()
+    elif any(oracle.terms is not None for oracle in exchange.state.oracles.values()):
+        await exchange.submit(lambda time_ns, _: AdvanceTime(time_ns))  # so that silence is seen
+    else:
         await _mark(exchange)
 
 

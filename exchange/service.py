@@ -39,6 +39,7 @@ from exchange.venue import (
     Listener,
     MarginView,
     MarkView,
+    OracleStatus,
     OrderView,
     PositionView,
     ProtectionView,
@@ -52,6 +53,8 @@ from matching.combos import COMBO_BASE
 from matching.orders import UNTIL_DISCONNECT
 from matching.rejects import (
     MALFORMED,
+    NOT_A_REPORTER,
+    ORACLE_NOT_ARMED,
     UNKNOWN_ACCOUNT,
     VENUE_BUSY,
     VENUE_STOPPING,
@@ -60,6 +63,7 @@ from matching.rejects import (
 )
 from settlement.mass_quotes import MassQuote, check_mass_quote, mass_quote_hash
 from settlement.order_fields import check_order_fields
+from settlement.price_reports import PriceReport, check_report_fields, price_report_hash
 from settlement.signature import Signer, recover
 from settlement.signed_messages import Acknowledgement as SignedAcknowledgement
 from settlement.signed_messages import (
@@ -388,6 +392,32 @@ class Exchange:
             ),
         )
 
+    async def report_prices(self, report: PriceReport, signature: bytes) -> Verdict:
+        reject = check_report_fields(report)
+        if reject is not None:
+            return _refused(bytes(HASH_BYTES), reject)
+        message_hash = price_report_hash(report)
+        oracle = self.state.oracles.get(report.underlying)
+        if oracle is None or oracle.terms is None:
+            return _refused(message_hash, Reject(ORACLE_NOT_ARMED, report.underlying))
+        reporters = oracle.terms.reporters
+        digest = signing_digest(self._separator, message_hash)
+        signer = recover(digest, signature)
+        if isinstance(signer, Reject):
+            fault = SignatureFault(None, digest, self._separator, message_hash)
+            return _refused(message_hash, signer, fault)
+        if signer not in reporters:
+            fault = SignatureFault(signer, digest, self._separator, message_hash)
+            stranger = Reject(NOT_A_REPORTER, report.underlying, len(reporters))
+            return _refused(message_hash, stranger, fault)
+        head, expiries = report[:-1], tuple(report.expiries)
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.ReportPrices(
+                time_ns, *head, expiries, message_hash, signer, signature
+            ),
+        )
+
     def _signer(self, number: int, message_hash: bytes, signature: bytes) -> bytes | Verdict:
         """The address that signed, if it may act for the account; else the verdict, with all
         that was computed.
@@ -439,6 +469,9 @@ class Exchange:
 
     def domain(self) -> DomainView:
         return views.domain(self.state, self.vault)
+
+    def oracles(self) -> Sequence[OracleStatus]:
+        return views.oracles(self.state)
 
     def status(self) -> StatusView:
         return views.status(self.state, self.is_chain_up())

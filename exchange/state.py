@@ -12,6 +12,7 @@ from typing import Final
 from exchange.circuit_breaker import Breaker
 from exchange.expiry_schedule import ExpirySchedule
 from exchange.liquidations import Liquidations
+from exchange.oracle.oracle import NEVER_NS, Oracle
 from exchange.settlement_samples import SettlementSamples
 from exchange.volatility_orders import VolatilityOrders
 from exchange.waiting_orders import WaitingOrders
@@ -57,6 +58,9 @@ class State:
         self.trading = TradingStates()
         self.breakers: dict[int, Breaker] = {}
         self.samples = SettlementSamples()
+        self.oracles: dict[int, Oracle] = {}
+        self.oracle_due_ns = NEVER_NS
+        """The earliest `due_ns` of all oracles."""
         # Who trades
         self.accounts: dict[int, Account] = {}
         self.owners: dict[bytes, int] = {}
@@ -81,17 +85,14 @@ class State:
         self.fee_cash_micro = 0
         self.insurance_cash_micro = 0
         self.residue_cash_micro = 0
-        self.credited_micro = 0
-        self.withdrawn_micro = 0
+        self.credited_micro = self.withdrawn_micro = 0
         self.claimed: dict[int, int] = {}
-        self.inbox_cursor = 0
-        self.withdrawal_count = 0
+        self.inbox_cursor = self.withdrawal_count = 0
         # Settlement
         self.ledger: Ledger | None = None
         self.groups: list[tuple[bytes, ...]] = []
         self.records_waiting = 0
-        self.batches_cut = 0
-        self.batches_confirmed = 0
+        self.batches_cut = self.batches_confirmed = 0
 
     @property
     def time_s(self) -> int:

@@ -75,6 +75,9 @@ def _market_lines(state: State) -> Iterator[str]:
     yield repr(sorted(state.trading.by_clearing.items()))
     for underlying, breaker in sorted(state.breakers.items()):
         yield repr((underlying, shape(breaker)))
+    yield repr(sorted(state.trading.by_oracle.items()))
+    for underlying, oracle in sorted(state.oracles.items()):
+        yield repr((underlying, oracle.shape()))
 
 
 def _account_lines(account: Account) -> Iterator[str]:

@@ -14,11 +14,13 @@ import msgspec
 
 from exchange.events import Event
 from exchange.margin_reports import FallReport, LegTrade, MarginReport
+from exchange.market_data.display_marks import NO_BOUNDS, Bounds
 from exchange.market_data.market import PublicMarket
 from margin.what_if import Change
 from matching.rejects import Reject
 from matching.trading_states import OPEN
 from settlement.mass_quotes import MassQuote
+from settlement.price_reports import PriceReport
 from settlement.signed_messages import (
     BidAuction,
     Cancel,
@@ -113,10 +115,12 @@ class InstrumentView(msgspec.Struct, frozen=True):
     mark_micro: int | None
     index_micro: int | None
     state: int = OPEN
+    display_mark_micro: int | None = None
 
 
 class MarkView(NamedTuple):
-    """A mark and what it says, micro-USDC per lot or unit; volatility (per year; None for what has
+    """A mark and what it says, micro-USDC per lot or unit; `bounds` hold the mark that is shown;
+    volatility (per year; None for what has
     none) and Greeks per unit of the underlying are floats: they advise.
     """
 
@@ -127,6 +131,7 @@ class MarkView(NamedTuple):
     gamma: float
     vega: float
     theta: float
+    bounds: Bounds = NO_BOUNDS
 
 
 class LevelView(msgspec.Struct, frozen=True):
@@ -307,6 +312,34 @@ class ClearingView(NamedTuple):
     liquidated: tuple[int, ...]
 
 
+class ReporterStatus(NamedTuple):
+    """One reporter of an oracle and its last report, micro-USDC per lot; `sequence` -1 without one.
+    `standing`: one of `events.REPORT_REASONS`, 0 where it counts.
+    """
+
+    address: bytes
+    decimals: int
+    sequence: int
+    observed_ms: int
+    index_micro: int
+    standing: int
+
+
+class OracleStatus(NamedTuple):
+    """An armed oracle as of the last command; bands and moves in 1e-4."""
+
+    underlying: int
+    is_lost: bool
+    quorum: int
+    counting: int
+    max_age_s: int
+    deviation_e4: int
+    forward_band_e4: int
+    forward_move_e4: int
+    variance_move_e4: int
+    reporters: tuple[ReporterStatus, ...]
+
+
 Listener = Callable[[int, int, tuple[Event, ...]], None]
 """Called with (sequence, time_ns, events) after each command that is durable and applied, in
 order, on the event loop's thread.
@@ -369,6 +402,14 @@ class Venue(Protocol):
     def auctions(self) -> Sequence[AuctionView]: ...
 
     def clearing(self) -> ClearingView: ...
+
+    async def report_prices(self, report: PriceReport, signature: bytes) -> Verdict:
+        """Takes a reporter's signed price report."""
+        ...
+
+    def oracles(self) -> Sequence[OracleStatus]:
+        """Every armed oracle."""
+        ...
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Registers a listener for all events; the returned function ends it."""

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from exchange.handlers.accounts import free_micro
 from exchange.handlers.cancels import find_live, live_orders
 from exchange.handlers.states import instrument_state
+from exchange.mark_views import display_bounds
+from exchange.market_data.display_marks import BestPrices, display_mark_micro
 from exchange.read_model import ReadModel
 from exchange.state import State
 from exchange.symbols import legs_symbol
@@ -19,9 +21,11 @@ from exchange.venue import (
     Legs,
     LevelView,
     MarginView,
+    OracleStatus,
     OrderView,
     PositionView,
     ProtectionView,
+    ReporterStatus,
     StatusView,
     WithdrawalView,
 )
@@ -94,7 +98,59 @@ def _instrument(state: State, instrument: Instrument) -> InstrumentView:
         marks.mark_micro(instrument) if is_marked else None,
         marks.index_micro.get(instrument.underlying.number),
         instrument_state(state, instrument),
+        _display_mark(state, instrument) if is_marked else None,
     )
+
+
+def _display_mark(state: State, instrument: Instrument) -> int:
+    """The mark that people are shown, beside the one that margin uses."""
+    number, book = instrument.number, state.books[instrument.number]
+    bid, ask, tick = book.bids.best, book.asks.best, book.tick_micro
+    best = BestPrices(
+        None if bid is None else bid.key * tick,
+        0 if bid is None else bid.quantity_lots,
+        None if ask is None else -ask.key * tick,
+        0 if ask is None else ask.quantity_lots,
+    )
+    return display_mark_micro(
+        state.marks.mark_micro(instrument),
+        state.marks.index_micro[instrument.underlying.number],
+        display_bounds(state, ((number, 1),)),
+        best,
+    )
+
+
+def oracles(state: State) -> list[OracleStatus]:
+    """Armed oracles by underlying, their reporters in the order of the terms."""
+    found: list[OracleStatus] = []
+    for number, oracle in sorted(state.oracles.items()):
+        terms = oracle.terms
+        if terms is None:
+            continue
+        reporters: list[ReporterStatus] = []
+        for address, decimals in terms.reporters.items():
+            report = oracle.reports.get(address)
+            last = (
+                (-1, 0, 0, 0)
+                if report is None
+                else (report.sequence, report.observed_ms, report.index_micro, report.standing)
+            )
+            reporters.append(ReporterStatus(address, decimals, *last))
+        found.append(
+            OracleStatus(
+                number,
+                oracle.is_lost,
+                terms.quorum,
+                len(oracle.counting()),
+                terms.max_age_s,
+                terms.deviation_e4,
+                terms.forward_band_e4,
+                terms.forward_move_e4,
+                terms.variance_move_e4,
+                tuple(reporters),
+            )
+        )
+    return found
 
 
 def book(state: State, legs: Legs, depth: int) -> BookView | Reject:

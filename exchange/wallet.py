@@ -14,6 +14,7 @@ from eth_account.messages import encode_typed_data
 
 from settlement.bulk_orders import EMPTY_ORDER, tree_height
 from settlement.mass_quotes import MassQuote
+from settlement.price_reports import PriceReport
 from settlement.signed_messages import (
     PLAIN,
     Acknowledgement,
@@ -49,6 +50,23 @@ _CONDITIONS_FIELDS: Final = (
     ("volatilityE6", "uint32"),
     ("protection", "uint8"),
     ("label", "uint64"),
+)
+_PRICE_REPORT_FIELDS: Final = (
+    ("underlying", "uint8"),
+    ("observedMs", "uint64"),
+    ("decimals", "uint8"),
+    ("index", "uint128"),
+    ("sequence", "uint64"),
+    ("expiries", "ExpiryReport[]"),
+)
+_EXPIRY_REPORT_FIELDS: Final = (
+    ("expiry", "uint16"),
+    ("forward", "uint128"),
+    ("a", "int32"),
+    ("b", "int32"),
+    ("rho", "int32"),
+    ("m", "int32"),
+    ("sigma", "int32"),
 )
 _FIELDS: Final[dict[type[Message], tuple[tuple[str, str], ...]]] = {
     Order: (
@@ -191,6 +209,22 @@ def bulk_typed_data(orders: Sequence[Order], domain: SigningDomain) -> dict[str,
     }
 
 
+def price_report_typed_data(report: PriceReport, domain: SigningDomain) -> dict[str, Any]:
+    """A price report as `eth_signTypedData_v4` takes it."""
+    values: dict[str, Any] = _named(_PRICE_REPORT_FIELDS, report)
+    values["expiries"] = [_named(_EXPIRY_REPORT_FIELDS, expiry) for expiry in report.expiries]
+    return {
+        "types": {
+            "EIP712Domain": _type_entries(_DOMAIN_FIELDS),
+            "PriceReport": _type_entries(_PRICE_REPORT_FIELDS),
+            "ExpiryReport": _type_entries(_EXPIRY_REPORT_FIELDS),
+        },
+        "primaryType": "PriceReport",
+        "domain": _domain(domain),
+        "message": values,
+    }
+
+
 def _domain(domain: SigningDomain) -> dict[str, Any]:
     return {
         "name": "Straddle",
@@ -306,6 +340,10 @@ class Wallet:
     def sign_bulk(self, orders: Sequence[Order], domain: SigningDomain) -> Signed:
         """Signs many orders at once; `message_hash` is the tree's."""
         return self._sign(bulk_typed_data(orders, domain))
+
+    def sign_report(self, report: PriceReport, domain: SigningDomain) -> Signed:
+        """Signs a price report, as a reporter of an oracle."""
+        return self._sign(price_report_typed_data(report, domain))
 
     def _sign(self, data: dict[str, Any]) -> Signed:
         signable = encode_typed_data(full_message=data)

@@ -164,6 +164,18 @@ BATCH_OUT_OF_ORDER: Final = 707
 SPEC_OUT_OF_BOUNDS: Final = 708
 GENESIS: Final = 709
 NOT_LINEAR: Final = 710
+# 72x, 73x: the oracle
+ORACLE_NOT_ARMED: Final = 720
+NOT_A_REPORTER: Final = 721
+WRONG_DECIMALS: Final = 722
+REPORT_ALREADY_TAKEN: Final = 723
+REPORT_OLDER: Final = 724
+REPORT_FROM_THE_FUTURE: Final = 725
+REPORT_STALE: Final = 726
+REPORT_OUT_OF_BOUNDS: Final = 727
+FORWARD_OFF: Final = 728
+SMILE_ARBITRAGE: Final = 729
+ORACLE_ARMED: Final = 731
 SAMPLE_NOT_SEEN: Final = 740
 OPEN_INTEREST: Final = 741
 ALREADY_ENDING: Final = 742
@@ -546,6 +558,50 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
     ),
     GENESIS: ("genesis", "a journal begins with one Genesis command and has no second"),
     NOT_LINEAR: ("not linear", "instrument {got} is not a perpetual"),
+    ORACLE_NOT_ARMED: (
+        "oracle not armed",
+        "underlying {got} takes no price reports: its marks come from the operator",
+    ),
+    NOT_A_REPORTER: (
+        "not a reporter",
+        "whoever signed this is none of the {allowed} reporters of underlying {got}",
+    ),
+    WRONG_DECIMALS: (
+        "wrong decimals",
+        "the report has {got} decimals; {allowed} are registered for its reporter",
+    ),
+    REPORT_ALREADY_TAKEN: (
+        "report already taken",
+        "report {got} does not follow the reporter's last one, {allowed}",
+    ),
+    REPORT_OLDER: (
+        "report older than the last",
+        "observed at {got}, before the reporter's last report, {allowed} (Unix milliseconds)",
+    ),
+    REPORT_FROM_THE_FUTURE: (
+        "report from the future",
+        "observed at {got}; the latest that is taken now is {allowed} (Unix milliseconds)",
+    ),
+    REPORT_STALE: (
+        "report stale",
+        "observed at {got}; the oldest that is taken now is {allowed} (Unix milliseconds)",
+    ),
+    REPORT_OUT_OF_BOUNDS: (
+        "report out of bounds",
+        "expiry {got} (65535: the index) has parameter {allowed} out of its bounds",
+    ),
+    FORWARD_OFF: (
+        "forward off",
+        "the forward of expiry {got} is {allowed} (1e-4) away from the report's index",
+    ),
+    SMILE_ARBITRAGE: (
+        "smile with arbitrage",
+        "the smile of expiry {got} can be traded against itself at strike {allowed} micro-USDC",
+    ),
+    ORACLE_ARMED: (
+        "oracle armed",
+        "the marks of underlying {got} come from its oracle of {allowed} reporters",
+    ),
     SAMPLE_NOT_SEEN: (
         "sample not seen",
         "sample {got} micro-USDC; the index in force at its minute was {allowed}",

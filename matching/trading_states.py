@@ -2,8 +2,8 @@
 
 Holds: states are numbered from the most to the least permissive, and each permits no more than the
 one before it, so the most restrictive of several is the greatest number; the operator's states, the
-circuit breakers' and those of clearing are kept apart, so that none lifts what another has set;
-nobody settles an instrument here: its expiry's settlement price does.
+circuit breakers', the oracles' and those of clearing are kept apart, so that none lifts what
+another has set; nobody settles an instrument here: its expiry's settlement price does.
 Never: reads a clock, a price or a book.
 """
 
@@ -66,6 +66,7 @@ class TradingStates:
         "by_breaker",
         "by_clearing",
         "by_instrument",
+        "by_oracle",
         "by_underlying",
         "delisted",
         "ends_s",
@@ -81,6 +82,7 @@ class TradingStates:
         self.ends_s: dict[int, int] = {}
         """When an instrument that is delisted ended, or a perpetual whose end is announced ends."""
         self.delisted: dict[int, None] = {}
+        self.by_oracle: dict[int, int] = {}
         self.are_open = True
         """Whether no scope has any state but open: nothing need be looked up."""
 
@@ -126,13 +128,21 @@ class TradingStates:
         """Whether an instrument without expiry, or before it, has come to its end."""
         return instrument in self.ends_s and self.ends_s[instrument] <= time_s
 
+    def distrust(self, underlying: int, state: int) -> None:
+        """Sets the state that an underlying's oracle asks for; OPEN when it is trusted again."""
+        _keep(self.by_oracle, underlying, state)
+        self._look()
+
     def of_underlying(self, number: int) -> int:
-        """The most restrictive of the venue's, the underlying's, its breaker's and clearing's."""
+        """The most restrictive of the venue's, the underlying's, its breaker's, its oracle's and
+        clearing's.
+        """
         return max(
             self.venue,
             self.by_underlying.get(number, OPEN),
             self.by_breaker.get(number, OPEN),
             self.by_clearing.get(number, OPEN),
+            self.by_oracle.get(number, OPEN),
         )
 
     def of_instrument(self, instrument: Instrument, is_settled: bool, time_s: int) -> int:
@@ -157,6 +167,7 @@ class TradingStates:
             or self.by_instrument
             or self.by_breaker
             or self.by_clearing
+            or self.by_oracle
         )
 
     def items(self) -> Sequence[tuple[int, int, int]]:

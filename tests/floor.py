@@ -90,6 +90,7 @@ for _kind in MAX_ORDER_LOTS:
 
 MOVES_MARKS: Final = (
     c.UpdateMarks,
+    c.ReportPrices,
     c.AccrueFunding,
     c.SettleExpiry,
     c.SettlePerpetual,

@@ -6,6 +6,7 @@ Never: names an account.
 """
 
 from exchange.gateway_rpc.views import SIDES, Catalogue, Json
+from exchange.market_data.display_marks import BestPrices, display_mark_micro
 from exchange.market_data.market import PublicMarket
 from exchange.market_data.shown_book import ADDED, PLACED, REMOVED, RESIZED, BookChange
 from exchange.market_data.tape import NO_BOOK, Trade
@@ -14,7 +15,7 @@ from exchange.venue import Legs, MarkView, Venue
 from margin.funding import E9
 from matching.instruments import decimal_text
 from matching.orders import BUY, SELL
-from matching.trading_states import SCOPE_NAMES, STATE_NAMES
+from matching.trading_states import CANCEL_ONLY, SCOPE_NAMES, STATE_NAMES
 
 ACTIONS = {ADDED: "add", RESIZED: "change", REMOVED: "remove", PLACED: "place"}
 
@@ -172,7 +173,7 @@ class MarketViews:
                 "ask": price(top.ask_micro),
                 "askQuantity": quantity_text(top.ask_lots, lot),
             }
-            | _mark_json(self._venue.mark(legs), lot)
+            | _mark_json(self._venue.mark(legs), lot, BestPrices(*top))
             | {"funding": self._funding(legs)}
         )
 
@@ -194,8 +195,8 @@ class MarketViews:
         }
 
     def states(self) -> Json:
-        """What the operator set, which breakers have tripped, and which underlyings are cancel-only
-        until lots of deleveraging are placed; all else is open.
+        """What the operator set, which breakers have tripped, which oracles miss their quorum, and
+        which underlyings are cancel-only until lots of deleveraging are placed; all else is open.
         """
         market = self.market
         return {
@@ -223,15 +224,30 @@ class MarketViews:
                 }
                 for underlying, warning in sorted(market.warnings.items())
             ],
+            "oracles": [
+                {
+                    "underlying": underlying,
+                    "state": STATE_NAMES[CANCEL_ONLY],
+                    "counting": lost.counting,
+                    "quorum": lost.quorum,
+                    "newestMs": str(lost.newest_ms),
+                }
+                for underlying, lost in sorted(market.oracles_lost.items())
+            ],
         }
 
 
-def _mark_json(mark: MarkView | None, lot: int) -> Json:
+def _mark_json(mark: MarkView | None, lot: int, best: BestPrices) -> Json:
     names = ("impliedVolatility", "delta", "gamma", "vega", "theta")
     if mark is None:
-        return {"mark": None, "index": None} | dict.fromkeys(names)
-    advice = [None if value is None else f"{value:.6f}" for value in mark[2:]]
+        return {"mark": None, "displayMark": None, "index": None} | dict.fromkeys(names)
+    advice = [
+        None if value is None else f"{value:.6f}"
+        for value in (mark.volatility, mark.delta, mark.gamma, mark.vega, mark.theta)
+    ]
+    shown = display_mark_micro(mark.mark_micro, mark.index_micro, mark.bounds, best)
     return {
         "mark": price_text(mark.mark_micro, lot),
+        "displayMark": price_text(shown, lot),
         "index": price_text(mark.index_micro, lot),
     } | dict(zip(names, advice, strict=True))

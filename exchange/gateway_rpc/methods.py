@@ -5,7 +5,7 @@ something is answered once, with the operator's acknowledgement, after it is dur
 Never: decides anything about an order beyond its form; raises for what a stranger sent.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -25,6 +25,7 @@ from exchange.gateway_rpc.failures import (
 from exchange.gateway_rpc.liquidation_views import auction_json, clearing_json
 from exchange.gateway_rpc.margin_methods import MarginMethods
 from exchange.gateway_rpc.market_views import MarketViews
+from exchange.gateway_rpc.oracle_views import SignedPriceReport, oracle_events, oracle_json
 from exchange.gateway_rpc.requests import (
     OfAccount,
     OfBook,
@@ -72,6 +73,7 @@ from exchange.gateway_rpc.views import (
     status_json,
     withdrawal_json,
 )
+from exchange.handlers.refusal import NO_ACCOUNT
 from exchange.venue import Legs, Venue, Verdict
 from matching.combos import canonical_legs
 from matching.rejects import UNKNOWN_INSTRUMENT, UNKNOWN_ORDER, Reject
@@ -137,6 +139,8 @@ class Methods:
             "protection/reset": _method(SignedResetProtection, self._reset_protection),
             "protection/get": _method(OfAccount, self._protections),
             "order/status": _method(OfOrder, self._order),
+            "oracle/report": _method(SignedPriceReport, self._report_prices),
+            "oracle/status": _method(Params, self._oracles),
             "subscribe": _method(OfChannels, self._subscribe, needs_socket=True),
             "unsubscribe": _method(OfChannels, self._unsubscribe, needs_socket=True),
         }
@@ -345,19 +349,33 @@ class Methods:
             return refused(Reject(UNKNOWN_ORDER))
         return order_json(view, self._catalogue.lot_of_legs(view.legs))
 
-    def _verdict(self, verdict: Verdict, account: int) -> Json | Failure:
-        """The final answer to a signed message; a refusal carries the same facts in `data`."""
+    def _verdict(
+        self, verdict: Verdict, account: int, public: Sequence[Json] = ()
+    ) -> Json | Failure:
+        """The final answer to a signed message, with the account's own events and such public ones
+        as belong to it; a refusal carries the same facts in `data`.
+        """
         word = verdict.acknowledgement
         facts: Json = {
             "messageHash": hexadecimal(verdict.message_hash),
             "sequence": verdict.sequence,
             "timeNs": str(verdict.time_ns),
-            "events": own_events(verdict.events, account, self._catalogue),
+            "events": [*public, *own_events(verdict.events, account, self._catalogue)],
             "acknowledgement": None if word is None else acknowledgement_json(word),
         }
         if verdict.reject is None:
             return facts
         return signature_refused(verdict.reject, verdict.signature_fault, **facts)
+
+    # Oracle
+
+    async def _report_prices(self, params: SignedPriceReport, _: object) -> Answer:
+        report = params.message.value()
+        verdict = await self._venue.report_prices(report, bytes(params.signature))
+        return self._verdict(verdict, NO_ACCOUNT, oracle_events(verdict.events))
+
+    async def _oracles(self, _: Params, __: object) -> Answer:
+        return [oracle_json(status) for status in self._venue.oracles()]
 
     # Subscriptions
 

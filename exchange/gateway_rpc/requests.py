@@ -112,7 +112,7 @@ def read_params(
 
 
 class Wide(int):
-    """An integer of 64 bits, as a JSON number or as decimal digits in a string."""
+    """An integer of 64 bits or more, as a JSON number or as decimal digits in a string."""
 
     lowest: ClassVar[int]
     highest: ClassVar[int]
@@ -126,6 +126,11 @@ class Unsigned64(Wide):
 class Signed64(Wide):
     lowest = -(2**63)
     highest = 2**63 - 1
+
+
+class Unsigned128(Wide):
+    lowest = 0
+    highest = 2**128 - 1
 
 
 class Hash(bytes):
@@ -147,7 +152,7 @@ I16 = Annotated[int, Meta(ge=-(2**15), le=2**15 - 1)]
 Symbol = Annotated[str, Meta(min_length=1, max_length=400)]
 DecimalText = Annotated[str, Meta(min_length=1, max_length=40)]
 
-_DIGITS: Final = re.compile(r"-?(0|[1-9][0-9]{0,19})", re.ASCII)
+_DIGITS: Final = re.compile(r"-?(0|[1-9][0-9]{0,38})", re.ASCII)
 _HEX: Final = re.compile(r"0x(?:[0-9a-fA-F]{2}){0,128}", re.ASCII)
 
 

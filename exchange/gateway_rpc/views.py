@@ -116,6 +116,7 @@ def instrument_json(view: InstrumentView) -> Json:
         "isOpen": view.is_open,
         "state": STATE_NAMES[view.state],
         "mark": price(view.mark_micro),
+        "displayMark": price(view.display_mark_micro),
         "index": price(view.index_micro),
     }
 

@@ -6,7 +6,7 @@ touched).
 Never: loops over accounts' cash.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from exchange import events
 from exchange.commands import AccrueFunding, SettleExpiry, UpdateMarks
@@ -34,6 +34,7 @@ from matching.rejects import (
     LISTING_OUT_OF_ORDER,
     NOT_LINEAR,
     NOT_YET_EXPIRED,
+    ORACLE_ARMED,
     UNKNOWN_EXPIRY,
     UNKNOWN_INSTRUMENT,
     UNKNOWN_UNDERLYING,
@@ -53,24 +54,38 @@ def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
     if reject is not None:
         refuse(emit, reject)
         return
-    # MARGIN
-    number, time_s, marks = command.underlying, state.time_s, state.marks
+    # MARGIN, EMIT
+    apply_marks(state, command.underlying, command.index_micro, command.marks, emit)
+
+
+def apply_marks(
+    state: State,
+    number: int,
+    index_micro: int,
+    updates: Sequence[tuple[int, int, int, int, int, int, int]],
+    emit: Emit,
+) -> None:
+    """Puts marks in force that were accepted, the operator's or the oracle's: nothing else moves an
+    account's margin by a price. What follows from accepted marks, follows here.
+
+    updates  (expiry, forward_micro, a, b, rho, m, sigma) by ascending expiry, within the bounds
+    """
+    time_s, marks = state.time_s, state.marks
     pay_funding(state, number, emit)  # what has run up until now, at the index of until now
-    moved = marks.update_index(number, command.index_micro, time_s)
-    for expiry, *mark in command.marks:
+    moved = marks.update_index(number, index_micro, time_s)
+    for expiry, *mark in updates:
         moved += marks.update_expiry(state.expiries[expiry], ExpiryMark(*mark), time_s)
     state.portfolio.sweep(number)
     if state.waiting.armed:
         state.waiting.remarked.append(number)
-    # EMIT
     epoch = marks.epochs[number]
     round_epoch = epoch % EPOCHS
-    state.record(records.index_updated_record(number, command.index_micro, time_s))
-    for expiry, forward, a, b, rho, m, sigma in command.marks:
+    state.record(records.index_updated_record(number, index_micro, time_s))
+    for expiry, forward, a, b, rho, m, sigma in updates:
         record = records.mark_updated_record(expiry, forward, a, b, rho, m, sigma, round_epoch)
         state.record(record)
     record_accruals(state, moved)
-    emit(events.MarksUpdated(number, command.index_micro, epoch))
+    emit(events.MarksUpdated(number, index_micro, epoch))
     watch_index(state, number, emit)
     sample_premiums(state, number, emit)
     reprice(state, number, emit)
@@ -80,6 +95,9 @@ def update_marks(state: State, command: UpdateMarks, emit: Emit) -> None:
 def _check_update(state: State, command: UpdateMarks) -> Reject | None:
     if command.underlying >= len(state.underlyings):
         return Reject(UNKNOWN_UNDERLYING, command.underlying, len(state.underlyings))
+    oracle = state.oracles.get(command.underlying)
+    if oracle is not None and oracle.terms is not None:
+        return Reject(ORACLE_ARMED, command.underlying, len(oracle.terms.reporters))
     reject = check_index(command.underlying, command.index_micro)
     if reject is not None:
         return reject

@@ -63,6 +63,14 @@ class WarningView(NamedTuple):
     maker_rate_e6: int
 
 
+class OracleView(NamedTuple):
+    """An oracle without its quorum, as its event told it."""
+
+    counting: int
+    quorum: int
+    newest_ms: int
+
+
 class PublicMarket:
     """Books, trades, statistics, open interest and states of every instrument and combo."""
 
@@ -76,6 +84,7 @@ class PublicMarket:
         self.breakers: dict[int, BreakerView] = {}
         self.warnings: dict[int, WarningView] = {}
         self.funding: dict[int, ShownFunding] = {}
+        self.oracles_lost: dict[int, OracleView] = {}
         self.index_micro: dict[int, int] = {}
         self.latest = Changes(0, 0, (), (), (), False)
         self._days: dict[int, RollingDay] = {}
@@ -113,6 +122,8 @@ class PublicMarket:
             events.AuctionBidTaken: self._bid_taken,
             events.Deleveraged: self._deleveraged,
             events.LossCapped: self._loss_capped,
+            events.OracleLost: self._oracle_lost,
+            events.OracleRecovered: self._oracle_recovered,
         }
 
     def take(self, sequence: int, time_ns: int, happened: Sequence[Event]) -> Changes:
@@ -299,6 +310,17 @@ class PublicMarket:
 
     def _loss_capped(self, event: events.LossCapped) -> None:
         self.states.hold(event.underlying, CANCEL_ONLY if event.lots_left else OPEN)
+
+    def _oracle_lost(self, event: events.OracleLost) -> None:
+        self.states.distrust(event.underlying, CANCEL_ONLY)
+        self.oracles_lost[event.underlying] = OracleView(
+            event.counting, event.quorum, event.newest_ms
+        )
+        self._are_states_new = True
+
+    def _oracle_recovered(self, event: events.OracleRecovered) -> None:
+        self.states.distrust(event.underlying, OPEN)
+        del self.oracles_lost[event.underlying]
         self._are_states_new = True
 
     # WHAT IS ASKED

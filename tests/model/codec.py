@@ -106,6 +106,16 @@ EVENTS: Final = {
     " lost_micro i128",
     "LiquidationEnded": "0x6f account u32, before u8, equity_micro i128, worst_micro i128,"
     " maintenance_micro i128, steps u32",
+    "OracleArmed": "0x70 underlying u8, quorum u8, max_age_s u16, deviation_e4 u16,"
+    " forward_band_e4 u16, forward_move_e4 u16, variance_move_e4 u16,"
+    " [u8] (reporter 20, decimals u8)",
+    "PricesReported": "0x71 underlying u8, reporter 20, sequence u64, observed_ms u64,"
+    " index_micro u40, counting u8",
+    "ReportDropped": "0x72 underlying u8, reporter 20, sequence u64, reason u8, got i128,"
+    " allowed i128",
+    "ExpiryHeld": "0x73 underlying u8, expiry u16, reason u8, got i128, allowed i128",
+    "OracleLost": "0x74 underlying u8, counting u8, quorum u8, newest_ms u64",
+    "OracleRecovered": "0x75 underlying u8, counting u8, quorum u8, lost_s u48",
 }
 
 CALLED_OTHERWISE: Final = {"CancelAll": "CancelAllOrders"}

@@ -5,10 +5,11 @@ from eth_account.messages import encode_typed_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exchange.wallet import SigningDomain, Wallet, typed_data
+from exchange.wallet import SigningDomain, Wallet, price_report_typed_data, typed_data
 from matching.combos import canonical_legs
 from matching.rejects import Reject
 from settlement.order_fields import check_order_fields
+from settlement.price_reports import PriceReport, price_report_hash
 from settlement.signature import Signer, recover
 from settlement.signed_messages import (
     PLAIN,
@@ -133,6 +134,17 @@ messages: st.SearchStrategy[Message] = st.one_of(
     st.builds(FundInsurance, unsigned(32), unsigned(64), unsigned(64), unsigned(64)),
     st.builds(Acknowledgement, unsigned(64), words(32), words(32)),
 )
+reports = st.builds(
+    PriceReport,
+    unsigned(8),
+    unsigned(64),
+    unsigned(8),
+    unsigned(128),
+    unsigned(64),
+    st.lists(
+        st.tuples(unsigned(16), unsigned(128), *(signed(32) for _ in range(5))), max_size=4
+    ).map(tuple),
+)
 domains = st.builds(SigningDomain, unsigned(256), words(20))
 secrets = st.integers(1, GROUP_ORDER - 1).map(lambda number: number.to_bytes(32, "big"))
 
@@ -157,6 +169,27 @@ def test_what_a_wallet_signs_the_server_recovers(
     assert message_hash == struct_hash(message)
     digest = signing_digest(domain_separator(*domain), message_hash)
     assert recover(digest, signature) == wallet.address
+
+
+@settings(max_examples=60, deadline=None)
+@given(reports, domains, secrets)
+def test_a_wallet_and_the_server_hash_a_price_report_alike_and_know_who_signed(
+    report: PriceReport, domain: SigningDomain, secret: bytes
+) -> None:
+    message_hash, signature = Wallet(secret).sign_report(report, domain)
+    assert message_hash == price_report_hash(report)
+    digest = signing_digest(domain_separator(*domain), message_hash)
+    assert recover(digest, signature) == Wallet(secret).address
+    signable = encode_typed_data(full_message=price_report_typed_data(report, domain))
+    address = Account.recover_message(signable, signature=Signer(secret).sign(digest))
+    assert address.lower() == "0x" + Signer(secret).address.hex()
+
+
+@given(reports, reports)
+def test_two_reports_share_a_hash_only_when_they_are_the_same(
+    one: PriceReport, other: PriceReport
+) -> None:
+    assert (price_report_hash(one) == price_report_hash(other)) == (one == other)
 
 
 @settings(max_examples=60, deadline=None)

@@ -25,6 +25,7 @@ from exchange.venue import (
     Listener,
     MarginView,
     MarkView,
+    OracleStatus,
     OrderView,
     PositionView,
     ProtectionView,
@@ -43,6 +44,7 @@ from matching.rejects import (
     LOTS_NOT_HELD,
     NOT_AUCTIONED,
     NOT_YOUR_ORDER,
+    ORACLE_NOT_ARMED,
     ORDER_ALREADY_USED,
     ORDER_NOT_LIVE,
     TRANSFER_TOO_LARGE,
@@ -53,6 +55,7 @@ from matching.rejects import (
     Reject,
 )
 from settlement.mass_quotes import MassQuote
+from settlement.price_reports import PriceReport, price_report_hash
 from settlement.signature import Signer, recover
 from settlement.signed_messages import (
     Acknowledgement as SignedAcknowledgement,
@@ -121,10 +124,19 @@ class SmallVenue:
         self.fills_of: list[list[FillView]] = [[] for _ in wallets]
         self.withdrawals_of: list[list[WithdrawalView]] = [[] for _ in wallets]
         self.received: list[Message] = []
+        self.reports: list[PriceReport] = []
         self.trade = 0
         self.fund = 0
 
     # Messages
+
+    async def report_prices(self, report: PriceReport, signature: bytes) -> Verdict:
+        del signature
+        self.reports.append(report)
+        return Verdict(price_report_hash(report), 0, 0, (), Reject(ORACLE_NOT_ARMED, 0))
+
+    def oracles(self) -> list[OracleStatus]:
+        return []
 
     def begin_session(self) -> int:
         return 1

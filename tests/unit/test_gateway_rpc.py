@@ -147,6 +147,7 @@ async def test_instruments_are_told_in_decimals(ws: ClientConnection) -> None:
         "isOpen": True,
         "state": "open",
         "mark": "1235",
+        "displayMark": None,
         "index": "95586.16",
     }
     assert (await call(ws, "public/instruments", underlying="ETH"))["result"] == []

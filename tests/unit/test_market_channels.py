@@ -16,7 +16,7 @@ from matching.orders import BUY, SELL
 from settlement.signed_messages import NO_ORDER, Order, struct_hash
 from tests.unit.small_venue import START_NS, SYMBOLS, SmallVenue
 
-NO_STATES = {"states": [], "heldByClearing": [], "breakers": [], "warnings": []}
+NO_STATES = {"states": [], "heldByClearing": [], "breakers": [], "warnings": [], "oracles": []}
 
 
 class Reader:
