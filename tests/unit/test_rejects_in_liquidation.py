@@ -8,14 +8,14 @@ from typing import Final
 import pytest
 
 from exchange import commands as c
-from exchange.events import Event
-from margin.standing import AUCTIONED
+from exchange.events import Event, LiquidationEnded
+from margin.standing import AUCTIONED, OPEN
 from matching import rejects as r
 from matching.rejects import Reject
 from settlement.account_messages import BidAuction, FundInsurance
 from settlement.signed_messages import struct_hash
 from tests.clearing_floor import ClearingFloor
-from tests.floor import NO_SIGNATURE, PERP, open_floor, owner_of, refusal
+from tests.floor import NO_SIGNATURE, PERP, of_type, open_floor, owner_of, refusal
 
 Events = tuple[Event, ...]
 Story = Callable[[ClearingFloor], Events]
@@ -66,6 +66,21 @@ def a_gift_to_the_fund_from_an_account_under_liquidation(floor: ClearingFloor) -
 @told(r.IN_LIQUIDATION, LONG, AUCTIONED)
 def a_bid_of_an_account_under_liquidation(floor: ClearingFloor) -> Events:
     return floor.bid(LONG, LONG)
+
+
+@told(r.IN_LIQUIDATION, LONG, AUCTIONED)
+def a_transfer_from_an_account_under_liquidation(floor: ClearingFloor) -> Events:
+    return floor.transfer_cash(LONG, SIBLING, 1)
+
+
+@told(r.IN_LIQUIDATION, LONG, AUCTIONED)
+def lots_given_by_an_account_under_liquidation(floor: ClearingFloor) -> Events:
+    return floor.transfer_position(LONG, SIBLING, PERP, 1)
+
+
+@told(r.IN_LIQUIDATION, LONG, AUCTIONED)
+def lots_given_to_an_account_under_liquidation(floor: ClearingFloor) -> Events:
+    return floor.transfer_position(SIBLING, LONG, PERP, 1)
 
 
 @told(r.NOT_AUCTIONED, SHORT)
@@ -155,6 +170,14 @@ def a_gift_of_nobody(floor: ClearingFloor) -> Events:
 @pytest.mark.parametrize(("story", "expected"), STORIES, ids=[s.__name__ for s, _ in STORIES])
 def test_the_engine_refuses(floor: ClearingFloor, story: Story, expected: Reject) -> None:
     assert refusal(story(floor)) == expected
+
+
+def test_cash_of_the_owners_other_account_ends_a_liquidation(floor: ClearingFloor) -> None:
+    events = floor.transfer_cash(SIBLING, LONG, 10**9)
+    assert [event.account for event in of_type(events, LiquidationEnded)] == [LONG]
+    assert floor.account(LONG).status == OPEN
+    assert floor.account(LONG).paid_in_micro == 1_200_000_000 + 10**9
+    assert floor.account(SIBLING).paid_in_micro == 10**11 - 10**9
 
 
 def test_before_genesis_no_bid_is_taken() -> None:
