@@ -17,9 +17,9 @@ from margin.standing import scan_standing
 
 
 def fallen(portfolio: Portfolio, underlying: int, line_percent: int = 100) -> list[int]:
-    """Numbers of the accounts with positions on `underlying` whose equity is below `line_percent`
-    of what their positions and collateral could lose, by ascending number: 100 is the call line, 80 that of
-    liquidation.
+    """Numbers of the accounts with positions or collateral on `underlying` whose equity is below
+    `line_percent` of what these alone could lose, by ascending number: 100 is the call line, 80
+    that of liquidation.
     """
     found: list[int] = []
     for number in below(portfolio, underlying, line_percent):
