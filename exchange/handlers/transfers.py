@@ -103,6 +103,8 @@ def transferable_micro(state: State, account: Account) -> int:
 def transfer_position(state: State, command: TransferPosition, emit: Emit) -> None:
     # CHECK
     reject = _check_parties(state, command.account, command.to_account, command.signer)
+    if reject is None:  # cash may help who is liquidated; more lots may not
+        reject = check_not_liquidated(state.accounts[command.to_account])
     if reject is None:
         reject = _check_lots(state, command)
     if reject is None:
@@ -145,7 +147,9 @@ def _signed_lots(command: TransferPosition) -> int:
 
 
 def _check_parties(state: State, giver: int, taker: int, signer: bytes) -> Reject | None:
-    """Two accounts of one owner, for both of which the signer may act; neither is liquidated."""
+    """Two accounts of one owner, for both of which the signer may act; what is liquidated gives
+    nothing.
+    """
     reject = check_signer(state, giver, signer)
     if reject is not None:
         return reject
@@ -156,11 +160,8 @@ def _check_parties(state: State, giver: int, taker: int, signer: bytes) -> Rejec
         return Reject(TRANSFER_TO_ITSELF, giver)
     if receiver.owner_number != state.accounts[giver].owner_number:
         return Reject(OTHER_OWNER, taker, giver)
-    return (
-        check_signer_of(state, receiver, signer)
-        or check_not_liquidated(state.accounts[giver])
-        or check_not_liquidated(receiver)
-    )
+    reject = check_signer_of(state, receiver, signer)
+    return reject or check_not_liquidated(state.accounts[giver])
 
 
 def _check_amount(asset: int, amount_micro: int) -> Reject | None:

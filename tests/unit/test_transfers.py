@@ -12,7 +12,7 @@ import pytest
 from exchange import events as e
 from exchange.events import Event
 from exchange.invariants import excess_micro
-from margin.standing import LIQUIDATING
+from margin.standing import LIQUIDATING, OPEN
 from matching import rejects as r
 from matching.instruments import CALL
 from matching.rejects import Reject
@@ -206,15 +206,19 @@ def test_a_message_expires_and_is_taken_once() -> None:
     assert refusal(too_far).code == r.EXPIRY_TOO_FAR
 
 
-@pytest.mark.parametrize("liquidated", [MAIN, SUB])
-def test_an_account_that_is_liquidated_neither_gives_nor_takes(liquidated: int) -> None:
+def test_an_account_that_is_liquidated_gives_nothing_and_takes_only_cash() -> None:
     floor = floor_with_sub_accounts()
     trade(floor, PERP, 1)
     floor.watched = False
-    floor.account(liquidated).status = LIQUIDATING
-    expected = Reject(r.IN_LIQUIDATION, liquidated, LIQUIDATING)
-    assert refusal(floor.transfer_cash(MAIN, SUB, 1)) == expected
-    assert refusal(floor.transfer_position(MAIN, SUB, PERP, 1)) == expected
+    for liquidated in (MAIN, SUB):
+        floor.account(liquidated).status = LIQUIDATING
+        expected = Reject(r.IN_LIQUIDATION, liquidated, LIQUIDATING)
+        assert refusal(floor.transfer_position(MAIN, SUB, PERP, 1)) == expected
+        if liquidated == MAIN:
+            assert refusal(floor.transfer_cash(MAIN, SUB, 1)) == expected
+        floor.account(liquidated).status = OPEN
+    floor.account(SUB).status = LIQUIDATING
+    assert was_accepted(floor.transfer_cash(MAIN, SUB, 1))
 
 
 def test_what_moves_is_no_profit() -> None:
