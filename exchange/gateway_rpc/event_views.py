@@ -44,7 +44,8 @@ from exchange.gateway_rpc.liquidation_views import (
     liquidation_json,
     parties,
 )
-from exchange.gateway_rpc.views import MARGIN_MODELS, SIDES, Catalogue, Json
+from exchange.gateway_rpc.margin_json import MARGIN_MODELS
+from exchange.gateway_rpc.views import SIDES, Catalogue, Json
 from exchange.symbols import cash_text, price_text, quantity_text
 from matching.rejects import Reject
 

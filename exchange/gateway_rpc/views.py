@@ -9,6 +9,7 @@ Never: a float.
 from typing import Any, Final
 
 from exchange.gateway_rpc.failures import hexadecimal
+from exchange.gateway_rpc.margin_json import MARGIN_MODELS
 from exchange.symbols import cash_text, price_text, quantity_text
 from exchange.venue import (
     Acknowledgement,
@@ -157,9 +158,6 @@ def position_json(view: PositionView, lot_e8: int) -> Json:
         "mark": price_text(view.mark_micro, lot_e8),
         "value": cash_text(view.value_micro),
     }
-
-
-MARGIN_MODELS = ("portfolio", "standard")
 
 
 def margin_json(view: MarginView, counter: int) -> Json:

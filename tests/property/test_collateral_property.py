@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exchange.invariants import excess_micro
 from exchange.state_digest import state_hash
 from margin.accounts import Account
 from margin.collateral import (
@@ -168,7 +169,7 @@ def test_what_is_kept_step_by_step_is_what_is_counted_at_once(
 # THE ENGINE
 
 STEPS = st.lists(
-    st.tuples(st.integers(0, 7), st.integers(0, 2), st.integers(0, 2), st.integers(1, 40)),
+    st.tuples(st.integers(0, 8), st.integers(0, 2), st.integers(0, 2), st.integers(1, 40)),
     max_size=10,
 )
 
@@ -193,6 +194,8 @@ def act(floor: Floor, step: tuple[int, int, int, int]) -> None:
         floor.mark(1, ETH_INDEX * (60 + size) // 80)
     elif what == 6:
         floor.convert(account, other, 1 + size % 2)
+    elif what == 7:
+        floor.choose_margin(account, size % 2, size % 3)
     else:
         floor.list_asset(cap_micro=size * 10**5, maintenance_e4=1_000 + 10 * size)
 
@@ -208,6 +211,9 @@ def test_any_program_conserves_every_asset_and_replays(
     floor.list_asset(2, b"USDT", decimals=6, kind=0, underlying=255, discount_e4=100)
     for step in steps:
         act(floor, step)
+        for account in floor.state.accounts.values():
+            kept = floor.state.portfolio.excess_micro(account)
+            assert kept == excess_micro(floor.state, account)
     if floor.state.groups:
         floor.cut()
     assert floor.state.ledger is not None
