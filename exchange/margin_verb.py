@@ -250,7 +250,7 @@ def scenario_text(scenario: int) -> str:
 
 def _positions(shown: Shown) -> Table:
     table = Table(title="Positions", title_justify="left")
-    table.add_column("symbol")
+    table.add_column("symbol", no_wrap=True, min_width=20)
     for name in ("quantity", "mark", "closing frees initial", "maintenance"):
         table.add_column(name, justify="right")
     freed = {release.instrument: release for release in shown.fall.releases}
