@@ -173,3 +173,15 @@ def test_collateral_counts_in_every_model_and_tier(model: int, tier: int) -> Non
     agrees(floor)
     account = floor.account(LONG)
     assert floor.state.portfolio.scan_standing(account).maintenance_micro > 0
+
+
+def test_deleveraging_ranks_without_collateral() -> None:
+    """Nothing in the fund, nobody bids, and the other side has ether beside its cash."""
+    floor = floor_with(1_200 * DOLLAR, {}, 6)
+    floor.deposit(SHORT, 50 * ETHER, ETH)
+    (closed,) = of_type(floor.index(7_500), e.Deleveraged)
+    other = floor.account(SHORT)
+    assert closed.counterparty == SHORT
+    assert other.collateral_micro() > 100_000 * DOLLAR
+    assert other.paid_in_micro == 10**11
+    assert closed.profit_micro == closed.equity_micro - other.collateral_micro() - 10**11
