@@ -14,11 +14,13 @@ import {SparseMerkle} from "./libraries/SparseMerkle.sol";
 /// @title Vault
 /// @notice Custody of what the exchange's members deposit.
 ///
-/// Who is trusted with what: nobody can change this contract, its list of tokens or its window, and it has no owner. A token
+/// Who is trusted with what: nobody can change this contract or its window, and it has no owner. The operator may add a token
+/// to the list; nobody can change or strike one that is on it, and an added token touches no other's balance. A token
 /// leaves only through `claim`, to the owner of a withdrawal that a posted batch proves. Which withdrawals a batch holds, the
 /// operator says when it posts the batch to `settlement`, which does not recompute it: an operator who lies there can pay
 /// itself what others own. Whoever replays the batch's calldata sees the lie at once; the window is the time between that and
-/// the first payment. The tokens are trusted to be ERC-20 and no more: what arrives is measured, and no call re-enters.
+/// the first payment. The tokens are trusted to be ERC-20 and no more: what arrives is measured, and no call re-enters. A token
+/// whose balances change by themselves must not be listed: what the Vault holds of it would be less than it owes, or more.
 contract Vault is IVault, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
     using BitMaps for BitMaps.BitMap;
@@ -26,10 +28,12 @@ contract Vault is IVault, ReentrancyGuardTransient {
     /// @dev Asset numbers are one byte.
     uint256 private constant MAX_TOKENS = 256;
 
-    /// @dev Smallest units; what the exchange can credit. An entry that it had to refuse would hold up all after it.
+    /// @dev Micro-units; what the exchange can credit. An entry that it had to refuse would hold up all after it.
     uint256 private constant MAX_DEPOSIT = uint64(type(int64).max);
 
-    uint8 private constant USDC_DECIMALS = 6;
+    /// @dev Decimals of a micro-unit, those of USDC. A token with fewer could not pay one; eighteen are the usual most.
+    uint8 private constant MICRO_DECIMALS = 6;
+    uint8 private constant MAX_DECIMALS = 18;
 
     uint8 private constant ACCOUNT_OPENED = 1;
     uint8 private constant DEPOSITED = 2;
@@ -38,9 +42,16 @@ contract Vault is IVault, ReentrancyGuardTransient {
     /// @dev What `_enter` keeps beside the hash. Four sums share a word, which spares a deposit 13,000 gas.
     uint64 private constant SUMS_PER_WORD = 4;
 
+    /// @dev A token's asset number; `unit` is how many of its smallest units make a micro-unit, 0 for a token that is none.
     struct Asset {
-        bool isSupported;
         uint8 number;
+        uint64 unit;
+    }
+
+    /// @dev The same by number.
+    struct Listed {
+        address token;
+        uint64 unit;
     }
 
     /// @inheritdoc IVault
@@ -68,26 +79,34 @@ contract Vault is IVault, ReentrancyGuardTransient {
     mapping(uint64 word => uint64[4] sums) private _depositSums;
 
     /// @dev Tokens by asset number, and back.
-    address[] private _tokens;
+    Listed[] private _listed;
     mapping(address token => Asset asset) private _assets;
 
     /// @dev One bit per withdrawal.
     BitMaps.BitMap private _claimed;
 
-    /// @param tokens The assets by number; 0 is USDC.
+    /// @param tokens The first assets by number; 0 is USDC.
     /// @param windowSeconds Seconds between a batch's posting and the first claim against it; 0 for none.
     constructor(address[] memory tokens, uint64 windowSeconds) {
         if (tokens.length == 0 || tokens.length > MAX_TOKENS) revert WrongTokenCount(MAX_TOKENS, tokens.length);
         uint8 decimals = IERC20Metadata(tokens[0]).decimals();
-        if (decimals != USDC_DECIMALS) revert WrongDecimals(USDC_DECIMALS, decimals);
+        if (decimals != MICRO_DECIMALS) revert WrongDecimals(MICRO_DECIMALS, decimals);
         for (uint256 number = 0; number < tokens.length; number++) {
-            address token = tokens[number];
-            if (token == address(0) || _assets[token].isSupported) revert TokenRefused(token);
-            _assets[token] = Asset({isSupported: true, number: uint8(number)});
+            _list(tokens[number]);
         }
-        _tokens = tokens;
         settlement = ISettlement(msg.sender);
         challengeWindowSeconds = windowSeconds;
+    }
+
+    /* ASSETS */
+
+    /// @inheritdoc IVault
+    function listAsset(uint8 asset, address token) external override {
+        address operator = settlement.operator();
+        if (msg.sender != operator) revert NotOperator(operator, msg.sender);
+        uint256 next = _listed.length;
+        if (asset != next) revert WrongAssetNumber(next, asset);
+        _list(token);
     }
 
     /* ACCOUNTS */
@@ -140,19 +159,25 @@ contract Vault is IVault, ReentrancyGuardTransient {
 
         _claimed.set(number);
         emit Claimed(number, account, owner, asset, amount);
-        IERC20(_tokens[asset]).safeTransfer(owner, amount);
+        Listed memory listed = _listed[asset];
+        IERC20(listed.token).safeTransfer(owner, uint256(amount) * listed.unit);
     }
 
     /* VIEWS */
 
     /// @inheritdoc IVault
     function assetCount() external view override returns (uint256) {
-        return _tokens.length;
+        return _listed.length;
     }
 
     /// @inheritdoc IVault
     function tokenOf(uint8 asset) external view override returns (address) {
-        return _tokens[asset];
+        return _listed[asset].token;
+    }
+
+    /// @inheritdoc IVault
+    function unitOf(uint8 asset) external view override returns (uint64) {
+        return _listed[asset].unit;
     }
 
     /// @inheritdoc IVault
@@ -178,6 +203,20 @@ contract Vault is IVault, ReentrancyGuardTransient {
 
     /* WITHIN */
 
+    /// @dev The token gets the next number.
+    function _list(address token) private {
+        if (token == address(0) || _assets[token].unit != 0) revert TokenRefused(token);
+        uint256 number = _listed.length;
+        if (number >= MAX_TOKENS) revert WrongTokenCount(MAX_TOKENS, number + 1);
+        uint8 decimals = IERC20Metadata(token).decimals();
+        if (decimals < MICRO_DECIMALS) revert WrongDecimals(MICRO_DECIMALS, decimals);
+        if (decimals > MAX_DECIMALS) revert WrongDecimals(MAX_DECIMALS, decimals);
+        uint64 unit = uint64(10 ** (decimals - MICRO_DECIMALS));
+        _assets[token] = Asset({number: uint8(number), unit: unit});
+        _listed.push(Listed({token: token, unit: unit}));
+        emit AssetListed(uint8(number), token, unit);
+    }
+
     function _openAccount() private returns (uint32 account) {
         account = accountCount;
         accountCount = account + 1;
@@ -189,16 +228,18 @@ contract Vault is IVault, ReentrancyGuardTransient {
     /// a token that calls `openAccount` or `registerKey` meanwhile only enters the inbox first.
     function _deposit(uint32 account, address token, uint256 amount) private {
         Asset memory asset = _assets[token];
-        if (!asset.isSupported) revert UnsupportedToken(token);
+        uint256 unit = asset.unit;
+        if (unit == 0) revert UnsupportedToken(token);
         address owner = _knownOwner(account);
-        if (amount == 0 || amount > MAX_DEPOSIT) revert AmountOutOfRange(MAX_DEPOSIT, amount);
+        if (amount == 0 || amount > MAX_DEPOSIT * unit) revert AmountOutOfRange(MAX_DEPOSIT * unit, amount);
 
         uint256 before = IERC20(token).balanceOf(address(this));
         IERC20(token).safeTransferFrom(msg.sender, address(this), amount);
         uint256 arrived = IERC20(token).balanceOf(address(this)) - before;
         if (arrived == 0 || arrived > amount) revert AmountOutOfRange(amount, arrived);
+        if (arrived % unit != 0) revert NotWholeMicroUnits(unit, arrived);
 
-        uint64 credit = uint64(arrived);
+        uint64 credit = uint64(arrived / unit);
         uint64 index = _enter(DEPOSITED, account, owner, asset.number, credit, 0);
         emit Deposited(index, account, owner, asset.number, credit);
     }

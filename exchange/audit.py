@@ -29,6 +29,17 @@ from exchange.state import State
 from margin.fees import FeeSchedule
 from margin.parameters import SCAN_WIDTH_PERCENT
 from matching.rejects import Reject
+from settlement.account_messages import (
+    BidAuction,
+    ChooseMargin,
+    ConvertCollateral,
+    FundInsurance,
+    ResetProtection,
+    SetProtection,
+    TransferCash,
+    TransferPosition,
+    Withdraw,
+)
 from settlement.batch import Batch, Divergence, decode_batch, first_difference, verify_batch
 from settlement.chain import (
     ACCOUNT_OPENED,
@@ -47,18 +58,10 @@ from settlement.record_types import FILL, PADDING
 from settlement.records import RECORD_BYTES
 from settlement.signature import recover
 from settlement.signed_messages import (
-    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
-    ChooseMargin,
-    FundInsurance,
     Message,
-    ResetProtection,
-    SetProtection,
-    TransferCash,
-    TransferPosition,
-    Withdraw,
     domain_separator,
     signing_digest,
     struct_hash,
@@ -110,6 +113,8 @@ class OnChain(NamedTuple):
     batches: tuple[PostedBatch, ...]
     claims: tuple[Claim, ...]
     vault_micro: int
+    vault_assets_micro: tuple[int, ...] = ()
+    """Of assets 1 and up, in micro-units."""
 
 
 class Fault(Exception):
@@ -133,12 +138,16 @@ def read_chain(chain: Chain) -> OnChain:
     """Reads everything that the contracts have seen. Raises ChainUnavailable, Reverted,
     BatchUnreadable.
 
-    The Vault's balance is read between the inbox and the claims: what moves meanwhile can
-    only make it look larger than what it owes.
+    The Vault's balances are read between the inbox and the claims: what moves meanwhile can
+    only make them look larger than what it owes.
     """
     inbox = chain.inbox(0, 0, 0).items
     batches = chain.batches(0, 0).items
     vault_micro = chain.balance(chain.vault, USDC)
+    assets = tuple(
+        chain.balance(chain.vault, asset) // chain.unit(asset)
+        for asset in range(1, chain.asset_count())
+    )
     return OnChain(
         chain.node.chain_id(),
         chain.settlement,
@@ -148,6 +157,7 @@ def read_chain(chain: Chain) -> OnChain:
         batches,
         chain.claims(0, 0).items,
         vault_micro,
+        assets,
     )
 
 
@@ -281,17 +291,8 @@ class _Auditor:
                 command.account, command.model, command.tier, command.salt, command.expiry_s
             )
             self._check_signature(choice, command.message_hash, command.signer, command.signature)
-        elif isinstance(command, commands.BidAuction):
-            bid = BidAuction(
-                command.account,
-                command.auction,
-                command.most_share_e6,
-                command.least_share_e6,
-                command.most_price_micro,
-                command.salt,
-                command.expiry_s,
-            )
-            self._check_signature(bid, command.message_hash, command.signer, command.signature)
+        elif isinstance(command, commands.BidAuction | commands.ConvertCollateral):
+            self._check_purchase(command)
         elif isinstance(command, commands.FundInsurance):
             gift = FundInsurance(
                 command.account, command.amount_micro, command.salt, command.expiry_s
@@ -316,6 +317,30 @@ class _Auditor:
                 )
         elif isinstance(command, commands.ConfirmBatch):
             self._check_confirmation(command)
+
+    def _check_purchase(self, command: commands.BidAuction | commands.ConvertCollateral) -> None:
+        message = (
+            BidAuction(
+                command.account,
+                command.auction,
+                command.most_share_e6,
+                command.least_share_e6,
+                command.most_price_micro,
+                command.salt,
+                command.expiry_s,
+            )
+            if isinstance(command, commands.BidAuction)
+            else ConvertCollateral(
+                command.account,
+                command.debtor,
+                command.asset,
+                command.paid_most_micro,
+                command.received_least_micro,
+                command.salt,
+                command.expiry_s,
+            )
+        )
+        self._check_signature(message, command.message_hash, command.signer, command.signature)
 
     def _check_transfer(self, command: commands.TransferCash | commands.TransferPosition) -> None:
         account, to, salt, expiry = (
@@ -466,6 +491,9 @@ class _Auditor:
         assert ledger is not None, "a batch comes after Genesis"
         if ledger.liabilities() + ledger.withdrawn_micro != ledger.credited_micro:
             raise Fault("what is owed and what came in do not agree", number)
+        for asset, sums in ledger.assets.items():
+            if ledger.recount_asset(asset) + sums.withdrawn_micro != sums.credited_micro:
+                raise Fault(f"what is held of asset {asset} and what came in do not agree", number)
 
     def _count(self, records: bytes) -> None:
         for at in range(0, len(records), RECORD_BYTES):
@@ -489,15 +517,21 @@ class _Auditor:
         broken = check(self._state)
         if broken:
             raise Fault(f"the state breaks an invariant: {broken[0]}")
-        paid = sum(claim.amount for claim in self._chain.claims if claim.asset == USDC)
+        for asset, held in enumerate((self._chain.vault_micro, *self._chain.vault_assets_micro)):
+            owed = self._owed_by_vault(asset)
+            if held < owed:
+                what = "micro-USDC" if asset == USDC else f"micro-units of asset {asset}"
+                raise Fault(f"the Vault holds {held} {what} and owes {owed}")
+
+    def _owed_by_vault(self, asset: int) -> int:
+        """What entered less what was paid; what waits to be credited or batched included."""
+        paid = sum(claim.amount for claim in self._chain.claims if claim.asset == asset)
         entered = sum(
             entry.amount
             for entry in self._chain.inbox
-            if entry.kind == DEPOSITED and entry.asset == USDC
+            if entry.kind == DEPOSITED and entry.asset == asset
         )
-        owed = entered - paid  # what waits to be credited or batched included
-        if self._chain.vault_micro < owed:
-            raise Fault(f"the Vault holds {self._chain.vault_micro} micro-USDC and owes {owed}")
+        return entered - paid
 
     def report(self, fault: Fault | None) -> AuditReport:
         ledger = self._ledger

@@ -1,5 +1,6 @@
 """What a client can do in clearing: move what it has between its accounts, choose how it is
-margined, bid for what is auctioned, give to the insurance fund, look.
+margined, bid for what is auctioned, buy collateral of who owes cash, give to the insurance fund,
+look.
 
 Holds: part of `exchange.client.Client`.
 Never: sends what was not signed.
@@ -12,14 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exchange.drafting import BadTerms, Markets, cash_micro
 from exchange.symbols import parse_price
-from settlement.signed_messages import (
+from settlement.account_messages import (
     BidAuction,
     ChooseMargin,
+    ConvertCollateral,
     FundInsurance,
-    Message,
     TransferCash,
     TransferPosition,
 )
+from settlement.signed_messages import Message
 
 if TYPE_CHECKING:
     from exchange.client import Placed
@@ -106,3 +108,12 @@ class ClearingCalls(ABC):
         salt = secrets.randbits(64)
         message = ChooseMargin(self._own_account(), model, tier, salt, expiry_s)
         return await self._send("account/choose_margin", message)
+
+    async def convert_collateral(
+        self, debtor: int, asset: int, paid_most: str, received_least: str
+    ) -> "Placed":
+        """Buys collateral of an account that owes cash (docs/collateral.md)."""
+        amounts = (cash_micro(paid_most), cash_micro(received_least))
+        terms = (debtor, asset, *amounts, secrets.randbits(64), int(self._clock()) + _LIFE_S)
+        message = ConvertCollateral(self._own_account(), *terms)
+        return await self._send("collateral/convert", message)

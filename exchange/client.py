@@ -30,9 +30,8 @@ from websockets.exceptions import WebSocketException
 
 from exchange.clearing_client import ClearingCalls
 from exchange.client_margin import MarginQuestions
-from exchange.drafting import BadTerms, Market, Markets, QuoteTerms, Said, Terms, cash_micro
+from exchange.drafting import BadTerms, Markets, QuoteTerms, Said, Terms, cash_micro, market_of
 from exchange.subscription import Subscription
-from exchange.symbols import parse_price
 from exchange.wallet import (
     Signed,
     SigningDomain,
@@ -43,6 +42,7 @@ from exchange.wallet import (
 )
 from matching.orders import POST_ONLY
 from matching.rejects import COUNTER_AHEAD, COUNTER_CANCELLED, UNKNOWN_ACCOUNT
+from settlement.account_messages import ResetProtection, SetProtection, Withdraw
 from settlement.mass_quotes import MassQuote, check_mass_quote, quoted_orders
 from settlement.signed_messages import (
     DOMAIN_NAME,
@@ -55,9 +55,6 @@ from settlement.signed_messages import (
     CancelWhere,
     Message,
     Order,
-    ResetProtection,
-    SetProtection,
-    Withdraw,
 )
 
 Json = dict[str, Any]
@@ -280,9 +277,9 @@ class Client(ClearingCalls, MarginQuestions):
         message = ResetProtection(self._own_account(), group, salt, self._soon_s())
         return await self._send("protection/reset", message)
 
-    async def withdraw(self, amount: str) -> Placed:
-        """Asks for `amount` USDC back; `withdrawals` then tells when and how to claim it."""
-        message = Withdraw(self._own_account(), 0, cash_micro(amount), secrets.randbits(64))
+    async def withdraw(self, amount: str, asset: int = 0) -> Placed:
+        """Asks for `amount` of an asset (0: USDC) back; `withdrawals` tells how to claim it."""
+        message = Withdraw(self._own_account(), asset, cash_micro(amount), secrets.randbits(64))
         return await self._send("account/withdraw", message)
 
     def _soon_s(self) -> int:
@@ -462,7 +459,7 @@ class Client(ClearingCalls, MarginQuestions):
 
     async def _learn_markets(self) -> None:
         self.markets = Markets(
-            [_market(view) for view in await self.instruments()], self._taker_fee_e6
+            [market_of(view) for view in await self.instruments()], self._taker_fee_e6
         )
 
     # The connection
@@ -566,15 +563,3 @@ class Client(ClearingCalls, MarginQuestions):
             missed = await self._fills(int(channel.split(".")[1]), subscription.seen)
         if not subscription.restart(snapshot["sequence"], snapshot["data"], missed):
             self._refresh_later(subscription)
-
-
-def _market(view: Json) -> Market:
-    lot_e8 = int(view["lotE8"])
-    index = view["index"]
-    return Market(
-        view["instrument"],
-        view["symbol"],
-        lot_e8,
-        view["tickValueMicro"],
-        None if index is None else parse_price(index, lot_e8),
-    )

@@ -302,6 +302,43 @@ class SettlePerpetual(Command, frozen=True, gc=False):
     samples_micro: tuple[int, ...]
 
 
+class ListAsset(Command, frozen=True, gc=False):
+    """An asset that counts as margin, by its number in the Vault, or new terms of one that is
+    listed. `name` in ASCII, at most 8 bytes; `decimals` its token's; `kind` one of
+    `margin.collateral`, `underlying` 0xff for a stable; haircuts and discount in 1e-4, the cap of
+    what one account may count in micro-units.
+    """
+
+    TYPE: ClassVar[int] = 0x25
+    asset: int
+    name: bytes
+    decimals: int
+    kind: int
+    underlying: int
+    initial_haircut_e4: int
+    maintenance_haircut_e4: int
+    cap_micro: int
+    discount_e4: int
+
+
+class ConvertCollateral(Command, frozen=True, gc=False):
+    """Buys collateral of an account that owes cash. `message_hash` is the struct hash of the signed
+    ConvertCollateral; each is taken once.
+    """
+
+    TYPE: ClassVar[int] = 0x26
+    account: int
+    debtor: int
+    asset: int
+    paid_most_micro: int
+    received_least_micro: int
+    salt: int
+    expiry_s: int
+    message_hash: bytes
+    signer: bytes
+    signature: bytes
+
+
 class UpdateMarks(Command, frozen=True, gc=False):
     """A new index and marks of one underlying. `marks` are (expiry, forward_micro, a, b, rho, m,
     sigma), SVI parameters in Q30 (docs/protocol.md, 7).

@@ -10,7 +10,7 @@ Never: rounds, signs or sends.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple, TypedDict
+from typing import Any, Final, NamedTuple, TypedDict
 
 from exchange.strategy_names import legs_text, strategy_legs
 from exchange.symbols import parse_price, parse_quantity, price_text, quantity_text
@@ -76,6 +76,19 @@ class Market(NamedTuple):
     lot_e8: int
     tick_value_micro: int
     index_micro: int | None
+
+
+def market_of(view: Mapping[str, Any]) -> Market:
+    """The same from a row of `public/instruments`."""
+    lot_e8 = int(view["lotE8"])
+    index = view["index"]
+    return Market(
+        view["instrument"],
+        view["symbol"],
+        lot_e8,
+        view["tickValueMicro"],
+        None if index is None else parse_price(index, lot_e8),
+    )
 
 
 class Strategy(NamedTuple):

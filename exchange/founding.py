@@ -10,6 +10,7 @@ from typing import NamedTuple
 from exchange.commands import (
     Command,
     Genesis,
+    ListAsset,
     ListExpiry,
     ListInstrument,
     ListUnderlying,
@@ -135,6 +136,8 @@ def _is_listed(state: State, command: Command) -> bool:
         return command.underlying < len(state.underlyings)
     if isinstance(command, SetBreaker):  # the operator may have disarmed it since
         return bool(state.expiries)
+    if isinstance(command, ListAsset):
+        return command.asset in state.portfolio.collateral.assets
     if isinstance(command, ListExpiry):
         return command.expiry < len(state.expiries)
     return isinstance(command, ListInstrument) and command.instrument < len(state.instruments)

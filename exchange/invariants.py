@@ -9,7 +9,14 @@ Never: changes the state, or freshens what it keeps for later (an order loss of 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from exchange.collateral_invariants import (
+    collateral_values,
+    conserved_assets,
+    counted_collateral,
+    initial_stable_micro,
+)
 from exchange.fee_invariants import broken_fees
+from exchange.ledger_invariants import broken_ledger, differs
 from exchange.liquidation_invariants import broken_liquidations
 from exchange.margin_invariants import (
     charges_micro,
@@ -44,6 +51,7 @@ def check(state: State) -> list[str]:
         *_positions(state),
         *_marks(state),
         *_vectors(state),
+        *counted_collateral(state),
         *holdings(state),
         *_books(state),
         *_orders(state),
@@ -51,7 +59,7 @@ def check(state: State) -> list[str]:
         *broken_oracles(state),
         *_combos(state),
         *broken_fees(state),
-        *_ledger(state),
+        *broken_ledger(state, owed_micro(state)),
         *broken_liquidations(state),
         *_delisted(state),
     ]
@@ -93,6 +101,7 @@ def _conservation(state: State) -> Iterator[str]:
         )
     if state.withdrawn_micro > state.credited_micro:
         yield f"conservation: withdrawn {state.withdrawn_micro} of {state.credited_micro} credited"
+    yield from conserved_assets(state)
 
 
 def _positions(state: State) -> Iterator[str]:
@@ -101,7 +110,7 @@ def _positions(state: State) -> Iterator[str]:
         here = f"account {key}"
         if account.number != key:
             yield f"{here}: bears the number {account.number}"
-        yield from _differs(f"{here}: owner", account.owner_number, state.owners[account.owner])
+        yield from differs(f"{here}: owner", account.owner_number, state.owners[account.owner])
         gross = basis = 0
         for number, position in account.positions.items():
             lots = position.quantity_lots
@@ -115,9 +124,9 @@ def _positions(state: State) -> Iterator[str]:
             for order in account.orders.values()
             if not order.is_reduce_only
         )
-        yield from _differs(f"{here}: gross lots", account.gross_lots, gross)
-        yield from _differs(f"{here}: open lots", account.open_lots, open_lots)
-        yield from _differs(f"{here}: basis", account.basis_micro, basis)
+        yield from differs(f"{here}: gross lots", account.gross_lots, gross)
+        yield from differs(f"{here}: open lots", account.open_lots, open_lots)
+        yield from differs(f"{here}: basis", account.basis_micro, basis)
         if gross + open_lots > MAX_LOTS:
             yield f"{here}: {gross + open_lots} lots, orders included, are over {MAX_LOTS}"
         if len(account.positions) > MAX_POSITIONS:
@@ -133,11 +142,6 @@ def _lots_per_unit(state: State, order: Order) -> int:
     return sum(abs(ratio) for _, ratio in state.combos[order.book].legs)
 
 
-def _differs(what: str, kept: object, counted: object) -> Iterator[str]:
-    if kept != counted:
-        yield f"{what}: kept as {kept}, counted {counted}"
-
-
 # MARGIN
 
 
@@ -151,13 +155,13 @@ def _marks(state: State) -> Iterator[str]:
             if marks.is_marked[number]:
                 base = int(marks.values[number, BASE_SCENARIO])
                 here = f"instrument {number}: accrual and value where nothing moves"
-                yield from _differs(here, marks.accrual_micro[number], base)
+                yield from differs(here, marks.accrual_micro[number], base)
             elif not marks.carry_micro[number]:
                 offset = marks.offset_micro[number]  # not marked, so nothing was priced
-        yield from _differs(f"instrument {number}: offset", marks.offset_micro[number], offset)
+        yield from differs(f"instrument {number}: offset", marks.offset_micro[number], offset)
         features: list[int] = marks.features[number].tolist()
         counted = features_from_values(state, instrument)
-        yield from _differs(f"instrument {number}: features", features, counted)
+        yield from differs(f"instrument {number}: features", features, counted)
 
 
 def position_values(state: State, account: Account, underlying: int) -> Values:
@@ -229,13 +233,15 @@ def excess_micro(state: State, account: Account) -> int:
     for order in account.orders.values():
         if not order.is_reduce_only:
             lots += order.remaining_lots * _lots_per_unit(state, order)
-    worth = account.cash_micro - basis - (lots + 1) // 2
+    worth = account.cash_micro - basis - (lots + 1) // 2 + initial_stable_micro(state, account)
     if account.margin_model == STANDARD_MODEL:
         return worth + standard_worth_micro(state, account, _most_fee)
     quarters = account.stretch_quarters
     together, separate = [0] * SCENARIO_COUNT, 0
     for underlying in range(len(state.underlyings)):
-        values = stretched(position_values(state, account, underlying), quarters)
+        values = position_values(state, account, underlying)
+        _add(values, collateral_values(state, account, underlying), 1)
+        values = stretched(values, quarters)
         _add(values, order_losses(state, account, underlying), 1)
         _add(together, values, 1)
         separate += min(values)
@@ -263,22 +269,23 @@ def _vectors(state: State) -> Iterator[str]:
             here = f"account {number}, underlying {underlying}"
             risk = account.risks.get(underlying)
             values = position_values(state, account, underlying)
+            _add(values, collateral_values(state, account, underlying), 1)
             if risk is None:
                 if any(values):
-                    yield f"{here}: positions without a vector"
+                    yield f"{here}: positions or collateral without a vector"
                 continue
-            yield from _differs(f"{here}: position values", integers(risk.value), values)
+            yield from differs(f"{here}: values", integers(risk.value), values)
             if risk.version == state.marks.versions.get(underlying, 0):
                 losses = order_losses(state, account, underlying)
-                yield from _differs(f"{here}: least value", risk.least_micro, min(values))
+                yield from differs(f"{here}: least value", risk.least_micro, min(values))
                 if -min(losses) > risk.loss_bound_micro:
                     yield f"{here}: orders can lose {-min(losses)}, bound {risk.loss_bound_micro}"
                 charges = charges_micro(state, account, underlying)
                 kept = [risk.charge_micro, risk.concentration_micro]
                 counted = [sum(charges[:CONCENTRATION]), charges[CONCENTRATION]]
-                yield from _differs(f"{here}: charges", kept, counted)
+                yield from differs(f"{here}: charges", kept, counted)
                 if risk.is_exact:
-                    yield from _differs(f"{here}: order losses", integers(risk.order_loss), losses)
+                    yield from differs(f"{here}: order losses", integers(risk.order_loss), losses)
 
 
 def _lot_values(state: State, number: int) -> Values:
@@ -363,8 +370,8 @@ def _level(here: str, book: Book, level: Level, key: int, is_bid: bool) -> Itera
         yield f"{here}: empty"
     if level.tail is not before:
         yield f"{here}: its tail is not its last order"
-    yield from _differs(f"{here}: orders", level.orders, orders)
-    yield from _differs(f"{here}: lots", level.quantity_lots, lots)
+    yield from differs(f"{here}: orders", level.orders, orders)
+    yield from differs(f"{here}: lots", level.quantity_lots, lots)
     if level.key != key:
         yield f"{here}: bears the key {level.key}"
 
@@ -388,8 +395,8 @@ def _orders(state: State) -> Iterator[str]:
         for order in account.orders.values()
     }
     by_hash = {order.order_id: order for order in state.orders.values()}
-    yield from _differs("orders of accounts and of books", sorted(in_accounts), sorted(in_books))
-    yield from _differs("orders by hash and in books", sorted(by_hash), sorted(in_books))
+    yield from differs("orders of accounts and of books", sorted(in_accounts), sorted(in_books))
+    yield from differs("orders by hash and in books", sorted(by_hash), sorted(in_books))
     for order_hash, order in state.orders.items():
         here = f"order {order.order_id}"
         account = state.accounts[order.account]
@@ -399,19 +406,19 @@ def _orders(state: State) -> Iterator[str]:
             yield f"{here}: another stands with account {order.account}"
         if order.expiry_s <= state.time_s:
             yield f"{here}: live at {state.time_s}, expired at {order.expiry_s}"
-        yield from _differs(f"{here}: owner", order.owner, account.owner_number)
+        yield from differs(f"{here}: owner", order.owner, account.owner_number)
         if order.order_id >= state.next_order_id:
             yield f"{here}: the next is {state.next_order_id}"
         if order_hash not in state.used:
             yield f"{here}: its hash is not remembered"
         yield from _reduces(here, order, account)
         opened = (order.account, order.slot) if order.slot >= 0 else None
-        yield from _differs(f"{here}: its slot", state.opened.get(order_hash), opened)
+        yield from differs(f"{here}: its slot", state.opened.get(order_hash), opened)
     for number, account in state.accounts.items():
         kept = [key for of_one in account.reduce_only.values() for key in of_one]
         found = [key for key, order in account.orders.items() if order.is_reduce_only]
         here = f"account {number}: orders that may only reduce"
-        yield from _differs(here, sorted(kept), sorted(found))
+        yield from differs(here, sorted(kept), sorted(found))
     if state.portfolio.moved:
         yield f"left over: positions that moved, {state.portfolio.moved}"
     yield from _quotes(state)
@@ -438,9 +445,7 @@ def _quotes(state: State) -> Iterator[str]:
         if order.is_quote
     }
     listed = {key: order.order_id for key, order in state.quotes.items()}
-    yield from _differs(
-        "live quotes and quote sets", sorted(listed.items()), sorted(quotes.items())
-    )
+    yield from differs("live quotes and quote sets", sorted(listed.items()), sorted(quotes.items()))
     if len(quotes) != sum(order.is_quote for order in resting(state)):
         yield "a quote set has two live quotes on one side of one book"
 
@@ -468,17 +473,15 @@ def _combos(state: State) -> Iterator[str]:
                 counts[order.book] = counts.get(order.book, 0) + 1
         kept = life.orders_of(account.number)
         here = f"account {account.number}: combos with its orders"
-        yield from _differs(here, kept, in_use.get(account.number, {}))
+        yield from differs(here, kept, in_use.get(account.number, {}))
     for instrument in state.instruments:
         for side in (BUY, SELL):
             here = f"instrument {instrument.number}, side {side}: active combos"
             kept = life.active(instrument.number, side)
-            yield from _differs(here, kept, sorted(active.get((instrument.number, side), [])))
-    yield from _differs(
-        "combos by number and by legs", len(state.combos), len(state.combos_by_legs)
-    )
+            yield from differs(here, kept, sorted(active.get((instrument.number, side), [])))
+    yield from differs("combos by number and by legs", len(state.combos), len(state.combos_by_legs))
     empty = sorted(number for number in state.combos if state.books[number].is_empty())
-    yield from _differs("idle combos", sorted(life.idle), empty)
+    yield from differs("idle combos", sorted(life.idle), empty)
     if list(life.idle.values()) != sorted(life.idle.values()):
         yield f"idle combos out of order: {life.idle}"
 
@@ -492,7 +495,7 @@ def _used(state: State) -> Iterator[str]:
     listed = sorted(
         (order_hash, expiry) for expiry, hashes in _expiring(state) for order_hash in hashes
     )
-    yield from _differs(
+    yield from differs(
         "hashes that expire and hashes remembered", listed, sorted(state.used.items())
     )
     for order_hash, expiry in state.used.items():
@@ -507,7 +510,7 @@ def _used(state: State) -> Iterator[str]:
         for slot, order_hash in account.slots.items()
     }
     opened = {place: order_hash for order_hash, place in state.opened.items()}
-    yield from _differs("slots of accounts and of opened orders", slots, opened)
+    yield from differs("slots of accounts and of opened orders", slots, opened)
 
 
 # WHAT HAS ENDED
@@ -527,63 +530,3 @@ def _delisted(state: State) -> Iterator[str]:
         for combo in state.combos.values():
             if any(leg == number for leg, _ in combo.legs):
                 yield f"{here}: a leg of combo {combo.book}"
-
-
-# THE LEDGER
-
-
-def _ledger(state: State) -> Iterator[str]:
-    """With no record waiting for its batch, the ledger is where the engine is."""
-    ledger = state.ledger
-    if ledger is None or state.groups:
-        return
-    yield from _differs("records that wait for a batch", state.records_waiting, 0)
-    yield from _differs("ledger: liabilities", ledger.liabilities(), ledger.recount())
-    yield from _differs("ledger: owed", ledger.liabilities(), owed_micro(state))
-    for name in ("credited_micro", "withdrawn_micro", "inbox_cursor", "withdrawal_count"):
-        yield from _differs(f"ledger: {name}", getattr(state, name), getattr(ledger, name))
-    for name in ("fee", "insurance", "residue"):
-        kept = getattr(state, f"{name}_cash_micro")
-        yield from _differs(f"ledger: {name} cash", kept, getattr(ledger, f"{name}_micro"))
-    if len(ledger.accounts) != len(state.accounts):
-        yield f"ledger: {len(ledger.accounts)} accounts beside {len(state.accounts)}"
-        return
-    for theirs in ledger.accounts:
-        ours = state.accounts[theirs.number]
-        here = f"ledger: account {theirs.number}"
-        yield from _differs(f"{here}: owner", ours.owner, theirs.owner)
-        yield from _differs(f"{here}: cash", ours.cash_micro, theirs.cash_micro)
-        yield from _differs(f"{here}: counter", ours.counter, theirs.counter)
-        held = [
-            sorted((n, p.quantity_lots, p.accrual_seen_micro) for n, p in account.positions.items())
-            for account in (ours, theirs)
-        ]
-        yield from _differs(f"{here}: positions", *held)
-    yield from _ledger_orders(state)
-    for number, underlying in ledger.underlyings.items():
-        level = state.portfolio.fee_levels.get(number, 0)
-        yield from _differs(f"ledger: fee level of {number}", level, underlying.fee_level)
-    for number, market in ledger.markets.items():
-        ours = (state.marks.accrual_micro[number], state.marks.carry_micro[number])
-        theirs = (market.accrual_micro, market.carry_micro)
-        yield from _differs(f"ledger: accrual and carry of {number}", ours, theirs)
-
-
-def _ledger_orders(state: State) -> Iterator[str]:
-    ledger = state.ledger
-    assert ledger is not None, "there is a ledger to compare"
-    ours = sorted((account, slot) for account, slot in state.opened.values())
-    theirs = sorted(
-        (account.number, slot) for account in ledger.accounts for slot in account.orders
-    )
-    yield from _differs("ledger: opened orders", ours, theirs)
-    if ours != theirs:
-        return
-    for order_hash, (account, slot) in state.opened.items():
-        opened = ledger.accounts[account].orders[slot]
-        order = state.orders.get(order_hash)
-        if not order_hash.startswith(opened.hash_prefix):
-            yield f"ledger: another order in slot {slot} of account {account}"
-        if order is not None:
-            here = f"ledger: lots filled in slot {slot} of account {account}"
-            yield from _differs(here, order.filled_lots, opened.filled_lots)

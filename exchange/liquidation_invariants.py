@@ -6,27 +6,29 @@ Never: changes the state.
 
 from collections.abc import Iterator
 
+from exchange.collateral_invariants import collateral_values, stable_micro
 from exchange.state import State
 from margin.accounts import Account
 from margin.parameters import MAINTENANCE_PERCENT, NETTING_PERCENT
-from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
+from margin.scenarios import BASE_SCENARIO
 from margin.standing import AUCTIONED, LIQUIDATING
 from matching.trading_states import CANCEL_ONLY
 
 
 def plain_standing(state: State, account: Account) -> tuple[int, int, int]:
-    """(equity, W, maintenance) of an account, from positions and marks alone, micro-USDC."""
-    equity = account.cash_micro
+    """(equity, W, maintenance) of an account, from positions, collateral and marks alone."""
+    equity = account.cash_micro + stable_micro(state, account)
     gross = 0
-    values: dict[int, list[int]] = {}
+    values = {
+        underlying: collateral_values(state, account, underlying)
+        for underlying in range(len(state.underlyings))
+    }
     for number, position in account.positions.items():
         lots = position.quantity_lots
         gross += abs(lots)
         equity -= lots * position.accrual_seen_micro
         row = state.marks.values[number].tolist()
-        of_underlying = values.setdefault(
-            state.instruments[number].underlying.number, [0] * SCENARIO_COUNT
-        )
+        of_underlying = values[state.instruments[number].underlying.number]
         for scenario, value in enumerate(row):
             of_underlying[scenario] += lots * value
     worst = (gross + 1) // 2

@@ -8,6 +8,7 @@ Never: changes the state.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
+from exchange.collateral_invariants import collateral_values
 from exchange.state import State
 from margin.accounts import Account
 from margin.charges import CONCENTRATION, concentration_micro
@@ -118,11 +119,14 @@ def stretched(values: Sequence[int], quarters: int) -> list[int]:
 
 
 def standard_worth_micro(state: State, account: Account, most_fee: MostFee) -> int:
-    """Positions and orders of an account in the standard model: each alone, charges taken off."""
+    """Collateral, positions and orders of an account in the standard model: each alone, charges
+    taken off.
+    """
     quarters = account.stretch_quarters
     held = {number: position.quantity_lots for number, position in account.positions.items()}
     worth = sum(_alone_micro(state, number, lots, quarters) for number, lots in held.items())
     for underlying in range(len(state.underlyings)):
+        worth += min(stretched(collateral_values(state, account, underlying), quarters))
         size = charges_of(state, held, underlying)[CONCENTRATION]
         worth -= -(-size * quarters // 4)
     groups: dict[int, list[tuple[int, int]]] = {}

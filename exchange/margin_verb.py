@@ -225,6 +225,10 @@ def _summary(shown: Shown) -> Table:
         add("netted", found.netted_micro, "of separate and joint worst")
     for name, charge in zip(CHARGE_NAMES, found.charges_micro, strict=True):
         add(name.replace("_", " "), charge)
+    if found.stables_micro:
+        add("stables", found.stables_micro, "the same in every scenario, in the equity")
+    if found.collateral_charge_micro:
+        add("collateral charge", found.collateral_charge_micro, "for haircuts and pegs")
     add("rounding", found.rounding_micro, "half a micro-USDC per lot")
     add("initial margin", found.initial_micro, "netted scan, charges, rounding")
     add("maintenance margin", found.maintenance_micro, "80% of the positions' netted scan")

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from exchange import clearing_views, commands, margin_views, views
+from exchange import clearing_views, collateral_views, commands, margin_views, views
 from exchange.codec import decode_command
 from exchange.engine import apply
 from exchange.events import CommandRejected, Event
@@ -29,6 +29,7 @@ from exchange.state import State
 from exchange.symbols import legs_symbol, resolve_symbol
 from exchange.venue import (
     Acknowledgement,
+    AssetView,
     AuctionView,
     BookView,
     ClearingView,
@@ -61,24 +62,27 @@ from matching.rejects import (
     WRONG_SIGNER,
     Reject,
 )
+from settlement.account_messages import (
+    BidAuction,
+    ChooseMargin,
+    ConvertCollateral,
+    FundInsurance,
+    ResetProtection,
+    SetProtection,
+    TransferCash,
+    TransferPosition,
+    Withdraw,
+)
 from settlement.mass_quotes import MassQuote, check_mass_quote, mass_quote_hash
 from settlement.order_fields import check_order_fields
 from settlement.price_reports import PriceReport, check_report_fields, price_report_hash
 from settlement.signature import Signer, recover
 from settlement.signed_messages import Acknowledgement as SignedAcknowledgement
 from settlement.signed_messages import (
-    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
-    ChooseMargin,
-    FundInsurance,
     Order,
-    ResetProtection,
-    SetProtection,
-    TransferCash,
-    TransferPosition,
-    Withdraw,
     domain_separator,
     signing_digest,
     struct_hash,
@@ -392,6 +396,18 @@ class Exchange:
             ),
         )
 
+    async def convert_collateral(self, message: ConvertCollateral, signature: bytes) -> Verdict:
+        message_hash = struct_hash(message)
+        signer = self._signer(message.account, message_hash, signature)
+        if isinstance(signer, Verdict):
+            return signer
+        return await self._decide(
+            message_hash,
+            lambda time_ns, _: commands.ConvertCollateral(
+                time_ns, *message, message_hash, signer, signature
+            ),
+        )
+
     async def report_prices(self, report: PriceReport, signature: bytes) -> Verdict:
         reject = check_report_fields(report)
         if reject is not None:
@@ -493,6 +509,9 @@ class Exchange:
 
     def mark(self, legs: Legs) -> MarkView | None:
         return mark_view(self.state, legs)
+
+    def assets(self) -> Sequence[AssetView]:
+        return collateral_views.assets(self.state)
 
     def counter_of(self, account: int) -> int | Reject:
         return views.unknown(self.state, account) or self.state.accounts[account].counter

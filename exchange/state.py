@@ -30,11 +30,13 @@ from settlement.ledger import Ledger
 
 NANOSECONDS: Final = 1_000_000_000
 USDC: Final = 0
-"""The only asset so far."""
+"""The asset that is cash."""
 
 
 class State:
-    """All that the exchange knows. Cash fields in micro-USDC."""
+    """All that the exchange knows. Cash fields in micro-USDC; what was credited and withdrawn of
+    other assets in micro-units, by number.
+    """
 
     def __init__(self) -> None:
         # What Genesis fixed
@@ -86,6 +88,8 @@ class State:
         self.insurance_cash_micro = 0
         self.residue_cash_micro = 0
         self.credited_micro = self.withdrawn_micro = 0
+        self.credited_assets: dict[int, int] = {}
+        self.withdrawn_assets: dict[int, int] = {}
         self.claimed: dict[int, int] = {}
         self.inbox_cursor = self.withdrawal_count = 0
         # Settlement

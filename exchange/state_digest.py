@@ -46,6 +46,9 @@ def _lines(state: State) -> Iterable[str]:
     yield repr((state.next_order_id, state.next_trade, state.next_combo_trade))
     yield repr((state.fee_cash_micro, state.insurance_cash_micro, state.residue_cash_micro))
     yield repr((state.credited_micro, state.withdrawn_micro, sorted(state.claimed.items())))
+    yield repr((sorted(state.credited_assets.items()), sorted(state.withdrawn_assets.items())))
+    for number, asset in sorted(state.portfolio.collateral.assets.items()):
+        yield repr((number, *asset.terms()))
     yield repr((state.inbox_cursor, state.withdrawal_count, state.settlements))
     yield repr((state.batches_cut, state.batches_confirmed, state.groups))
     yield "" if state.ledger is None else state.ledger.root().hex()
@@ -83,6 +86,7 @@ def _market_lines(state: State) -> Iterator[str]:
 def _account_lines(account: Account) -> Iterator[str]:
     yield repr((account.number, account.owner, account.counter, sorted(account.keys.items())))
     yield repr((account.cash_micro, account.basis_micro, account.gross_lots, account.open_lots))
+    yield repr(sorted(account.collateral.items()))
     yield repr((account.next_slot, account.settlements_seen, list(account.orders)))
     yield repr((account.owner_number, account.rate_full_ns))
     yield repr((account.status, account.paid_in_micro))

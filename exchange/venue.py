@@ -19,22 +19,20 @@ from exchange.market_data.market import PublicMarket
 from margin.what_if import Change
 from matching.rejects import Reject
 from matching.trading_states import OPEN
-from settlement.mass_quotes import MassQuote
-from settlement.price_reports import PriceReport
-from settlement.signed_messages import (
+from settlement.account_messages import (
     BidAuction,
-    Cancel,
-    CancelAll,
-    CancelWhere,
     ChooseMargin,
+    ConvertCollateral,
     FundInsurance,
-    Order,
     ResetProtection,
     SetProtection,
     TransferCash,
     TransferPosition,
     Withdraw,
 )
+from settlement.mass_quotes import MassQuote
+from settlement.price_reports import PriceReport
+from settlement.signed_messages import Cancel, CancelAll, CancelWhere, Order
 
 Legs = tuple[tuple[int, int], ...]
 """(instrument, ratio) in canonical order; a single instrument is ((instrument, 1),)."""
@@ -161,6 +159,37 @@ class PositionView(msgspec.Struct, frozen=True):
     value_micro: int
 
 
+class AssetView(NamedTuple):
+    """Terms of an asset that counts as margin: `underlying` None for a stable; haircuts and
+    discount in 1e-4, the cap in micro-units.
+    """
+
+    asset: int
+    name: str
+    decimals: int
+    kind: int
+    underlying: str | None
+    initial_haircut_e4: int
+    maintenance_haircut_e4: int
+    cap_micro: int
+    discount_e4: int
+
+
+class CollateralView(NamedTuple):
+    """What an account holds of an asset, micro-units, and of that what its cap lets count; what it
+    counts in the scan where nothing moves, and in initial margin, micro-USDC; what is free to be
+    withdrawn, micro-units. An asset that is not listed has no name and counts nothing.
+    """
+
+    asset: int
+    name: str
+    balance_micro: int
+    counted_micro: int
+    scan_micro: int
+    initial_micro: int
+    free_micro: int
+
+
 class MarginView(msgspec.Struct, frozen=True):
     """An account's margin at the current marks, micro-USDC. `worst_scenario` is the index of the
     scenario that sets the scan; `model`, `tier` and `least_tier` as in `margin/accounts.py`.
@@ -179,6 +208,7 @@ class MarginView(msgspec.Struct, frozen=True):
     model: int = 0
     tier: int = 0
     least_tier: int = 0
+    collateral: tuple[CollateralView, ...] = ()
 
 
 class OrderView(msgspec.Struct, frozen=True):
@@ -392,6 +422,12 @@ class Venue(Protocol):
         ...
 
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict: ...
+
+    async def convert_collateral(self, message: ConvertCollateral, signature: bytes) -> Verdict: ...
+
+    def assets(self) -> Sequence[AssetView]:
+        """What counts as margin beside cash."""
+        ...
 
     async def bid_auction(self, message: BidAuction, signature: bytes) -> Verdict:
         """Takes a share of an auctioned portfolio, at the price of the command's time."""

@@ -6,6 +6,7 @@ Never: changes the state.
 
 from collections.abc import Iterator, Sequence
 
+from exchange import collateral_views
 from exchange.handlers.accounts import free_micro
 from exchange.handlers.cancels import find_live, live_orders
 from exchange.handlers.states import instrument_state
@@ -233,6 +234,7 @@ def _margin(state: State, found: Account) -> MarginView:
         found.margin_model,
         found.risk_tier,
         found.least_tier,
+        collateral_views.collateral(state, found),
     )
 
 

@@ -12,25 +12,28 @@ from typing import Any, Final, NamedTuple
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
+from settlement.account_messages import (
+    BidAuction,
+    ChooseMargin,
+    ConvertCollateral,
+    FundInsurance,
+    ResetProtection,
+    SetProtection,
+    TransferCash,
+    TransferPosition,
+    Withdraw,
+)
 from settlement.bulk_orders import EMPTY_ORDER, tree_height
 from settlement.mass_quotes import MassQuote
 from settlement.price_reports import PriceReport
 from settlement.signed_messages import (
     PLAIN,
     Acknowledgement,
-    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
-    ChooseMargin,
-    FundInsurance,
     Message,
     Order,
-    ResetProtection,
-    SetProtection,
-    TransferCash,
-    TransferPosition,
-    Withdraw,
 )
 
 _DOMAIN_FIELDS: Final = (
@@ -139,6 +142,15 @@ _FIELDS: Final[dict[type[Message], tuple[tuple[str, str], ...]]] = {
         ("asset", "uint8"),
         ("amountMicro", "uint64"),
         ("salt", "uint64"),
+    ),
+    ConvertCollateral: (
+        ("account", "uint32"),
+        ("debtor", "uint32"),
+        ("asset", "uint8"),
+        ("paidMostMicro", "uint64"),
+        ("receivedLeastMicro", "uint64"),
+        ("salt", "uint64"),
+        ("expirySeconds", "uint64"),
     ),
     BidAuction: (
         ("account", "uint32"),

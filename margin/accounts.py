@@ -1,18 +1,20 @@
 """Accounts: cash, positions, open orders, and the scenario vectors that margin is read from.
 
-Holds: `risks[u].value` is the sum over positions on underlying u of lots x value of a lot, per
-scenario, at the current marks, summed anew when it is first asked for after a sweep;
-`risks[u].order_loss` what open orders could lose, per scenario, and
-`loss_bound_micro` a bound of it; `basis_micro` the sum over positions of lots x
-accrual seen, so that cash - basis + value is the account's worth with all that has accrued;
-`risks[u].sums` are its features on u, `charge_micro` what they are charged;
-`gross_lots` the sum of the sizes of positions, `open_lots` of what open orders may still trade
-in legs' lots.
+Holds: `risks[u].value` is the sum over positions on underlying u of lots x value of a lot, and what
+collateral of u counts, per scenario, at the current marks, summed anew when it is first asked for
+after a sweep; `risks[u].order_loss` what open orders
+could lose, per scenario, and `loss_bound_micro` a bound of it; `basis_micro` the sum over positions
+of lots x accrual seen, so that cash - basis + value is the account's worth with all that has
+accrued; `collateral` the balances of assets other than cash, in micro-units, of which those of an
+underlying's assets count in `risks[u].value` (`risks[u].collateral`), stables in
+`collateral_worth_micro`; `risks[u].sums` are the features of positions on u, `charge_micro` what
+they are charged; `gross_lots` the sum of the sizes of positions, `open_lots` of what open
+orders may still trade in legs' lots.
 Never: decides anything.
 """
 
 from margin.charges import Sums
-from margin.kernel import Vector, add_lots, least, zero_vector
+from margin.kernel import Vector, add_lots, at_base, copy_of, least, zero_vector
 from margin.marks import Marks
 from margin.parameters import RISK_TIER_QUARTERS
 from margin.protection import Protection
@@ -73,6 +75,7 @@ class Risk:
         "_underlying",
         "_value",
         "charge_micro",
+        "collateral",
         "concentration_micro",
         "groups",
         "has_moved",
@@ -92,6 +95,7 @@ class Risk:
         self._value: Vector = zero_vector()
         self.has_moved = True
         self.least_micro = 0
+        self.collateral: Vector = zero_vector()
         self.order_loss: Vector = zero_vector()
         self.is_exact = False
         self.loss_bound_micro = 0
@@ -103,7 +107,9 @@ class Risk:
 
     @property
     def value(self) -> Vector:
-        """The positions' values. Who changes them in place does it through `take`."""
+        """What positions and collateral are worth. Who changes them in place does it through `take`
+        or `count_collateral`.
+        """
         self.follow()
         return self._value
 
@@ -125,11 +131,11 @@ class Risk:
         return marks is not None and self._swept != marks.sweeps.get(self._underlying, 0)
 
     def follow(self) -> None:
-        """Values the positions anew if the marks have moved."""
+        """Values positions anew, beside the collateral, if the marks have moved."""
         account, marks = self._account, self._marks
         if account is None or marks is None or not self.is_behind():
             return
-        total = zero_vector()
+        total = copy_of(self.collateral)
         for number, position in account.positions.items():
             if marks.underlying_of(number) == self._underlying:
                 add_lots(total, marks.row(number), position.quantity_lots)
@@ -137,6 +143,15 @@ class Risk:
         self.least_micro = least(total)
         self._swept = marks.sweeps.get(self._underlying, 0)
         self.version = -1
+
+    def count_collateral(self, collateral: Vector) -> None:
+        """Counts collateral at these values, no longer at those that it had."""
+        before, self.collateral = self.collateral, collateral
+        self.version = -1
+        if not self.is_behind():  # else it is valued whole then
+            add_lots(self._value, before, -1)
+            add_lots(self._value, collateral, 1)
+            self.least_micro = least(self._value)
 
     def take(self, row: Vector, lots: int) -> None:
         """Adds signed lots of what has these values; the position may change before or after. What
@@ -161,7 +176,8 @@ class Account:
     a group of quotes how many lots (or units) of it can fill before the rest of it goes;
     `protections` has the groups that are set.
     `marks` are what its positions are valued at, known when it is first touched at the latest.
-    `paid_in_micro` is what its owner brought in less what he took out: equity beyond it is profit.
+    `paid_in_micro` is the cash that its owner brought in less what he took out, and what collateral
+    was sold for less what was paid for it: equity without collateral beyond it is profit.
     `status` is where it stands in liquidation, 0 for nowhere (`margin/standing.py`).
     `margin_model` and `risk_tier` say how it is margined, `least_tier` what the operator asks at
     least; `stretch_quarters` follows from the tier.
@@ -171,6 +187,9 @@ class Account:
     __slots__ = (
         "basis_micro",
         "cash_micro",
+        "collateral",
+        "collateral_charge_micro",
+        "collateral_worth_micro",
         "counter",
         "gross_lots",
         "keys",
@@ -207,6 +226,9 @@ class Account:
         self.paid_in_micro = 0
         self.status = 0
         self.basis_micro = 0
+        self.collateral: dict[int, int] = {}
+        self.collateral_worth_micro = 0
+        self.collateral_charge_micro = 0
         self.positions: dict[int, Position] = {}
         self.orders: dict[int, Order] = {}
         self.reduce_only: dict[int, dict[int, Order]] = {}
@@ -239,6 +261,21 @@ class Account:
             risk.version = -1
         for order in self.orders.values():
             order.loss_version = -1
+
+    def constant_micro(self) -> int:
+        """What the account is worth in every scenario: cash with nothing accrued, and stables."""
+        return self.cash_micro - self.basis_micro + self.collateral_worth_micro
+
+    def collateral_micro(self) -> int:
+        """What the scan counts of collateral where nothing moves."""
+        worth = self.collateral_worth_micro
+        for risk in self.risks.values():
+            worth += int(at_base(risk.collateral))
+        return worth
+
+    def initial_constant_micro(self) -> int:
+        """The same as initial margin counts it: less what it charges of collateral."""
+        return self.constant_micro() - self.collateral_charge_micro
 
     def risk(self, underlying: int) -> Risk:
         """The vectors on one underlying, made on first use."""

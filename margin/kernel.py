@@ -120,6 +120,16 @@ def stretched(vector: Vector, quarters: i64, sign: i64) -> Vector:
     return found
 
 
+def add_worth(vector: Vector, prices: Vector, amount: i64) -> None:
+    """vector += amount x prices / 2^24, each rounded down, in place. Prices are 0 to 2^46, worths
+    below 2^50, the amount is 0 or more: it is taken in two parts, so that no product wraps.
+    """
+    high: i64 = amount >> 16
+    low: i64 = amount & 0xFFFF
+    for s in range(i64(_SCENARIOS)):
+        vector[s] = vector[s] + ((high * prices[s] + (low * prices[s] >> 16)) >> 8)
+
+
 def worst(value: Vector, order_loss: Vector) -> i64:
     """The least of value + order_loss over the scenarios."""
     found: i64 = value[0] + order_loss[0]

@@ -74,6 +74,12 @@ def stretched(vector: Vector, quarters: int, sign: int) -> Vector:
     return base + sign * (sign * (vector - base) * quarters >> 2)
 
 
+def add_worth(vector: Vector, prices: Vector, amount: int) -> None:
+    worths = np.multiply(prices, amount >> 16)
+    worths += np.multiply(prices, amount & 0xFFFF) >> 16
+    np.add(vector, worths >> 8, out=vector)
+
+
 def worst(value: Vector, order_loss: Vector) -> int:
     return least(np.add(value, order_loss))
 

@@ -103,7 +103,8 @@ class Moved:
         self._still = np.zeros(SCENARIO_COUNT, dtype=np.int64)
         self._options: list[tuple[Expiry, list[tuple[Instrument, int]]]] = []
         self._beside: list[Vector] = []
-        self._worth_micro = account.cash_micro - account.basis_micro
+        self._collateral = portfolio.collateral
+        self._worth_micro = account.constant_micro()
         self._sort(portfolio)
 
     def _sort(self, portfolio: Portfolio) -> None:
@@ -160,8 +161,10 @@ class Moved:
         return self._worth_micro + base, maintenance_of(loss, self._account.gross_lots)
 
     def _values(self, move_e6: int) -> Integers:
-        """The positions' values per scenario after a move."""
+        """What positions and collateral are worth per scenario after a move."""
         marks, total = self._marks, self._still.copy()
+        index = marks.index_micro[self._underlying] * (E6 + move_e6) // E6
+        total += self._collateral.values_at(self._account, self._underlying, index)
         for instrument, lots in self._linear:
             number, expiry = instrument.number, instrument.expiry
             moved = marks.index_micro[self._underlying] * (E6 + move_e6) // E6

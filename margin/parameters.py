@@ -140,3 +140,13 @@ NETTING_PERCENT: Final = 50
 """Netting between underlyings: of what the worst scenario of all together loses less than the worst
 of each by itself, half is given. [D counts 60% of another currency's profit; house: BTC and ETH
 fall together, but not surely]"""
+
+PEG_CHARGE_E4: Final = 100
+"""Initial margin's charge for a stable's peg, 1% of what counts of it. Cash is USDC here, and what
+is not USDC leaves it at times, for all holders at once: in March 2023 USDC and USDT stood a tenth
+apart for a day. The haircut is for such a day, this for the usual ones. [PM2 has a charge for a
+peg; house]"""
+
+CONVERSION_ALLOWANCE_MICRO: Final = 100 * 10**6
+"""How far an account's cash may be below zero before its collateral is for sale: 100 USDC, so that
+no hour's funding or fee sells anything. [house]"""

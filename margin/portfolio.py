@@ -1,11 +1,11 @@
 """Portfolio margin: what an account is worth, what it must keep, and whether fills and orders
 may be.
 
-Holds: worth in the worst case = cash - basis + the least, over the scenarios of each underlying,
-of position value + what open orders could lose - half a micro per gross lot; initial-margin
-excess is that worth. A fill or order passes if the excess is >= 0 after it, or no lower than
-before (docs/margin.md, 3). Every open order counts as if the worst subset of them filled,
-scenario by scenario, without enumerating subsets.
+Holds: worth in the worst case = cash - basis + stables + the least, over the scenarios of each
+underlying, of the value of positions and collateral + what open orders could lose - half a micro
+per gross lot; initial-margin excess is that worth less what collateral is charged. A fill or order
+passes if the excess is >= 0 after it, or no lower than before (docs/margin.md, 3). Every open order
+counts as if the worst subset of them filled, scenario by scenario, without enumerating subsets.
 Never: changes an account while a plan is open; compares floats.
 """
 
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from margin.accounts import MAX_POSITIONS, Account
+from margin.collateral import CollateralBook
 from margin.fees import FeeSchedule, check_fees, check_through, fees_of, fees_through
 from margin.marks import Marks
 from margin.open_orders import OpenOrders
@@ -74,6 +75,7 @@ class Portfolio(Gate):
         self.instruments = instruments
         self.open_orders = OpenOrders(marks, combos, instruments)
         self.protections = Protections(accounts, marks)
+        self.collateral = CollateralBook()
         self.holdings: dict[int, Holdings] = {}
         self.settlements = 0
         self.fees: list[tuple[int, int]] = []
@@ -138,7 +140,7 @@ class Portfolio(Gate):
         underlying = self.open_orders.underlying_of(order.book)
         risk = self.open_orders.fresh_risk(account, underlying)
         loss = self.open_orders.most_loss_micro(account, order, risk.version)
-        bound = account.cash_micro - account.basis_micro - half_up(lots)
+        bound = account.initial_constant_micro() - half_up(lots)
         bound += least_worth_micro(risk) - loss * order.remaining_lots
         if len(account.risks) > 1:
             for number in account.risks:
@@ -343,10 +345,12 @@ class Portfolio(Gate):
 
     def sweep(self, underlying: int) -> None:
         """Re-margins every account on one underlying: each one's positions are worth what the new
-        marks say, computed for all at once (`watch.py`) or when an account is next touched.
+        marks say, computed for all at once (`watch.py`) or when an account is next touched; what
+        collateral counts is counted now.
         """
         sweeps = self.marks.sweeps
         sweeps[underlying] = sweeps.get(underlying, 0) + 1
+        self.collateral.reprice(underlying, self.marks.index_micro.get(underlying, 0))
 
 
 def _against(number: int, fills: Sequence[Fill]) -> Ruling:

@@ -61,7 +61,8 @@ class Part:
 
 
 class Side:
-    """One account inside an open plan: what it would be. `worth_micro` is cash - basis;
+    """One account inside an open plan: what it would be. `worth_micro` is cash - basis, and
+    stables, less what initial margin charges of collateral;
     `beside_micro` a lower bound of the worst cases of underlyings that the plan does not touch,
     less their charges; `charge_bound_micro` at least what those that it touches are charged but for
     concentration: what they were, and for each lot of the plan its own charge.
@@ -89,7 +90,7 @@ class Side:
     def __init__(self, account: Account, replaced: Order | None) -> None:
         self.account = account
         self.replaced = replaced
-        self.worth_micro = account.cash_micro - account.basis_micro
+        self.worth_micro = account.initial_constant_micro()
         self.beside_micro = 0
         self.charge_bound_micro = 0
         self.gross_lots = account.gross_lots

@@ -85,11 +85,13 @@ class Breakdown(NamedTuple):
 
     `separate` is the sum of what each underlying loses in a worst scenario of its own, `joint` what
     all lose in the worst scenario of all together, `netted` what counts; open orders are in. The
-    same for the positions alone, which maintenance takes. The account's tier is in gains and losses
-    but for those of the positions alone, and adds `tier_charges` to the charges. initial = netted +
-    charges + tier charges + rounding. Of an account in the standard model
-    `standard` is what its positions and orders lose and are charged, each by itself, and
-    `position_standard` what maintenance takes; initial = standard + rounding. The rest is what the
+    same for the positions alone, which maintenance takes. Collateral of an underlying stands with
+    the positions there, `stables` beside them. The account's tier is in gains and
+    losses but for those of the positions alone, and adds `tier_charges` to the charges. initial =
+    netted + charges + tier charges + collateral's charge + rounding. Of an account in the standard
+    model `standard` is what its collateral, positions and orders lose and are charged, each by
+    itself, and `position_standard` what maintenance takes; initial = standard + collateral's charge
+    + rounding. The rest is what the
     portfolio model would say of it. Both are 0 in the portfolio model.
     """
 
@@ -105,6 +107,8 @@ class Breakdown(NamedTuple):
     position_joint_micro: int
     position_netted_micro: int
     charges_micro: tuple[int, ...]
+    stables_micro: int
+    collateral_charge_micro: int
     tier_charges_micro: int
     standard_micro: int
     position_standard_micro: int
@@ -162,6 +166,19 @@ def maintenance_of(scan_loss_micro: int, gross_lots: int) -> int:
     return -(-(half_up(gross_lots) + scan_loss_micro) * MAINTENANCE_PERCENT // 100)
 
 
+def is_below_apart(account: Account, line_percent: int) -> bool:
+    """Whether an account's equity is below `line_percent` of what positions and collateral could
+    lose, each underlying in a worst scenario of its own.
+    """
+    equity = account.constant_micro()
+    loss = half_up(account.gross_lots)
+    for risk in account.risks.values():
+        base = int(at_base(risk.value))
+        equity += base
+        loss += base - risk.least_micro
+    return 100 * equity < line_percent * loss
+
+
 def _sum_of(vectors: list[Vector]) -> Vector:
     total = copy_of(vectors[0])
     for vector in vectors[1:]:
@@ -187,7 +204,7 @@ class Requirements:
         """The excess that an account would have with so many lots, without the order `replaced`,
         and with `added` as if it rested.
         """
-        worth = account.cash_micro - account.basis_micro - half_up(lots)
+        worth = account.initial_constant_micro() - half_up(lots)
         if account.margin_model == STANDARD_MODEL:
             book = Book(account, {}, {}, replaced, added)
             return worth + initial_worth_micro(self.open_orders, book)
@@ -214,7 +231,7 @@ class Requirements:
 
     def scan_standing(self, account: Account) -> ScanStanding:
         """Equity and maintenance margin, by the scan of the positions alone."""
-        worth = account.cash_micro - account.basis_micro
+        worth = account.constant_micro()
         base = 0
         vectors: list[Vector] = []
         for underlying in account.risks:
@@ -236,7 +253,7 @@ class Requirements:
         charges = [0] * (CONCENTRATION + 1)
         tier_charges = 0
         marks = self.open_orders.marks
-        equity = account.cash_micro - account.basis_micro
+        equity = account.constant_micro()
         for underlying in sorted(account.risks):
             risk = self.open_orders.exact_risk(account, underlying)
             index = marks.index_micro.get(underlying, 0)
@@ -271,7 +288,7 @@ class Requirements:
             initial = standard = base - initial_worth_micro(self.open_orders, book)
             worst = positions_worst_micro(self.open_orders, book)
             scan_loss = position_standard = base - worst
-        initial += rounding
+        initial += account.collateral_charge_micro + rounding
         return Breakdown(
             model=account.margin_model,
             tier=account.risk_tier,
@@ -285,6 +302,8 @@ class Requirements:
             position_joint_micro=base - position_worths[1],
             position_netted_micro=base - position_worths[2],
             charges_micro=tuple(charges),
+            stables_micro=account.collateral_worth_micro,
+            collateral_charge_micro=account.collateral_charge_micro,
             tier_charges_micro=tier_charges,
             standard_micro=standard,
             position_standard_micro=position_standard,

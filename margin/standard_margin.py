@@ -1,16 +1,17 @@
 """The standard model: position by position, without netting.
 
 Holds: each position is worth what it is in its own worst scenario (a long option at its least, a
-short one at its most), and is charged as if it stood alone; each order likewise, its legs apart.
+short one at its most), and is charged as if it stood alone; each order likewise, its legs apart;
+collateral of an underlying counts at its own worst.
 So nothing is asked of a portfolio that is not asked here, at least as much (docs/margin.md, 3.8).
 Never: lets a position cover another.
 """
 
 from margin.accounts import Account
 from margin.charges import Sums, concentration_micro
-from margin.kernel import at_base
+from margin.kernel import at_base, least, stretched
 from margin.marks import Unit, stretched_up
-from margin.open_orders import OpenOrders
+from margin.open_orders import PLAIN_QUARTERS, OpenOrders
 from matching.combos import COMBO_BASE
 from matching.orders import Order
 
@@ -46,17 +47,21 @@ class Book:
 
 
 def positions_worst_micro(open_orders: OpenOrders, book: Book) -> int:
-    """What the positions are worth, each in its own worst scenario: what maintenance goes by."""
-    worth = 0
+    """What positions and collateral are worth, each in its own worst scenario: what maintenance
+    goes by.
+    """
+    worth = _collateral_worst_micro(book.account, PLAIN_QUARTERS)
     for number, lots in book.held().items():
         worth += _worst_of(open_orders.marks.unit(number, open_orders.combos), lots, 4)
     return worth
 
 
 def initial_worth_micro(open_orders: OpenOrders, book: Book) -> int:
-    """What positions and orders are worth as initial margin counts them, charges taken off."""
+    """What collateral, positions and orders are worth as initial margin counts them, charges of
+    positions taken off.
+    """
     quarters = book.account.stretch_quarters
-    worth = 0
+    worth = _collateral_worst_micro(book.account, quarters)
     sums: dict[int, Sums] = {}
     summed: dict[int, int] = {}
     held = book.held()
@@ -75,6 +80,16 @@ def initial_worth_micro(open_orders: OpenOrders, book: Book) -> int:
         size = concentration_micro(own.delta, own.short_lots, index)
         worth -= stretched_up(size, quarters)
     return worth - _orders_loss_micro(open_orders, book)
+
+
+def _collateral_worst_micro(account: Account, quarters: int) -> int:
+    """What collateral counts where its underlying's index is at its worst, where all assets of an
+    underlying are; moves times quarters / 4.
+    """
+    worth = 0
+    for risk in account.risks.values():
+        worth += int(least(stretched(risk.collateral, quarters, 1)))
+    return worth
 
 
 def _worst_of(unit: Unit, lots: int, quarters: int) -> int:

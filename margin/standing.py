@@ -1,8 +1,9 @@
 """Where an account stands by the scan alone: what liquidation is decided by.
 
-Holds: equity is worth at the marks with all that has accrued; `worst_micro` (W) is equity less the
-worst worth of the positions alone: open orders and charges that belong to initial margin are left
-out, so whoever knows the positions and the marks can compute it (docs/liquidation.md, 1).
+Holds: equity is worth at the marks with all that has accrued, collateral as the scan counts it;
+`worst_micro` (W) is equity less the worst worth of positions and collateral alone: open orders and
+charges that belong to initial margin are left out, so whoever knows the positions and the marks can
+compute it (docs/liquidation.md, 1).
 Never: changes an account; depends on the order in which things happened.
 """
 
@@ -69,7 +70,7 @@ def standing_with(
     """The same if it had signed lots more of an instrument, for that much cash (negative: paid) at
     the present accrual.
     """
-    equity = account.cash_micro - account.basis_micro + cash_micro
+    equity = account.constant_micro() + cash_micro
     gross, changed = account.gross_lots, -1
     if instrument is not None:
         number, changed = instrument.number, instrument.underlying.number

@@ -11,16 +11,15 @@ Never: decides what becomes of an account; changes one but for what it keeps of 
 from typing import TYPE_CHECKING
 
 from margin.accounts import follow_marks
-from margin.kernel import at_base
 from margin.portfolio import Portfolio
-from margin.requirement import half_up
+from margin.requirement import is_below_apart
 from margin.standing import scan_standing
 
 
 def fallen(portfolio: Portfolio, underlying: int, line_percent: int = 100) -> list[int]:
-    """Numbers of the accounts with positions on `underlying` whose equity is below `line_percent`
-    of what their positions alone could lose, by ascending number: 100 is the call line, 80 that of
-    liquidation.
+    """Numbers of the accounts with positions or collateral on `underlying` whose equity is below
+    `line_percent` of what these alone could lose, by ascending number: 100 is the call line, 80
+    that of liquidation.
     """
     found: list[int] = []
     for number in below(portfolio, underlying, line_percent):
@@ -46,13 +45,7 @@ def below_by_account(portfolio: Portfolio, underlying: int, line_percent: int) -
             continue
         if account.marks is None:
             follow_marks(account, portfolio.marks)
-        equity = account.cash_micro - account.basis_micro
-        loss = half_up(account.gross_lots)
-        for risk in account.risks.values():
-            base = int(at_base(risk.value))
-            equity += base
-            loss += base - risk.least_micro
-        if 100 * equity < line_percent * loss:
+        if is_below_apart(account, line_percent):
             found.append(number)
     found.sort()
     return found

@@ -1,7 +1,8 @@
 """`watch.below` for interpreted runs: all accounts by one sparse product.
 
-Holds: the same accounts as the compiled loop finds; the matrix of positions has every position of
-every account (`exchange/invariants.py` compares them).
+Holds: the same accounts as the compiled loop finds; who has collateral is looked at as there, one
+by one; the matrix of positions has every position of every account (`exchange/invariants.py`
+compares them).
 Never: is called where the core is compiled: there a loop over vectors is five times as fast.
 """
 
@@ -10,9 +11,9 @@ from typing import Final
 
 import numpy as np
 
-from margin.accounts import Account
+from margin.accounts import Account, follow_marks
 from margin.portfolio import Portfolio
-from margin.requirement import half_up
+from margin.requirement import half_up, is_below_apart
 from margin.sweep import Holdings
 
 _PLENTY: Final = 1 << 61
@@ -34,7 +35,19 @@ def below(portfolio: Portfolio, underlying: int, line_percent: int) -> list[int]
     whole, rest = loss // 100, loss % 100  # so that no product passes 63 bits
     line_up = line_percent * whole - (-line_percent * rest) // 100
     rows = np.flatnonzero(equity < line_up).tolist()
-    return sorted(accounts[row].number for row in rows if underlying in accounts[row].risks)
+    found = [
+        accounts[row].number
+        for row in rows
+        if underlying in accounts[row].risks and not accounts[row].collateral
+    ]
+    for account in portfolio.collateral.holders.values():  # their vectors hold more than positions
+        if underlying not in account.risks:
+            continue
+        if account.marks is None:
+            follow_marks(account, portfolio.marks)
+        if is_below_apart(account, line_percent):
+            found.append(account.number)
+    return sorted(found)
 
 
 def current(portfolio: Portfolio, accounts: Sequence[Account], underlying: int) -> Holdings:

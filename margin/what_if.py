@@ -74,8 +74,11 @@ def shadow_of(account: Account) -> Account:
     shadow.risk_tier = account.risk_tier
     shadow.least_tier = account.least_tier
     shadow.stretch_quarters = account.stretch_quarters
-    for underlying in account.risks:
-        shadow.risk(underlying)
+    shadow.collateral = dict(account.collateral)
+    shadow.collateral_worth_micro = account.collateral_worth_micro
+    shadow.collateral_charge_micro = account.collateral_charge_micro
+    for underlying, risk in account.risks.items():
+        shadow.risk(underlying).count_collateral(risk.collateral)
     return shadow
 
 

@@ -14,22 +14,25 @@ from eth_account.messages import encode_typed_data
 
 from exchange.wallet import SigningDomain, Wallet, typed_data
 from matching import rejects
-from settlement.signed_messages import (
-    Acknowledgement,
+from settlement.account_messages import (
     BidAuction,
-    Cancel,
-    CancelAll,
-    CancelWhere,
     ChooseMargin,
-    Conditions,
+    ConvertCollateral,
     FundInsurance,
-    Message,
-    Order,
     ResetProtection,
     SetProtection,
     TransferCash,
     TransferPosition,
     Withdraw,
+)
+from settlement.signed_messages import (
+    Acknowledgement,
+    Cancel,
+    CancelAll,
+    CancelWhere,
+    Conditions,
+    Message,
+    Order,
 )
 
 TARGET = Path(__file__).parent.parent / "tests" / "data" / "signing_vectors.json"
@@ -135,6 +138,12 @@ MESSAGES: list[tuple[str, SigningDomain, Message]] = [
     ("choose margin at its largest", LARGEST, ChooseMargin(U32, U8, U8, U64, U64)),
     ("withdraw", DEVNET, Withdraw(3, 0, 1_000_000_000, 7)),
     ("withdraw at its largest", LARGEST, Withdraw(U32, U8, U64, U64)),
+    ("convert collateral", DEVNET, ConvertCollateral(3, 5, 1, 9_000_000, 2_700, 7, EXPIRY_S)),
+    (
+        "convert collateral at its largest",
+        LARGEST,
+        ConvertCollateral(U32, U32, U8, U64, U64, U64, U64),
+    ),
     ("bid", DEVNET, BidAuction(3, 9, 1_000_000, 250_000, 12_345_678, 7, EXPIRY_S)),
     ("bid below zero", DEVNET, BidAuction(3, 9, 1_000_000, 1, -12_345_678, 7, EXPIRY_S)),
     ("bid at its largest", LARGEST, BidAuction(U32, U32, U32, U32, I64, U64, U64)),

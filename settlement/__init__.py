@@ -1,6 +1,6 @@
 """Settlement: what is signed, what is hashed, what is posted.
 
-`signed_messages`, `signature`   EIP-712 messages, who signed them
+`signed_messages`, `account_messages`, `signature`   EIP-712 messages, who signed them
 `records`, `ledger`, `batch`     state changes as records, the state that they make, batches
 `tree`, `leaves`, `inbox`        roots, leaves, what came in through the Vault
 `genesis`                        the state before the first batch

@@ -38,10 +38,11 @@ def deposit_credited(state: State, record: DepositCredited) -> Violation | None:
     number, asset, amount_micro = record
     if number >= len(state.accounts):
         return unknown_account(state, number)
-    if asset != USDC:
-        return Violation(rule.UNKNOWN_ASSET, number, asset, USDC)
     account = state.accounts[number]
-    state.credit(account, amount_micro)
+    if asset == USDC:
+        state.credit(account, amount_micro)
+    else:
+        state.credit_asset(account, asset, amount_micro)
     state.consume(deposit_entry(number, account.owner, asset, amount_micro))
     return None
 
@@ -73,14 +74,18 @@ def withdrawal_requested(state: State, record: WithdrawalRequested) -> Violation
     number, asset, amount_micro, withdrawal = record
     if number >= len(state.accounts):
         return unknown_account(state, number)
-    if asset != USDC:
-        return Violation(rule.UNKNOWN_ASSET, number, asset, USDC)
     if not amount_micro:
         return Violation(rule.NOTHING_WITHDRAWN, number)
     following = state.withdrawal_count
     if withdrawal != following:
         return Violation(rule.WITHDRAWAL_OUT_OF_ORDER, number, withdrawal, following)
     account = state.accounts[number]
+    if asset != USDC:
+        held = account.collateral.get(asset, 0)
+        if amount_micro > held:
+            return Violation(rule.COLLATERAL_SHORT, number, amount_micro, held)
+        state.withdraw_asset(account, asset, amount_micro)
+        return None
     # Cash of others may be negative, so an account's may be more than the Vault still holds.
     free_micro = min(account.cash_micro, state.credited_micro - state.withdrawn_micro)
     if amount_micro > free_micro:

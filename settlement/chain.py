@@ -1,8 +1,9 @@
 """The exchange's contracts as typed operations: deploy, deposit, post, claim, and read back.
 
-Holds: addresses, keys and hashes are bytes; amounts are in the token's smallest unit, micro-USDC
-for asset 0. What is read is at least `confirmations` blocks deep and without a gap: where the node
-left something out, `ChainUnavailable`. Posting a batch twice posts it once.
+Holds: addresses, keys and hashes are bytes; an asset's amounts are micro-units, micro-USDC for
+asset 0; only `balance` and allowances are in the token's smallest unit. What is read is at least
+`confirmations` blocks deep and without a gap: where the node left something out,
+`ChainUnavailable`. Posting a batch twice posts it once.
 Never: knows what a batch means (`settlement/ledger.py` does), keeps state, or keeps a key.
 """
 
@@ -171,15 +172,13 @@ class Chain:
 
     def deposit(self, key: bytes, account: int, amount: int, asset: int = USDC) -> InboxEntry:
         """Moves `amount` from the key's address to `account`; approves it first where needed."""
-        token = self.token(asset)
-        self._approve(key, token, amount)
-        return self._entered(self._send(key, "Vault", "deposit", account, token, amount))
+        token, units = self._approved(key, asset, amount)
+        return self._entered(self._send(key, "Vault", "deposit", account, token, units))
 
     def open_and_deposit(self, key: bytes, amount: int, asset: int = USDC) -> InboxEntry:
         """`open_account` and `deposit` in one transaction; the entry is the deposit's."""
-        token = self.token(asset)
-        self._approve(key, token, amount)
-        return self._entered(self._send(key, "Vault", "openAndDeposit", token, amount))
+        token, units = self._approved(key, asset, amount)
+        return self._entered(self._send(key, "Vault", "openAndDeposit", token, units))
 
     def register_key(
         self, key: bytes, account: int, session_key: bytes, valid_until_s: int
@@ -204,6 +203,10 @@ class Chain:
         return self._send(key, "Vault", "claim", *leaf)
 
     # OPERATOR
+
+    def list_asset(self, key: bytes, asset: int, token: bytes) -> Receipt:
+        """Gives `token` the number `asset`, which must be the next; it is never changed again."""
+        return self._send(key, "Vault", "listAsset", asset, token)
 
     def post_batch(
         self, key: bytes, header: Header, chunk_roots: Sequence[bytes], records: bytes
@@ -280,8 +283,16 @@ class Chain:
     def token(self, asset: int) -> bytes:
         return self._view("Vault", "tokenOf", asset)
 
+    def asset_count(self) -> int:
+        """How many tokens the Vault takes."""
+        return self._view("Vault", "assetCount")
+
+    def unit(self, asset: int) -> int:
+        """How many of the token's smallest units make a micro-unit of the asset."""
+        return 1 if asset == USDC else self._view("Vault", "unitOf", asset)
+
     def balance(self, owner: bytes, asset: int = USDC) -> int:
-        """Tokens that an address holds outside the exchange."""
+        """Smallest units of the asset's token that an address holds outside the exchange."""
         return _read(self.node, self.token(asset), ERC20, "balanceOf", owner)[0]
 
     # READ BACK
@@ -352,11 +363,15 @@ class Chain:
     def _address(self, name: str) -> bytes:
         return self.vault if name == "Vault" else self.settlement
 
-    def _approve(self, key: bytes, token: bytes, amount: int) -> None:
-        """Lets the Vault take `amount`, no more, unless it may already."""
+    def _approved(self, key: bytes, asset: int, amount: int) -> tuple[bytes, int]:
+        """Lets the Vault take `amount`, no more, unless it may already: the token, and how many of
+        its smallest units that is.
+        """
+        token, units = self.token(asset), amount * self.unit(asset)
         allowed = _read(self.node, token, ERC20, "allowance", address_of(key), self.vault)[0]
-        if allowed < amount:
-            self.node.send(key, token, call_data(load(ERC20), "approve", self.vault, amount))
+        if allowed < units:
+            self.node.send(key, token, call_data(load(ERC20), "approve", self.vault, units))
+        return token, units
 
     def _entered(self, receipt: Receipt) -> InboxEntry:
         """The last inbox entry that a transaction made."""

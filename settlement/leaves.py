@@ -120,6 +120,10 @@ def underlying_payload(
     )
 
 
+def collateral_payload(amount_micro: int) -> bytes:
+    return amount_micro.to_bytes(16, "big")
+
+
 def totals_payload(credited_micro: int, withdrawn_micro: int) -> bytes:
     return credited_micro.to_bytes(16, "big") + withdrawn_micro.to_bytes(16, "big")
 

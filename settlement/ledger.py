@@ -2,20 +2,21 @@
 
 Holds: it keeps every rule of docs/protocol.md, 4, that the state and the records of a chunk can
 show; what a record breaks is returned as a `Violation` and leaves the ledger as it was before that
-record. Liabilities + withdrawn = credited after every record, to the last micro-USDC. The engine,
-which writes the records, and the auditor, who distrusts them, run this same code.
-`tests/model/ledger.py` is the slow twin.
+record. Liabilities + withdrawn = credited after every record, to the last micro-USDC, and balances
++ withdrawn = credited of every other asset. The engine, which writes the records, and the auditor,
+who distrusts them, run this same code. `tests/model/ledger.py` is the slow twin.
 Never: knows an order's price or side (only its hash is here), margin, or where a chunk ends
 (`batch.py` does).
 """
 
-from settlement import account_rules, market_rules, move_rules, trade_rules
+from settlement import account_rules, collateral_rules, market_rules, move_rules, trade_rules
 from settlement import violations as rule
 from settlement.combo_rule import is_leg
 from settlement.record_types import (
     AccountOpened,
     AccrualUpdated,
     CashMoved,
+    CollateralMoved,
     ComboFilled,
     CounterRaised,
     DepositCredited,
@@ -72,6 +73,8 @@ class Ledger(State):
                 return market_rules.index_updated(self, value)
             case CashMoved():
                 return move_rules.cash_moved(self, value)
+            case CollateralMoved():
+                return collateral_rules.collateral_moved(self, value)
             case PositionMoved():
                 return move_rules.position_moved(self, value)
             case StatusChanged():

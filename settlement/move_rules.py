@@ -23,7 +23,7 @@ LAST_STATUS: Final = 3
 def cash_moved(state: State, record: CashMoved) -> Violation | None:
     # CHECK
     giver_number, taker_number, asset, amount_micro = record
-    violation = _parties_violation(state, giver_number, taker_number)
+    violation = parties_violation(state, giver_number, taker_number)
     if violation is not None:
         return violation
     if asset != USDC:
@@ -44,7 +44,7 @@ def cash_moved(state: State, record: CashMoved) -> Violation | None:
 def position_moved(state: State, record: PositionMoved) -> Violation | None:
     # CHECK
     giver_number, taker_number, instrument, lots = record
-    violation = _parties_violation(state, giver_number, taker_number)
+    violation = parties_violation(state, giver_number, taker_number)
     if violation is not None:
         return violation
     market = state.markets.get(instrument)
@@ -100,7 +100,8 @@ def insurance_moved(state: State, record: InsuranceMoved) -> Violation | None:
     return None
 
 
-def _parties_violation(state: State, giver: int, taker: int) -> Violation | None:
+def parties_violation(state: State, giver: int, taker: int) -> Violation | None:
+    """Both must be there, and be two."""
     if giver >= len(state.accounts) or taker >= len(state.accounts):
         return unknown_account(state, max(giver, taker))
     if giver == taker:

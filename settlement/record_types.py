@@ -30,6 +30,7 @@ CASH_MOVED: Final = 0x13
 POSITION_MOVED: Final = 0x14
 STATUS_CHANGED: Final = 0x15
 INSURANCE_MOVED: Final = 0x16
+COLLATERAL_MOVED: Final = 0x19
 
 FEE_LEVEL_SET: Final = 0x17
 
@@ -221,6 +222,15 @@ class InsuranceMoved(NamedTuple):
     amount_micro: int
 
 
+class CollateralMoved(NamedTuple):
+    """An asset that is not cash from one account to another, in micro-units."""
+
+    giver: int
+    taker: int
+    asset: int
+    amount_micro: int
+
+
 class FeeLevelSet(NamedTuple):
     """The level of warning that makers' fees on an underlying are at from here on."""
 
@@ -252,6 +262,7 @@ Record = (
     | PositionMoved
     | StatusChanged
     | InsuranceMoved
+    | CollateralMoved
     | FeeLevelSet
 )
 

@@ -15,6 +15,7 @@ from settlement.record_types import (
     ACCOUNT_OPENED,
     ACCRUAL_UPDATED,
     CASH_MOVED,
+    COLLATERAL_MOVED,
     COMBO_FILLED,
     COUNTER_RAISED,
     DEPOSIT_CREDITED,
@@ -39,6 +40,7 @@ from settlement.record_types import (
     AccountOpened,
     AccrualUpdated,
     CashMoved,
+    CollateralMoved,
     ComboFilled,
     CounterRaised,
     DepositCredited,
@@ -286,6 +288,10 @@ def status_changed_record(account: int, status: int) -> bytes:
     return _STATUS_CHANGED.pack(STATUS_CHANGED, account, status)
 
 
+def collateral_moved_record(giver: int, taker: int, asset: int, amount_micro: int) -> bytes:
+    return _CASH_MOVED.pack(COLLATERAL_MOVED, giver, taker, asset, amount_micro)
+
+
 def insurance_moved_record(account: int, amount_micro: int) -> bytes:
     return _INSURANCE_MOVED.pack(INSURANCE_MOVED, account, amount_micro)
 
@@ -318,6 +324,7 @@ _ENCODERS: Final[dict[type[Any], Callable[..., bytes]]] = {
     PositionMoved: position_moved_record,
     StatusChanged: status_changed_record,
     InsuranceMoved: insurance_moved_record,
+    CollateralMoved: collateral_moved_record,
     FeeLevelSet: fee_level_set_record,
 }
 
@@ -385,6 +392,7 @@ _SHAPES: Final[dict[int, _Shape]] = {
     POSITION_MOVED: _shape(PositionMoved, "u32 u32 u24 i32"),
     STATUS_CHANGED: _shape(StatusChanged, "u32 u8"),
     INSURANCE_MOVED: _shape(InsuranceMoved, "u32 i64"),
+    COLLATERAL_MOVED: _shape(CollateralMoved, "u32 u32 u8 u64"),
     FEE_LEVEL_SET: _shape(FeeLevelSet, "u8 u8"),
 }
 

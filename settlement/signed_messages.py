@@ -1,5 +1,6 @@
-"""The messages that people and the operator sign: typed values, their bytes in a command, and
-their EIP-712 hashes.
+"""The messages that people and the operator sign: orders and their cancels as typed values, an
+order's bytes in a command, and the EIP-712 hashes of all. What is signed about an account is in
+`account_messages.py`.
 
 Holds: a field fits the integer type that docs/protocol.md (2) gives it, so that packing cannot
 fail: what is read from bytes does by its form, and a door that reads text checks before it builds.
@@ -17,6 +18,7 @@ from matching.rejects import (
     MALFORMED,
     Reject,
 )
+from settlement.account_messages import AccountMessage, account_message_hash
 from settlement.keccak import keccak256
 
 Legs = tuple[tuple[int, int], ...]
@@ -180,100 +182,6 @@ class CancelWhere(NamedTuple):
     expiry_s: int
 
 
-class SetProtection(NamedTuple):
-    """The terms of one of the account's protection groups: limits on what its orders trade within a
-    rolling window, 0 for none; `frozen_ms` 0 waits for a reset. Taken once, before `expiry_s`.
-    """
-
-    account: int
-    group: int
-    window_ms: int
-    frozen_ms: int
-    quantity_limit_lots: int
-    delta_limit_e6: int
-    vega_limit_micro: int
-    salt: int
-    expiry_s: int
-
-
-class ResetProtection(NamedTuple):
-    """Lets a protection group trade again, with an empty window. Taken once, before `expiry_s`."""
-
-    account: int
-    group: int
-    salt: int
-    expiry_s: int
-
-
-class TransferCash(NamedTuple):
-    """Move free cash to another account of the same owner. Taken once, before `expiry_s`."""
-
-    account: int
-    to_account: int
-    asset: int
-    amount_micro: int
-    salt: int
-    expiry_s: int
-
-
-class TransferPosition(NamedTuple):
-    """Move lots of a long (`side` 0) or short (1) position to another account of the same owner,
-    free of payment. Taken once, before `expiry_s`.
-    """
-
-    account: int
-    to_account: int
-    instrument: int
-    side: int
-    quantity_lots: int
-    salt: int
-    expiry_s: int
-
-
-class ChooseMargin(NamedTuple):
-    """How the account is margined: its model and tier of risk (`margin/accounts.py`). Its owner's
-    word alone; taken once, before `expiry_s`.
-    """
-
-    account: int
-    model: int
-    tier: int
-    salt: int
-    expiry_s: int
-
-
-class Withdraw(NamedTuple):
-    """Move free cash out of the exchange, to be claimed from the Vault by the account's owner."""
-
-    account: int
-    asset: int
-    amount_micro: int
-    salt: int
-
-
-class BidAuction(NamedTuple):
-    """Take a share, in 1e-6, of what is auctioned of the account `auction`, while the whole costs
-    at most `most_price_micro` (negative: the insurance fund pays). Taken once, before `expiry_s`.
-    """
-
-    account: int
-    auction: int
-    most_share_e6: int
-    least_share_e6: int
-    most_price_micro: int
-    salt: int
-    expiry_s: int
-
-
-class FundInsurance(NamedTuple):
-    """Give free cash to the insurance fund. Taken once, before `expiry_s`."""
-
-    account: int
-    amount_micro: int
-    salt: int
-    expiry_s: int
-
-
 class Acknowledgement(NamedTuple):
     """The operator's word that `order_hash` stands in the journal at `sequence`, where the
     journal's chain hash is `journal_hash`.
@@ -284,21 +192,7 @@ class Acknowledgement(NamedTuple):
     journal_hash: bytes
 
 
-Message = (
-    Order
-    | Cancel
-    | CancelAll
-    | CancelWhere
-    | SetProtection
-    | ResetProtection
-    | TransferCash
-    | TransferPosition
-    | ChooseMargin
-    | Withdraw
-    | BidAuction
-    | FundInsurance
-    | Acknowledgement
-)
+Message = Order | Cancel | CancelAll | CancelWhere | Acknowledgement | AccountMessage
 
 # What a CancelWhere's `value` is
 OF_ALL: Final = 0  # 0
@@ -417,33 +311,6 @@ CANCEL_ALL_TYPE: Final = "CancelAll(uint32 account,uint32 newCounter)"
 CANCEL_WHERE_TYPE: Final = (
     "CancelWhere(uint32 account,uint8 scope,uint64 value,uint64 salt,uint64 expirySeconds)"
 )
-SET_PROTECTION_TYPE: Final = (
-    "SetProtection(uint32 account,uint8 group,uint32 windowMs,uint32 frozenMs,"
-    "uint32 quantityLimitLots,uint64 deltaLimitE6,uint64 vegaLimitMicro,uint64 salt,"
-    "uint64 expirySeconds)"
-)
-RESET_PROTECTION_TYPE: Final = (
-    "ResetProtection(uint32 account,uint8 group,uint64 salt,uint64 expirySeconds)"
-)
-TRANSFER_CASH_TYPE: Final = (
-    "TransferCash(uint32 account,uint32 toAccount,uint8 asset,uint64 amountMicro,uint64 salt,"
-    "uint64 expirySeconds)"
-)
-TRANSFER_POSITION_TYPE: Final = (
-    "TransferPosition(uint32 account,uint32 toAccount,uint32 instrument,uint8 side,"
-    "uint32 quantityLots,uint64 salt,uint64 expirySeconds)"
-)
-CHOOSE_MARGIN_TYPE: Final = (
-    "ChooseMargin(uint32 account,uint8 model,uint8 tier,uint64 salt,uint64 expirySeconds)"
-)
-WITHDRAW_TYPE: Final = "Withdraw(uint32 account,uint8 asset,uint64 amountMicro,uint64 salt)"
-BID_AUCTION_TYPE: Final = (
-    "BidAuction(uint32 account,uint32 auction,uint32 mostShareE6,uint32 leastShareE6,"
-    "int64 mostPriceMicro,uint64 salt,uint64 expirySeconds)"
-)
-FUND_INSURANCE_TYPE: Final = (
-    "FundInsurance(uint32 account,uint64 amountMicro,uint64 salt,uint64 expirySeconds)"
-)
 ACKNOWLEDGEMENT_TYPE: Final = (
     "Acknowledgement(uint64 sequence,bytes32 orderHash,bytes32 journalHash)"
 )
@@ -460,14 +327,6 @@ ORDER_TYPE_HASH: Final = keccak256((ORDER_TYPE + CONDITIONS_TYPE + LEG_TYPE).enc
 CANCEL_TYPE_HASH: Final = keccak256(CANCEL_TYPE.encode())
 CANCEL_ALL_TYPE_HASH: Final = keccak256(CANCEL_ALL_TYPE.encode())
 CANCEL_WHERE_TYPE_HASH: Final = keccak256(CANCEL_WHERE_TYPE.encode())
-SET_PROTECTION_TYPE_HASH: Final = keccak256(SET_PROTECTION_TYPE.encode())
-RESET_PROTECTION_TYPE_HASH: Final = keccak256(RESET_PROTECTION_TYPE.encode())
-TRANSFER_CASH_TYPE_HASH: Final = keccak256(TRANSFER_CASH_TYPE.encode())
-TRANSFER_POSITION_TYPE_HASH: Final = keccak256(TRANSFER_POSITION_TYPE.encode())
-CHOOSE_MARGIN_TYPE_HASH: Final = keccak256(CHOOSE_MARGIN_TYPE.encode())
-WITHDRAW_TYPE_HASH: Final = keccak256(WITHDRAW_TYPE.encode())
-BID_AUCTION_TYPE_HASH: Final = keccak256(BID_AUCTION_TYPE.encode())
-FUND_INSURANCE_TYPE_HASH: Final = keccak256(FUND_INSURANCE_TYPE.encode())
 ACKNOWLEDGEMENT_TYPE_HASH: Final = keccak256(ACKNOWLEDGEMENT_TYPE.encode())
 DOMAIN_TYPE_HASH: Final = keccak256(DOMAIN_TYPE.encode())
 
@@ -480,17 +339,6 @@ _FLAT: Final[dict[type[Message], tuple[bytes, Struct]]] = {
     Cancel: (CANCEL_TYPE_HASH, Struct(">32s28xI32s")),
     CancelAll: (CANCEL_ALL_TYPE_HASH, Struct(">32s28xI28xI")),
     CancelWhere: (CANCEL_WHERE_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ24xQ")),
-    SetProtection: (SET_PROTECTION_TYPE_HASH, Struct(">32s28xI31xB28xI28xI28xI24xQ24xQ24xQ24xQ")),
-    ResetProtection: (RESET_PROTECTION_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ")),
-    TransferCash: (TRANSFER_CASH_TYPE_HASH, Struct(">32s28xI28xI31xB24xQ24xQ24xQ")),
-    TransferPosition: (
-        TRANSFER_POSITION_TYPE_HASH,
-        Struct(">32s28xI28xI28xI31xB28xI24xQ24xQ"),
-    ),
-    ChooseMargin: (CHOOSE_MARGIN_TYPE_HASH, Struct(">32s28xI31xB31xB24xQ24xQ")),
-    Withdraw: (WITHDRAW_TYPE_HASH, Struct(">32s28xI31xB24xQ24xQ")),
-    BidAuction: (BID_AUCTION_TYPE_HASH, Struct(">32s28xI28xI28xI28xIqqqq24xQ24xQ")),
-    FundInsurance: (FUND_INSURANCE_TYPE_HASH, Struct(">32s28xI24xQ24xQ24xQ")),
     Acknowledgement: (ACKNOWLEDGEMENT_TYPE_HASH, Struct(">32s24xQ32s32s")),
 }
 
@@ -572,11 +420,10 @@ def struct_hash(message: Message) -> bytes:
     """EIP-712 `hashStruct` of any message."""
     if isinstance(message, Order):
         return order_hash(message)
-    type_hash, words = _FLAT[type(message)]
-    if isinstance(message, BidAuction):
-        sign = message.most_price_micro >> 63
-        return keccak256(words.pack(type_hash, *message[:4], sign, sign, sign, *message[4:]))
-    return keccak256(words.pack(type_hash, *message))
+    if isinstance(message, (Cancel, CancelAll, CancelWhere, Acknowledgement)):
+        type_hash, words = _FLAT[type(message)]
+        return keccak256(words.pack(type_hash, *message))
+    return account_message_hash(message)
 
 
 def domain_separator(chain_id: int, settlement: bytes) -> bytes:

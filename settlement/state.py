@@ -16,6 +16,7 @@ from settlement.leaves import (
     NO_KEYS_HASH,
     UNDERLYING_KEYS,
     account_payload,
+    collateral_payload,
     expiry_payload,
     global_hash,
     market_payload,
@@ -28,10 +29,10 @@ from settlement.leaves import (
     withdrawal_payload,
 )
 from settlement.record_types import Fill
-from settlement.tree import EMPTY_ROOT, Proof, Tree
+from settlement.tree import Proof, Tree
 
 USDC: Final = 0
-"""The only asset."""
+"""The asset that is cash."""
 OPEN: Final = 0
 """The status of every market, and of an account that is not being liquidated."""
 NO_SVI: Final = (0, 0, 0, 0, 0)
@@ -57,11 +58,25 @@ class OpenedOrder:
         self.filled_lots = 0
 
 
+class AssetTotals:
+    """What came in and went out of an asset that is not cash, in micro-units."""
+
+    __slots__ = ("credited_micro", "withdrawn_micro")
+
+    def __init__(self) -> None:
+        self.credited_micro = 0
+        self.withdrawn_micro = 0
+
+
 class Account:
-    """One account: cash in micro-USDC, positions by instrument, opened orders by slot."""
+    """One account: cash in micro-USDC, micro-units of other assets by number, positions by
+    instrument, opened orders by slot.
+    """
 
     __slots__ = (
         "cash_micro",
+        "collateral",
+        "collateral_tree",
         "counter",
         "key_hash",
         "number",
@@ -80,10 +95,22 @@ class Account:
         self.counter = 0
         self.key_hash = NO_KEYS_HASH
         self.status = OPEN
+        self.collateral: dict[int, int] = {}
+        self.collateral_tree = Tree()
         self.positions: dict[int, Position] = {}
         self.position_tree = Tree()
         self.orders: dict[int, OpenedOrder] = {}
         self.order_tree = Tree()
+
+    def change_collateral(self, asset: int, amount_micro: int) -> None:
+        """Adds signed micro-units of an asset; the balance stays at zero or above."""
+        balance = self.collateral.get(asset, 0) + amount_micro
+        if balance:
+            self.collateral[asset] = balance
+            self.collateral_tree.set(asset, collateral_payload(balance))
+        elif asset in self.collateral:
+            del self.collateral[asset]
+            self.collateral_tree.delete(asset)
 
     def trade(self, market: Market, lots: int) -> None:
         """Changes a position by signed lots. It is settled up to the market's accrual, or new."""
@@ -128,7 +155,7 @@ class Account:
         return account_payload(
             self.owner,
             self.cash_micro,
-            EMPTY_ROOT,
+            self.collateral_tree.root(),
             self.position_tree.root(),
             len(self.positions),
             self.order_tree.root(),
@@ -289,6 +316,8 @@ class State:
         self.residue_micro = 0
         self.credited_micro = 0
         self.withdrawn_micro = 0
+        self.assets: dict[int, AssetTotals] = {}
+        """By number, of every asset but USDC that was ever deposited."""
         self.inbox_cursor = 0
         self.inbox_hash = EMPTY_INBOX_HASH
         self.withdrawal_count = 0
@@ -323,16 +352,35 @@ class State:
         self._update_totals()
         self.touch(account)
 
+    def credit_asset(self, account: Account, asset: int, amount_micro: int) -> None:
+        """The same of an asset that is not cash."""
+        account.change_collateral(asset, amount_micro)
+        totals = self.assets.setdefault(asset, AssetTotals())
+        totals.credited_micro += amount_micro
+        self._update_asset(asset, totals)
+        self.touch(account)
+
     def withdraw(self, account: Account, amount_micro: int) -> None:
         """Takes cash from an account for the next withdrawal leaf."""
         account.cash_micro -= amount_micro
         self.cash_micro -= amount_micro
         self.withdrawn_micro += amount_micro
         self._update_totals()
+        self._add_withdrawal(account, USDC, amount_micro)
+
+    def withdraw_asset(self, account: Account, asset: int, amount_micro: int) -> None:
+        """The same of an asset that is not cash."""
+        account.change_collateral(asset, -amount_micro)
+        totals = self.assets[asset]
+        totals.withdrawn_micro += amount_micro
+        self._update_asset(asset, totals)
+        self._add_withdrawal(account, asset, amount_micro)
+
+    def _add_withdrawal(self, account: Account, asset: int, amount_micro: int) -> None:
         self.touch(account)
         self._withdrawals_tree.set(
             self.withdrawal_count,
-            withdrawal_payload(account.number, account.owner, USDC, amount_micro),
+            withdrawal_payload(account.number, account.owner, asset, amount_micro),
         )
         self.withdrawal_count += 1
 
@@ -355,6 +403,10 @@ class State:
 
     def _update_totals(self) -> None:
         self._totals_tree.set(USDC, totals_payload(self.credited_micro, self.withdrawn_micro))
+
+    def _update_asset(self, asset: int, totals: AssetTotals) -> None:
+        payload = totals_payload(totals.credited_micro, totals.withdrawn_micro)
+        self._totals_tree.set(asset, payload)
 
     # ROOTS AND PROOFS
 
@@ -436,3 +488,9 @@ class State:
                     per_lot += market.payoff_micro(market.settlement_micro)
                 owed += position.quantity_lots * per_lot
         return owed
+
+    def recount_asset(self, asset: int) -> int:
+        """What accounts hold of an asset that is not cash, summed anew, micro-units. Equals
+        credited - withdrawn of that asset.
+        """
+        return sum(account.collateral.get(asset, 0) for account in self.accounts)

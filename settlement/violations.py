@@ -90,6 +90,9 @@ GIVEN_ON_CREDIT: Final = 704
 UNKNOWN_STATUS: Final = 705
 STATUS_UNCHANGED: Final = 706
 INSURANCE_SHORT: Final = 707
+# 73x: collateral
+COLLATERAL_SHORT: Final = 730
+CASH_IS_NO_COLLATERAL: Final = 731
 # 72x: fees
 FEE_LEVEL_TOO_HIGH: Final = 720
 FEE_LEVEL_UNCHANGED: Final = 721
@@ -165,6 +168,8 @@ TEMPLATES: Final[dict[int, tuple[str, str]]] = {
         "insurance short",
         "{got} micro-USDC leave the insurance fund; {allowed} are there",
     ),
+    COLLATERAL_SHORT: ("collateral short", "{got} micro-units are taken; {allowed} are there"),
+    CASH_IS_NO_COLLATERAL: ("cash is no collateral", "asset {got} is cash; CASH_MOVED moves it"),
     FEE_LEVEL_TOO_HIGH: ("fee level too high", "fee level {got}; the highest is {allowed}"),
     FEE_LEVEL_UNCHANGED: ("fee level unchanged", "the fee level is {got} already"),
 }

@@ -14,7 +14,8 @@ from exchange.events import Event
 from margin.accounts import Account
 from margin.standing import ScanStanding, scan_standing
 from matching.orders import BUY, SELL
-from settlement.signed_messages import BidAuction, FundInsurance, struct_hash
+from settlement.account_messages import BidAuction, FundInsurance
+from settlement.signed_messages import struct_hash
 from tests.floor import BTC_INDEX, NO_SIGNATURE, Floor, open_floor
 
 RICH: Final = 10**14

@@ -30,21 +30,24 @@ from margin.fees import FeeSchedule
 from matching.instruments import CALL, FUTURE, MAX_LOTS, NO_EXPIRY, PERPETUAL, PUT
 from matching.orders import BUY, GTC, SELL
 from matching.rejects import Reject
+from settlement.account_messages import (
+    ChooseMargin,
+    ConvertCollateral,
+    ResetProtection,
+    SetProtection,
+    TransferCash,
+    TransferPosition,
+    Withdraw,
+)
 from settlement.mass_quotes import MassQuote, check_mass_quote, mass_quote_hash
 from settlement.signed_messages import (
     NO_ORDER,
     OF_ALL,
     PLAIN,
     CancelWhere,
-    ChooseMargin,
     Conditions,
     Legs,
     Order,
-    ResetProtection,
-    SetProtection,
-    TransferCash,
-    TransferPosition,
-    Withdraw,
     order_hash,
     struct_hash,
 )
@@ -95,8 +98,11 @@ MOVES_MARKS: Final = (
     c.SettleExpiry,
     c.SettlePerpetual,
     c.SetRiskProfile,
+    c.ListAsset,
 )
-"""What may leave an account short: marks, and the operator's word on how it is margined."""
+"""What may leave an account short: marks, new terms of an asset, and the operator's word on how it
+is margined.
+"""
 
 
 class Listing(NamedTuple):
@@ -294,6 +300,46 @@ class Floor:
         return self.send(
             c.SetBreaker(self.time_ns, underlying, window_s, calm_window_s, calm_e4, tuple(levels))
         )
+
+    def list_asset(
+        self,
+        asset: int = 1,
+        name: bytes = b"ETH",
+        *,
+        decimals: int = 18,
+        kind: int = 1,
+        underlying: int = 1,
+        initial_e4: int = 2_000,
+        maintenance_e4: int = 1_500,
+        cap_micro: int = 10**10,
+        discount_e4: int = 500,
+    ) -> tuple[Event, ...]:
+        """Ether by default, of the second underlying; kind 0, underlying 255 is a stable."""
+        haircuts = (initial_e4, maintenance_e4)
+        terms = (decimals, kind, underlying, *haircuts, cap_micro, discount_e4)
+        return self.send(c.ListAsset(self.time_ns, asset, name.ljust(8, b"\0"), *terms))
+
+    def convert(
+        self,
+        account: int,
+        debtor: int,
+        asset: int = 1,
+        paid_most: int = 2**62,
+        received_least: int = 1,
+        *,
+        life_s: int = 60,
+        salt: int | None = None,
+        signer: bytes | None = None,
+    ) -> tuple[Event, ...]:
+        """Buys collateral of a debtor."""
+        if salt is None:
+            self._salt += 1
+            salt = self._salt
+        once = (salt, self.time_s + life_s)
+        message = ConvertCollateral(account, debtor, asset, paid_most, received_least, *once)
+        signer = self.owner(account) if signer is None else signer
+        signed = struct_hash(message), signer, NO_SIGNATURE
+        return self.send(c.ConvertCollateral(self.time_ns, *message, *signed))
 
     def cut(self) -> tuple[Event, ...]:
         return self.send(c.CutBatch(self.time_ns, b"\x70" * 32))

@@ -19,11 +19,12 @@ from exchange.state import State
 from exchange.wallet import SigningDomain, Wallet
 from matching.orders import BUY, GTC, IOC, SELL
 from matching.rejects import Reject
+from settlement.account_messages import Withdraw
 from settlement.batch import Batch, decode_batch
 from settlement.chain import ACCOUNT_OPENED, DEPOSITED, KEY_REGISTERED, Claim, InboxEntry
 from settlement.chain import PostedBatch as Posted
 from settlement.keccak import keccak256
-from settlement.signed_messages import NO_ORDER, Cancel, Message, Order, Withdraw
+from settlement.signed_messages import NO_ORDER, Cancel, Message, Order
 from tests.floor import (
     BTC_INDEX,
     CALL_90,

@@ -5,8 +5,14 @@ import {ISettlement} from "./ISettlement.sol";
 
 /// @title IVault
 /// @notice Holds what members deposit, gives account numbers, and pays withdrawals that a posted batch proves.
-/// Amounts are in the token's smallest unit; for asset 0 (USDC, six decimals) that is micro-USDC.
+/// An asset's `amount` is in micro-units, a millionth of its token, in events, entries and withdrawals; what `deposit` is asked
+/// to move is in the token's smallest unit, as in the token's own calls. For asset 0 (USDC, six decimals) both are micro-USDC.
 interface IVault {
+    /* ASSETS: numbered from 0, never changed */
+
+    /// @notice `token` is `asset` from now on; `unit` of its smallest units make a micro-unit.
+    event AssetListed(uint8 indexed asset, address indexed token, uint64 unit);
+
     /* INBOX: what enters, numbered from 0 and hash-chained (docs/protocol.md, 6) */
 
     /// @notice Entry of kind 1: `owner` opened `account`.
@@ -25,10 +31,14 @@ interface IVault {
 
     /// @notice The list of tokens is empty or longer than asset numbers go.
     error WrongTokenCount(uint256 maximum, uint256 got);
-    /// @notice Asset 0 must be a dollar of six decimals.
+    /// @notice Asset 0 must be a dollar of six decimals; a token must have 6 to 18: `expected` is the bound that `got` misses.
     error WrongDecimals(uint8 expected, uint8 got);
-    /// @notice The token stands in the list twice, or is the zero address.
+    /// @notice The token is in the list already, or is the zero address.
     error TokenRefused(address token);
+    /// @notice Only the operator lists assets.
+    error NotOperator(address expected, address got);
+    /// @notice Assets are numbered in order; one that is listed is never changed.
+    error WrongAssetNumber(uint256 next, uint8 got);
     /// @notice The token is none of the Vault's assets.
     error UnsupportedToken(address token);
     /// @notice Accounts are numbered from 0; there are `count`.
@@ -37,8 +47,10 @@ interface IVault {
     error NotOwner(address expected, address got);
     /// @notice A key cannot be the zero address.
     error ZeroKey(uint32 account);
-    /// @notice The amount, or what of it arrived, is not within 1 .. `maximum`.
+    /// @notice The amount, or what of it arrived, is not within 1 .. `maximum` smallest units.
     error AmountOutOfRange(uint256 maximum, uint256 got);
+    /// @notice What arrived is no whole number of micro-units, each `unit` smallest units: a rest could never leave again.
+    error NotWholeMicroUnits(uint256 unit, uint256 got);
     /// @notice Inbox entries are numbered from 0; `hash` and sum are known after 0 .. `count` of them.
     error UnknownInboxEntry(uint64 count, uint64 got);
     /// @notice The batch's challenge window is open until `claimableAt` (Unix seconds).
@@ -48,11 +60,15 @@ interface IVault {
     /// @notice The proof does not lead to the batch's withdrawal root.
     error WrongWithdrawalProof(bytes32 expected, bytes32 got);
 
+    /// @notice Gives `token` the asset number `asset`, which must be the next. The operator alone may, once for each token.
+    function listAsset(uint8 asset, address token) external;
+
     /// @notice Opens the next account for the sender, who may own several.
     function openAccount() external returns (uint32 account);
 
-    /// @notice Moves `amount` of `token` from the sender into the Vault for `account`, whoever owns it. What arrives
-    /// counts, not what was asked for, so a token that keeps a fee credits less and owes nobody.
+    /// @notice Moves `amount` of `token`, any that is listed, from the sender into the Vault for `account`, whoever owns it.
+    /// What arrives counts, not what was asked for, so a token that keeps a fee credits less and owes nobody; it must be a
+    /// whole number of micro-units.
     function deposit(uint32 account, address token, uint256 amount) external;
 
     /// @notice `openAccount` and `deposit` in one.
@@ -61,7 +77,8 @@ interface IVault {
     /// @notice Lets `key` sign for `account` until `validUntil` (Unix seconds). A time in the past takes that right back.
     function registerKey(uint32 account, address key, uint48 validUntil) external;
 
-    /// @notice Pays the withdrawal `number` of posted batch `batch` to its owner, once. Anyone may call it for anyone.
+    /// @notice Pays the withdrawal `number` of posted batch `batch`, `amount` micro-units of `asset`, to its owner, once. Anyone
+    /// may call it for anyone.
     /// @param siblings The path in the tree of withdrawals from the leaf up (docs/protocol.md, 5).
     function claim(
         uint64 batch,
@@ -90,6 +107,9 @@ interface IVault {
 
     /// @notice The token of `asset`.
     function tokenOf(uint8 asset) external view returns (address);
+
+    /// @notice How many of its token's smallest units make a micro-unit of `asset`.
+    function unitOf(uint8 asset) external view returns (uint64);
 
     /// @notice Number of inbox entries so far.
     function inboxCount() external view returns (uint64);

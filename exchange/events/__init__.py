@@ -26,6 +26,10 @@ from exchange.events.batches import (
     ExchangeOpened,
     TimeAdvanced,
 )
+from exchange.events.collateral import (
+    AssetListed,
+    CollateralConverted,
+)
 from exchange.events.fees import FeeLevelSet, FundingSampled, FundingSet
 from exchange.events.lifecycle import (
     DelistingAnnounced,
@@ -163,6 +167,7 @@ __all__ = [
     "REPORT_REASONS",
     "STATE_REASONS",
     "AccountOpened",
+    "AssetListed",
     "AuctionBidTaken",
     "AuctionEnded",
     "AuctionOpened",
@@ -173,6 +178,7 @@ __all__ = [
     "BreakerTripped",
     "CashTransferred",
     "ClaimRecorded",
+    "CollateralConverted",
     "ComboCreated",
     "ComboDropped",
     "ComboFilled",

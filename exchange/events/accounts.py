@@ -1,6 +1,6 @@
 """Events of one account: opened, credited, settled, withdrawn from.
 
-Holds: amounts are micro-USDC.
+Holds: amounts are micro-units of the asset that is named, else micro-USDC.
 Never: decides anything.
 """
 
@@ -16,11 +16,13 @@ class AccountOpened(Event, frozen=True, gc=False):
 
 
 class DepositCredited(Event, frozen=True, gc=False):
+    """`balance_micro` is what the account has of the asset after it: of asset 0 its cash."""
+
     TYPE: ClassVar[int] = 0x11
     account: int
     asset: int
     amount_micro: int
-    cash_micro: int
+    balance_micro: int
 
 
 class KeyRegistered(Event, frozen=True, gc=False):
@@ -31,14 +33,16 @@ class KeyRegistered(Event, frozen=True, gc=False):
 
 
 class WithdrawalRequested(Event, frozen=True, gc=False):
-    """`number` is the leaf under which the batch that carries it lets it be claimed."""
+    """`number` is the leaf under which the batch that carries it lets it be claimed;
+    `balance_micro` as in DepositCredited.
+    """
 
     TYPE: ClassVar[int] = 0x13
     account: int
     asset: int
     amount_micro: int
     number: int
-    cash_micro: int
+    balance_micro: int
 
 
 class CounterRaised(Event, frozen=True, gc=False):

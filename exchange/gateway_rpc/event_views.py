@@ -11,6 +11,7 @@ from exchange.events import (
     CANCEL_REASONS,
     AccountOpened,
     CashTransferred,
+    CollateralConverted,
     ComboFilled,
     CommandRejected,
     CounterRaised,
@@ -43,7 +44,8 @@ from exchange.gateway_rpc.liquidation_views import (
     liquidation_json,
     parties,
 )
-from exchange.gateway_rpc.views import MARGIN_MODELS, SIDES, Catalogue, Json
+from exchange.gateway_rpc.margin_json import MARGIN_MODELS
+from exchange.gateway_rpc.views import SIDES, Catalogue, Json
 from exchange.symbols import cash_text, price_text, quantity_text
 from matching.rejects import Reject
 
@@ -61,6 +63,9 @@ def own_events(happened: Sequence[Event], account: int, catalogue: Catalogue) ->
         elif isinstance(event, CashTransferred | PositionTransferred):
             if account in (event.account, event.to_account):
                 views.append(_transferred(event, catalogue))
+        elif isinstance(event, CollateralConverted):
+            if account in (event.buyer, event.debtor):
+                views.append(_converted(event, account))
         elif is_of_liquidation(event):
             if account in parties(event):
                 views.append(liquidation_json(event, catalogue))
@@ -81,6 +86,8 @@ def accounts_of(happened: Sequence[Event]) -> list[int]:
                 accounts[event.maker] = None
         elif isinstance(event, CashTransferred | PositionTransferred):
             accounts[event.account] = accounts[event.to_account] = None
+        elif isinstance(event, CollateralConverted):
+            accounts[event.buyer] = accounts[event.debtor] = None
         elif is_of_liquidation(event):
             for account in parties(event):
                 accounts[account] = None
@@ -361,7 +368,7 @@ def _credited(event: DepositCredited, _: Catalogue) -> Json:
         "event": "depositCredited",
         "asset": event.asset,
         "amount": cash_text(event.amount_micro),
-        "cash": cash_text(event.cash_micro),
+        "balance": cash_text(event.balance_micro),
     }
 
 
@@ -379,7 +386,7 @@ def _withdrawn(event: WithdrawalRequested, _: Catalogue) -> Json:
         "number": event.number,
         "asset": event.asset,
         "amount": cash_text(event.amount_micro),
-        "cash": cash_text(event.cash_micro),
+        "balance": cash_text(event.balance_micro),
     }
 
 
@@ -416,6 +423,26 @@ def _settled(event: PositionSettled, catalogue: Catalogue) -> Json:
         "symbol": catalogue.symbol(event.instrument),
         "amount": cash_text(event.amount_micro),
         "isClosed": event.closed == 1,
+    }
+
+
+def _converted(event: CollateralConverted, account: int) -> Json:
+    """What was sold for what; of both, only one's own cash and excess."""
+    view = {
+        "event": "collateralConverted",
+        "buyer": event.buyer,
+        "debtor": event.debtor,
+        "asset": event.asset,
+        "amount": cash_text(event.amount_micro),
+        "paid": cash_text(event.paid_micro),
+    }
+    if account == event.buyer:
+        return {**view, "cash": cash_text(event.buyer_cash_micro)}
+    return {
+        **view,
+        "cash": cash_text(event.debtor_cash_micro),
+        "excessBefore": cash_text(event.excess_before_micro),
+        "excess": cash_text(event.excess_after_micro),
     }
 
 

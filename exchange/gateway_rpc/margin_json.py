@@ -17,6 +17,7 @@ from matching.instruments import decimal_text
 
 Json = dict[str, Any]
 
+MARGIN_MODELS: Final = ("portfolio", "standard")
 VOLATILITIES: Final = {UP: "up", SAME: "same", DOWN: "down"}
 
 
@@ -40,8 +41,9 @@ def _requirement_json(required: Requirement) -> Json:
 
 
 def report_json(report: MarginReport) -> Json:
-    """initialMargin = netted + charges + rounding; maintenanceMargin is 80% of positionNetted +
-    positionRounding, rounded up.
+    """initialMargin = netted + charges + tierCharges + collateralCharge + rounding;
+    maintenanceMargin is 80% of positionNetted + positionRounding, rounded up. In the standard model
+    `standard` stands for the first three, `positionStandard` for positionNetted.
     """
     found = report.breakdown
     return {
@@ -55,6 +57,13 @@ def report_json(report: MarginReport) -> Json:
         "joint": cash_text(found.joint_micro),
         "netted": cash_text(found.netted_micro),
         "charges": _charges_json(found.charges_micro),
+        "model": MARGIN_MODELS[found.model],
+        "tier": found.tier,
+        "tierCharges": cash_text(found.tier_charges_micro),
+        "standard": cash_text(found.standard_micro),
+        "positionStandard": cash_text(found.position_standard_micro),
+        "stables": cash_text(found.stables_micro),
+        "collateralCharge": cash_text(found.collateral_charge_micro),
         "rounding": cash_text(found.rounding_micro),
         "positionSeparate": cash_text(found.position_separate_micro),
         "positionJoint": cash_text(found.position_joint_micro),

@@ -48,6 +48,7 @@ from exchange.gateway_rpc.signed_requests import (
     SignedCancelAll,
     SignedCancelWhere,
     SignedChooseMargin,
+    SignedConvertCollateral,
     SignedFundInsurance,
     SignedMassQuote,
     SignedOrder,
@@ -61,6 +62,7 @@ from exchange.gateway_rpc.views import (
     Catalogue,
     Json,
     acknowledgement_json,
+    asset_json,
     book_json,
     domain_json,
     fills_json,
@@ -113,6 +115,7 @@ class Methods:
             "account/of_owner": _method(OfOwner, self._accounts_of),
             "public/auctions": _method(Params, self._auctions),
             "public/clearing": _method(Params, self._clearing),
+            "public/assets": _method(Params, self._assets),
             "public/portfolio_margin": _method(OfPortfolio, margin.portfolio),
             "account/margin": _method(OfAccount, self._margin),
             "account/breakdown": _method(OfAccount, margin.breakdown),
@@ -124,6 +127,7 @@ class Methods:
             "account/fills": _method(OfFills, self._fills),
             "account/withdrawals": _method(OfAccount, self._withdrawals),
             "account/withdraw": _method(SignedWithdraw, self._withdraw),
+            "collateral/convert": _method(SignedConvertCollateral, self._convert),
             "transfer/cash": _method(SignedTransferCash, self._transfer_cash),
             "transfer/position": _method(SignedTransferPosition, self._transfer_position),
             "auction/bid": _method(SignedBidAuction, self._bid_auction),
@@ -212,6 +216,9 @@ class Methods:
     async def _states(self, _: Params, __: object) -> Answer:
         return self._views.states()
 
+    async def _assets(self, _: Params, __: object) -> Answer:
+        return [asset_json(view) for view in self._venue.assets()]
+
     async def _auctions(self, _: Params, __: object) -> Answer:
         return [auction_json(view, self._catalogue) for view in self._venue.auctions()]
 
@@ -279,6 +286,11 @@ class Methods:
     async def _transfer_position(self, params: SignedTransferPosition, _: object) -> Answer:
         message = params.message.value()
         verdict = await self._venue.transfer_position(message, bytes(params.signature))
+        return self._verdict(verdict, message.account)
+
+    async def _convert(self, params: SignedConvertCollateral, _: object) -> Answer:
+        message = params.message.value()
+        verdict = await self._venue.convert_collateral(message, bytes(params.signature))
         return self._verdict(verdict, message.account)
 
     # Orders

@@ -1,7 +1,7 @@
 """Messages that clients sign, as they stand in a request.
 
 Holds: a field that does not fit its type is refused where it stands; `value()` is the message of
-`settlement/signed_messages.py` that was signed.
+`settlement/signed_messages.py` or `account_messages.py` that was signed.
 Never: verifies a signature.
 """
 
@@ -20,23 +20,26 @@ from exchange.gateway_rpc.requests import (
     Signed64,
     Unsigned64,
 )
-from settlement.mass_quotes import MAX_QUOTES, MassQuote
-from settlement.signed_messages import (
-    NO_ORDER,
-    PLAIN,
+from settlement.account_messages import (
     BidAuction,
-    Cancel,
-    CancelAll,
-    CancelWhere,
     ChooseMargin,
-    Conditions,
+    ConvertCollateral,
     FundInsurance,
-    Order,
     ResetProtection,
     SetProtection,
     TransferCash,
     TransferPosition,
     Withdraw,
+)
+from settlement.mass_quotes import MAX_QUOTES, MassQuote
+from settlement.signed_messages import (
+    NO_ORDER,
+    PLAIN,
+    Cancel,
+    CancelAll,
+    CancelWhere,
+    Conditions,
+    Order,
 )
 
 
@@ -298,6 +301,32 @@ class FundInsuranceFields(Params):
         return FundInsurance(
             self.account, int(self.amount_micro), int(self.salt), int(self.expiry_seconds)
         )
+
+
+class ConvertCollateralFields(Params):
+    account: U32
+    debtor: U32
+    asset: U8
+    paid_most_micro: Unsigned64
+    received_least_micro: Unsigned64
+    salt: Unsigned64
+    expiry_seconds: Unsigned64
+
+    def value(self) -> ConvertCollateral:
+        return ConvertCollateral(
+            self.account,
+            self.debtor,
+            self.asset,
+            int(self.paid_most_micro),
+            int(self.received_least_micro),
+            int(self.salt),
+            int(self.expiry_seconds),
+        )
+
+
+class SignedConvertCollateral(Params):
+    message: ConvertCollateralFields
+    signature: Signature
 
 
 class SignedBidAuction(Params):

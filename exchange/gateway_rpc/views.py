@@ -9,10 +9,13 @@ Never: a float.
 from typing import Any, Final
 
 from exchange.gateway_rpc.failures import hexadecimal
+from exchange.gateway_rpc.margin_json import MARGIN_MODELS
 from exchange.symbols import cash_text, price_text, quantity_text
 from exchange.venue import (
     Acknowledgement,
+    AssetView,
     BookView,
+    CollateralView,
     DomainView,
     FillPage,
     FillView,
@@ -27,6 +30,7 @@ from exchange.venue import (
     Venue,
     WithdrawalView,
 )
+from margin.collateral import KIND_NAMES
 from matching.combos import COMBO_BASE
 from matching.instruments import CALL, FUTURE, MAX_LOTS, PERPETUAL, PUT
 from matching.trading_states import STATE_NAMES
@@ -156,9 +160,6 @@ def position_json(view: PositionView, lot_e8: int) -> Json:
     }
 
 
-MARGIN_MODELS = ("portfolio", "standard")
-
-
 def margin_json(view: MarginView, counter: int) -> Json:
     return {
         "account": view.account,
@@ -175,6 +176,35 @@ def margin_json(view: MarginView, counter: int) -> Json:
         "model": MARGIN_MODELS[view.model],
         "tier": view.tier,
         "leastTier": view.least_tier,
+        "collateral": [collateral_json(held) for held in view.collateral],
+    }
+
+
+def collateral_json(view: CollateralView) -> Json:
+    """Amounts in tokens, what they count in USDC."""
+    return {
+        "asset": view.asset,
+        "name": view.name,
+        "balance": cash_text(view.balance_micro),
+        "counted": cash_text(view.counted_micro),
+        "worth": cash_text(view.scan_micro),
+        "initialWorth": cash_text(view.initial_micro),
+        "free": cash_text(view.free_micro),
+    }
+
+
+def asset_json(view: AssetView) -> Json:
+    """Haircuts and discount in 1e-4, the cap in tokens."""
+    return {
+        "asset": view.asset,
+        "name": view.name,
+        "decimals": view.decimals,
+        "kind": KIND_NAMES[view.kind],
+        "underlying": view.underlying,
+        "initialHaircutE4": view.initial_haircut_e4,
+        "maintenanceHaircutE4": view.maintenance_haircut_e4,
+        "cap": cash_text(view.cap_micro),
+        "discountE4": view.discount_e4,
     }
 
 

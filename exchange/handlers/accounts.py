@@ -1,7 +1,7 @@
 """What touches one account: what the Vault's inbox brings, withdrawals, and accrued cash.
 
-Holds: the inbox is taken in its order, each entry once; a withdrawal leaves initial margin
-whole; every change of cash is a record.
+Holds: the inbox is taken in its order, each entry once, whatever asset it brings; a withdrawal
+leaves initial margin whole; every change of cash or of a balance is a record.
 Never: loops over accounts.
 """
 
@@ -22,11 +22,11 @@ from margin.accounts import Account
 from matching.instruments import Instrument
 from matching.rejects import (
     AMOUNT_OUT_OF_RANGE,
+    COLLATERAL_NOT_FREE,
     INBOX_OUT_OF_ORDER,
     MESSAGE_ALREADY_USED,
     SESSION_KEY_EXPIRED,
     UNKNOWN_ACCOUNT,
-    UNKNOWN_ASSET,
     UNKNOWN_ORDER,
     WITHDRAWAL_TOO_LARGE,
     WRONG_SIGNER,
@@ -60,26 +60,23 @@ def credit_deposit(state: State, command: CreditDeposit, emit: Emit) -> None:
     # CHECK
     reject = _check_inbox(state, command.inbox_index)
     if reject is None:
-        reject = _check_account(state, command.account) or _check_amount(
-            command.asset, command.amount_micro
-        )
+        reject = _check_account(state, command.account) or _check_amount(command.amount_micro)
     if reject is not None:
         refuse(emit, reject, command.account)
         return
     # EMIT
     account = state.accounts[command.account]
     state.inbox_cursor += 1
-    account.cash_micro += command.amount_micro
-    account.paid_in_micro += command.amount_micro
-    state.credited_micro += command.amount_micro
-    state.record(
-        records.deposit_credited_record(command.account, command.asset, command.amount_micro)
-    )
-    emit(
-        events.DepositCredited(
-            command.account, command.asset, command.amount_micro, account.cash_micro
-        )
-    )
+    asset, amount = command.asset, command.amount_micro
+    if asset == USDC:
+        account.cash_micro += amount
+        account.paid_in_micro += amount
+        state.credited_micro += amount
+    else:
+        state.portfolio.collateral.change(account, asset, amount)
+        state.credited_assets[asset] = state.credited_assets.get(asset, 0) + amount
+    state.record(records.deposit_credited_record(command.account, asset, amount))
+    emit(events.DepositCredited(command.account, asset, amount, balance_micro(account, asset)))
     end_if_recovered(state, account, emit)
 
 
@@ -110,7 +107,7 @@ def request_withdrawal(state: State, command: RequestWithdrawal, emit: Emit) -> 
     # CHECK
     reject = (
         check_signer(state, command.account, command.signer)
-        or _check_amount(command.asset, command.amount_micro)
+        or _check_amount(command.amount_micro)
         or _check_unused(state, command.message_hash)
     )
     if reject is not None:
@@ -122,9 +119,15 @@ def request_withdrawal(state: State, command: RequestWithdrawal, emit: Emit) -> 
     if reject is not None:
         refuse(emit, reject, command.account, command.message_hash)
         return
-    free = free_micro(state, account)
-    if command.amount_micro > free:
-        reject = Reject(WITHDRAWAL_TOO_LARGE, command.amount_micro, free)
+    asset, amount = command.asset, command.amount_micro
+    if asset == USDC:
+        free = free_micro(state, account)
+        if amount > free:
+            reject = Reject(WITHDRAWAL_TOO_LARGE, amount, free)
+    elif not is_free(state, account, asset, amount):
+        free = free_collateral_micro(state, account, asset)
+        reject = Reject(COLLATERAL_NOT_FREE, amount, free)
+    if reject is not None:
         refuse(emit, reject, command.account, command.message_hash)
         return
     # EMIT
@@ -132,19 +135,16 @@ def request_withdrawal(state: State, command: RequestWithdrawal, emit: Emit) -> 
     number = state.withdrawal_count
     state.withdrawal_count += 1
     state.withdrawals_taken[command.message_hash] = number
-    account.cash_micro -= command.amount_micro
-    account.paid_in_micro -= command.amount_micro
-    state.withdrawn_micro += command.amount_micro
-    state.record(
-        records.withdrawal_requested_record(
-            command.account, command.asset, command.amount_micro, number
-        )
-    )
-    emit(
-        events.WithdrawalRequested(
-            command.account, command.asset, command.amount_micro, number, account.cash_micro
-        )
-    )
+    if asset == USDC:
+        account.cash_micro -= amount
+        account.paid_in_micro -= amount
+        state.withdrawn_micro += amount
+    else:
+        state.portfolio.collateral.change(account, asset, -amount)
+        state.withdrawn_assets[asset] = state.withdrawn_assets.get(asset, 0) + amount
+    state.record(records.withdrawal_requested_record(command.account, asset, amount, number))
+    left = balance_micro(account, asset)
+    emit(events.WithdrawalRequested(command.account, asset, amount, number, left))
 
 
 def free_micro(state: State, account: Account) -> int:
@@ -157,6 +157,38 @@ def free_micro(state: State, account: Account) -> int:
     held = state.credited_micro - state.withdrawn_micro
     excess = state.portfolio.excess_micro(account)
     return max(0, min(account.cash_micro + accrued, excess, held))
+
+
+def balance_micro(account: Account, asset: int) -> int:
+    """What the account has of an asset, cash being asset 0."""
+    return account.cash_micro if asset == USDC else account.collateral.get(asset, 0)
+
+
+def is_free(state: State, account: Account, asset: int, amount_micro: int) -> bool:
+    """Whether the account has that much of an asset other than cash, and its initial margin is
+    whole without it.
+    """
+    if amount_micro > account.collateral.get(asset, 0):
+        return False
+    collateral = state.portfolio.collateral
+    collateral.change(account, asset, -amount_micro)
+    excess = state.portfolio.excess_micro(account)
+    collateral.change(account, asset, amount_micro)
+    return excess >= 0
+
+
+def free_collateral_micro(state: State, account: Account, asset: int) -> int:
+    """The most of an asset other than cash that is free, found by halving: a larger rest is never
+    worth less.
+    """
+    free, most = 0, min(account.collateral.get(asset, 0), MAX_AMOUNT_MICRO)
+    while free < most:
+        middle = (free + most + 1) // 2
+        if is_free(state, account, asset, middle):
+            free = middle
+        else:
+            most = middle - 1
+    return free
 
 
 def accrued_micro(state: State, instrument: Instrument, account: Account) -> int:
@@ -236,9 +268,7 @@ def _check_account(state: State, number: int) -> Reject | None:
     return None
 
 
-def _check_amount(asset: int, amount_micro: int) -> Reject | None:
-    if asset != USDC:
-        return Reject(UNKNOWN_ASSET, asset, USDC)
+def _check_amount(amount_micro: int) -> Reject | None:
     if not 0 < amount_micro <= MAX_AMOUNT_MICRO:
         return Reject(AMOUNT_OUT_OF_RANGE, amount_micro, MAX_AMOUNT_MICRO)
     return None

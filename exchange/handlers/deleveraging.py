@@ -104,7 +104,7 @@ def _close(
                     number,
                     standing.equity_micro,
                     standing.worst_micro,
-                    standing.equity_micro - other.paid_in_micro,
+                    standing.equity_micro - other.collateral_micro() - other.paid_in_micro,
                     abs(held),
                     liquidations.lost_micro.get(number, 0),
                 )

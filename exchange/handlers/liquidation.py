@@ -140,13 +140,16 @@ def _move_on(state: State, liquidation: Liquidation, account: Account, emit: Emi
 
 
 def are_marks_fresh(state: State, account: Account) -> bool:
-    """Whether no mark that an account's positions stand on is too old to decide by."""
+    """Whether no mark that positions and collateral stand on is too old to decide by."""
     oldest_s = state.time_s - MARK_AGE_S
     for number in account.positions:
         instrument = state.instruments[number]
         if instrument.is_settled:
             continue
         if state.marks.mark_time_s.get(instrument.underlying.number, 0) < oldest_s:
+            return False
+    for underlying in state.portfolio.collateral.underlyings_of(account):
+        if state.marks.mark_time_s.get(underlying, 0) < oldest_s:
             return False
     return True
 

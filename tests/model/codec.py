@@ -39,10 +39,10 @@ EVENTS: Final = {
     "OrderRepriced": "0x0E order_id u64, order_hash 32, account u32, book u32, side u8,"
     " price_micro i64, remaining_lots u32, displayed_lots u32",
     "AccountOpened": "0x10 account u32, owner 20",
-    "DepositCredited": "0x11 account u32, asset u8, amount_micro u64, cash_micro i128",
+    "DepositCredited": "0x11 account u32, asset u8, amount_micro u64, balance_micro i128",
     "KeyRegistered": "0x12 account u32, key 20, valid_until_s u48",
     "WithdrawalRequested": "0x13 account u32, asset u8, amount_micro u64, number u32,"
-    " cash_micro i128",
+    " balance_micro i128",
     "CounterRaised": "0x14 account u32, counter u32",
     "ClaimRecorded": "0x15 number u32, amount_micro u64",
     "PositionSettled": "0x16 account u32, instrument u24, amount_micro i64, closed u8",
@@ -77,6 +77,11 @@ EVENTS: Final = {
     " cash_micro i128, to_cash_micro i128",
     "PositionTransferred": "0x79 account u32, to_account u32, instrument u24, quantity_lots i32,"
     " position_lots i32, to_position_lots i32",
+    "AssetListed": "0x88 asset u8, name 8, decimals u8, kind u8, underlying u8,"
+    " initial_haircut_e4 u16, maintenance_haircut_e4 u16, cap_micro u64, discount_e4 u16",
+    "CollateralConverted": "0x89 buyer u32, debtor u32, asset u8, amount_micro u64, paid_micro u64,"
+    " buyer_cash_micro i128, debtor_cash_micro i128, excess_before_micro i128,"
+    " excess_after_micro i128",
     "FeeLevelSet": "0x80 underlying u8, level u8, maker_rate_e6 i32",
     "FundingSet": "0x81 instrument u24, cap_e6 u32, band_e6 u32, period_s u32, impact_lots u32,"
     " sample_s u32",

@@ -72,6 +72,9 @@ class Operator:
             self.move_position,
             self.change_status,
             self.insure,
+            self.deposit_asset,
+            self.withdraw_asset,
+            self.move_collateral,
             self.set_level,
         )
         act = acts[what % len(acts)]
@@ -255,6 +258,34 @@ class Operator:
                 self.bring_up(account, instrument)
             else:
                 self.write("POSITION_SETTLED", account, instrument)
+
+    # ASSETS
+
+    def deposit_asset(self, account: int, asset: int, amount: int, scale: int) -> None:
+        """One of three assets, of which one comes in by the largest deposits there can be."""
+        number = (1, 2, 255)[asset % 3]
+        amount = 2**63 - 1 - amount if scale % 8 == 0 else 1 + amount * 10 ** (scale % 5)
+        self.write("DEPOSIT_CREDITED", self.some_account(account), number, amount)
+
+    def some_asset(self, account: int, which: int, part: int) -> tuple[int, int] | None:
+        """An asset of the account, and some of it or all of it."""
+        held = list(self.ledger.accounts[account]["collateral"].items())
+        if not held:
+            return None
+        asset, balance = held[which % len(held)]
+        return asset, min(balance if part % 2 else 1 + balance * part // 2**17, 2**64 - 1)
+
+    def withdraw_asset(self, account: int, which: int, part: int, *_: int) -> None:
+        account = self.some_account(account)
+        taken = self.some_asset(account, which, part)
+        if taken is not None:
+            self.write("WITHDRAWAL_REQUESTED", account, *taken, len(self.ledger.withdrawals))
+
+    def move_collateral(self, pair: int, which: int, part: int, *_: int) -> None:
+        giver, taker = self.two_accounts(pair)
+        taken = self.some_asset(giver, which, part)
+        if taken is not None:
+            self.write("COLLATERAL_MOVED", giver, taker, *taken)
 
     # MOVES
 

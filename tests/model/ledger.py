@@ -39,6 +39,7 @@ TABLE = {
     0x14: "POSITION_MOVED giver:u32 taker:u32 instrument:u24 quantity_lots:i32",
     0x15: "STATUS_CHANGED account:u32 status:u8",
     0x16: "INSURANCE_MOVED account:u32 amount_micro:i64",
+    0x19: "COLLATERAL_MOVED giver:u32 taker:u32 asset:u8 amount_micro:u64",
     0x17: "FEE_LEVEL_SET underlying:u8 level:u8",
 }
 KINDS = {shape.split()[0]: kind for kind, shape in TABLE.items()}
@@ -115,6 +116,7 @@ class SlowLedger:
         self.fee = 0
         self.insurance = 0
         self.credited = 0
+        self.assets: dict[int, Values] = {}
         self.withdrawn = 0
         self.inbox: list[bytes] = []
         self.legs: list[Values] = []
@@ -153,6 +155,7 @@ class SlowLedger:
             {
                 "owner": owner,
                 "cash": 0,
+                "collateral": {},
                 "positions": {},
                 "orders": {},
                 "keys": [],
@@ -164,9 +167,12 @@ class SlowLedger:
 
     def do_deposit_credited(self, account: int, asset: int, amount_micro: int) -> None:
         holder = self.account(account)
-        require(asset == 0)
-        holder["cash"] += amount_micro
-        self.credited += amount_micro
+        if asset == 0:
+            holder["cash"] += amount_micro
+            self.credited += amount_micro
+        else:
+            self.change(holder, asset, amount_micro)
+            self.assets.setdefault(asset, {"in": 0, "out": 0})["in"] += amount_micro
         self.enter(2, account, holder["owner"], asset, amount_micro, 0)
 
     def do_key_registered(self, account: int, key: bytes, valid_until_s: int) -> None:
@@ -181,12 +187,16 @@ class SlowLedger:
         self, account: int, asset: int, amount_micro: int, number: int
     ) -> None:
         holder = self.account(account)
-        require(asset == 0 and number == len(self.withdrawals))
-        require(0 < amount_micro <= holder["cash"])
-        require(self.withdrawn + amount_micro <= self.credited)
-        holder["cash"] -= amount_micro
-        self.withdrawn += amount_micro
-        self.withdrawals.append({"account": account, "amount": amount_micro})
+        require(amount_micro > 0 and number == len(self.withdrawals))
+        if asset == 0:
+            require(amount_micro <= holder["cash"])
+            require(self.withdrawn + amount_micro <= self.credited)
+            holder["cash"] -= amount_micro
+            self.withdrawn += amount_micro
+        else:
+            self.change(holder, asset, -amount_micro)
+            self.assets[asset]["out"] += amount_micro
+        self.withdrawals.append({"account": account, "asset": asset, "amount": amount_micro})
 
     def do_order_opened(self, account: int, slot: int, hash_prefix: bytes) -> None:
         require(slot not in self.account(account)["orders"])
@@ -342,6 +352,20 @@ class SlowLedger:
         gives["cash"] -= amount_micro
         takes["cash"] += amount_micro
 
+    def change(self, account: Values, asset: int, amount: int) -> None:
+        """Of an asset that is not cash, never below zero; what is nothing is no leaf."""
+        left = account["collateral"].get(asset, 0) + amount
+        require(left >= 0)
+        account["collateral"] = {
+            number: held for number, held in account["collateral"].items() if number != asset
+        } | ({asset: left} if left else {})
+
+    def do_collateral_moved(self, giver: int, taker: int, asset: int, amount_micro: int) -> None:
+        gives, takes = self.two(giver, taker)
+        require(asset != 0 and amount_micro)
+        self.change(gives, asset, -amount_micro)
+        self.change(takes, asset, amount_micro)
+
     def do_position_moved(self, giver: int, taker: int, instrument: int, quantity_lots: int):
         gives, takes = self.two(giver, taker)
         require(instrument in self.markets)
@@ -496,7 +520,7 @@ class SlowLedger:
         return (
             account["owner"]
             + account["cash"].to_bytes(16, "big", signed=True)
-            + bytes(32)
+            + tree.root({asset: integer(n, 128) for asset, n in account["collateral"].items()})
             + tree.root(positions)
             + integer(len(positions), 16)
             + tree.root(orders)
@@ -511,7 +535,7 @@ class SlowLedger:
             {
                 number: integer(taken["account"], 32)
                 + self.accounts[taken["account"]]["owner"]
-                + b"\0"
+                + integer(taken["asset"], 8)
                 + integer(taken["amount"], 64)
                 for number, taken in enumerate(self.withdrawals)
             }
@@ -544,8 +568,12 @@ class SlowLedger:
             listing = u["name"] + integer(u["lot_e8"], 64)
             marked = integer(u["index"], 40) + integer(u["time"], 48)
             expiries[0x10000 + n] = listing + marked + integer(u["level"], 8)
-        totals = {0: integer(self.credited, 128) + integer(self.withdrawn, 128)}
-        has_deposits = any(entry[0] == 2 for entry in self.inbox)
+        totals = {
+            asset: integer(sums["in"], 128) + integer(sums["out"], 128)
+            for asset, sums in self.assets.items()
+        }
+        if any(entry[0] == 2 and entry[25] == 0 for entry in self.inbox):
+            totals[0] = integer(self.credited, 128) + integer(self.withdrawn, 128)
         whole = (
             b"\x02"
             + integer(self.time_s, 48)
@@ -554,7 +582,7 @@ class SlowLedger:
             + integer(self.fee, 128)
             + integer(self.insurance, 128)
             + bytes(16)
-            + tree.root(totals if has_deposits else {})
+            + tree.root(totals)
             + integer(len(self.inbox), 64)
             + self.inbox_hash()
             + self.withdrawal_root()

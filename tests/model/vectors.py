@@ -86,7 +86,7 @@ def tree_vectors() -> list[dict[str, Any]]:
 STORY: list[Choice] = [
     (what, 7 * what + seed, 11 + seed, 300 + 17 * what, 4_001 + seed)
     for seed in (0, 5)
-    for what in range(21)
+    for what in range(24)
 ]
 """Every act of a lawful operator, twice."""
 
@@ -96,7 +96,7 @@ def batch_vectors() -> dict[str, Any]:
     operator, replay = Operator(), SlowLedger(*RATES)
     batches: list[dict[str, Any]] = []
     laid = 0
-    for number, acts in enumerate((STORY[:21], STORY[21:]), start=1):
+    for number, acts in enumerate((STORY[:24], STORY[24:]), start=1):
         for choice in acts:
             operator.act(choice)
         groups, laid = operator.groups[laid:], len(operator.groups)

@@ -24,7 +24,7 @@ def values_of(marks: Marks, account: Account, underlying: int) -> list[int]:
 
 def has_fallen(marks: Marks, account: Account, underlyings: int, line_percent: int) -> bool:
     """Whether its equity is below so many percent of what its positions could lose."""
-    equity = account.cash_micro - account.basis_micro
+    equity = account.constant_micro()
     loss = -(-sum(abs(position.quantity_lots) for position in account.positions.values()) // 2)
     rows = [values_of(marks, account, underlying) for underlying in range(underlyings)]
     equity += sum(row[BASE_SCENARIO] for row in rows)

@@ -142,6 +142,23 @@ def test_a_group_loses_at_most_its_limit_of_the_worst_lots(
     assert changed(of, of.add_capped, start, losses, lot_losses, limit) == expected
 
 
+@given(
+    start=rows,
+    worths=st.lists(
+        st.integers(0, (1 << 46) - 1), min_size=SCENARIO_COUNT, max_size=SCENARIO_COUNT
+    ),
+    amount=st.integers(0, (1 << 62) - 1),
+)
+@example(start=HIGHEST, worths=[(1 << 46) - 1] * SCENARIO_COUNT, amount=(1 << 28) - 1)
+@example(start=LOWEST, worths=[1] * SCENARIO_COUNT, amount=(1 << 62) - 1)
+def test_what_an_amount_is_worth_is_rounded_down_once(
+    of: Kernel, start: list[int], worths: list[int], amount: int
+) -> None:
+    amount = min(amount, (1 << 74) // max(*worths, 1))  # the cap of an asset sees to it
+    expected = [s + (amount * price >> 24) for s, price in zip(start, worths, strict=True)]
+    assert changed(of, of.add_worth, start, worths, amount) == expected
+
+
 @given(one=sums, other=rows)
 def test_the_worst_scenario_is_the_first_of_the_least(
     of: Kernel, one: list[int], other: list[int]

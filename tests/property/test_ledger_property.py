@@ -14,7 +14,7 @@ def fresh() -> tuple[Ledger, SlowLedger]:
 
 
 @given(choices)
-def test_any_lawful_program_conserves_every_micro_usdc_and_has_the_slow_twins_roots(
+def test_any_lawful_program_conserves_every_asset_and_has_the_slow_twins_roots(
     written: list[Choice],
 ):
     ledger, slow = fresh()
@@ -24,6 +24,10 @@ def test_any_lawful_program_conserves_every_micro_usdc_and_has_the_slow_twins_ro
             assert slow.apply(record)
             owed = ledger.credited_micro - ledger.withdrawn_micro
             assert ledger.liabilities() == ledger.recount() == slow.liabilities() == owed
+            for asset, totals in ledger.assets.items():
+                held = ledger.recount_asset(asset)
+                assert held == totals.credited_micro - totals.withdrawn_micro
+                assert held == sum(one["collateral"].get(asset, 0) for one in slow.accounts)
         assert ledger.root() == slow.root()
         assert ledger.open_combo_violation() is None
     assert ledger.withdrawal_root() == slow.withdrawal_root()

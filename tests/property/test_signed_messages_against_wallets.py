@@ -8,26 +8,29 @@ from hypothesis import strategies as st
 from exchange.wallet import SigningDomain, Wallet, price_report_typed_data, typed_data
 from matching.combos import canonical_legs
 from matching.rejects import Reject
+from settlement.account_messages import (
+    BidAuction,
+    ChooseMargin,
+    ConvertCollateral,
+    FundInsurance,
+    ResetProtection,
+    SetProtection,
+    TransferCash,
+    TransferPosition,
+    Withdraw,
+)
 from settlement.order_fields import check_order_fields
 from settlement.price_reports import PriceReport, price_report_hash
 from settlement.signature import Signer, recover
 from settlement.signed_messages import (
     PLAIN,
     Acknowledgement,
-    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
-    ChooseMargin,
     Conditions,
-    FundInsurance,
     Message,
     Order,
-    ResetProtection,
-    SetProtection,
-    TransferCash,
-    TransferPosition,
-    Withdraw,
     decode_order,
     domain_separator,
     encode_order,
@@ -121,6 +124,16 @@ messages: st.SearchStrategy[Message] = st.one_of(
         unsigned(64),
     ),
     st.builds(Withdraw, unsigned(32), unsigned(8), unsigned(64), unsigned(64)),
+    st.builds(
+        ConvertCollateral,
+        unsigned(32),
+        unsigned(32),
+        unsigned(8),
+        unsigned(64),
+        unsigned(64),
+        unsigned(64),
+        unsigned(64),
+    ),
     st.builds(
         BidAuction,
         unsigned(32),

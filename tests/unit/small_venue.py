@@ -13,6 +13,7 @@ from exchange.strategy_names import legs_text
 from exchange.symbols import resolve_symbol
 from exchange.venue import (
     Acknowledgement,
+    AssetView,
     AuctionView,
     BookView,
     ClearingView,
@@ -43,6 +44,7 @@ from matching.rejects import (
     COUNTER_MUST_RISE,
     LOTS_NOT_HELD,
     NOT_AUCTIONED,
+    NOT_IN_DEBT,
     NOT_YOUR_ORDER,
     ORACLE_NOT_ARMED,
     ORDER_ALREADY_USED,
@@ -54,6 +56,17 @@ from matching.rejects import (
     WRONG_SIGNER,
     Reject,
 )
+from settlement.account_messages import (
+    BidAuction,
+    ChooseMargin,
+    ConvertCollateral,
+    FundInsurance,
+    ResetProtection,
+    SetProtection,
+    TransferCash,
+    TransferPosition,
+    Withdraw,
+)
 from settlement.mass_quotes import MassQuote
 from settlement.price_reports import PriceReport, price_report_hash
 from settlement.signature import Signer, recover
@@ -61,19 +74,11 @@ from settlement.signed_messages import (
     Acknowledgement as SignedAcknowledgement,
 )
 from settlement.signed_messages import (
-    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
-    ChooseMargin,
-    FundInsurance,
     Message,
     Order,
-    ResetProtection,
-    SetProtection,
-    TransferCash,
-    TransferPosition,
-    Withdraw,
     domain_separator,
     signing_digest,
     struct_hash,
@@ -266,6 +271,21 @@ class SmallVenue:
             return [events.WithdrawalRequested(account, withdraw.asset, amount, number, cash)]
 
         return await self._take(withdraw, account, signature, apply)
+
+    async def convert_collateral(self, message: ConvertCollateral, signature: bytes) -> Verdict:
+        """Of account 1 alone, at a dollar apiece."""
+        buyer, debtor, asset, paid, _, _, _ = message
+
+        def apply(_: bytes) -> list[Event] | Reject:
+            if debtor != 1:
+                return Reject(NOT_IN_DEBT, self.cash[buyer], -1)
+            cash = self.cash[buyer]  # nothing moves here: the door is what is tested
+            return [events.CollateralConverted(buyer, debtor, asset, paid, paid, cash, 0, -5, 6)]
+
+        return await self._take(message, buyer, signature, apply)
+
+    def assets(self) -> Sequence[AssetView]:
+        return [AssetView(1, "ETH", 18, 1, "ETH", 2_000, 1_500, 5_000_000_000, 500)]
 
     async def _take(
         self,

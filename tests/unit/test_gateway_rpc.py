@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from exchange.gateway_rpc import RpcGateway, RpcLimits
 from exchange.wallet import Wallet, message_json, typed_data
 from matching import rejects
+from settlement.account_messages import ConvertCollateral, Withdraw
 from settlement.signature import recover
 from settlement.signed_messages import (
     Acknowledgement,
@@ -22,7 +23,6 @@ from settlement.signed_messages import (
     CancelAll,
     Message,
     Order,
-    Withdraw,
     domain_separator,
     signing_digest,
     struct_hash,
@@ -238,7 +238,7 @@ async def test_cancel_replace_and_cancel_all(ws: ClientConnection) -> None:
 async def test_a_withdrawal_is_asked_for_and_listed(ws: ClientConnection) -> None:
     answer = await call(ws, "account/withdraw", **signed(Withdraw(0, 0, 1_500_000, 9)))
     (event,) = answer["result"]["events"]
-    assert (event["event"], event["amount"], event["cash"]) == (
+    assert (event["event"], event["amount"], event["balance"]) == (
         "withdrawalRequested",
         "1.5",
         "998.5",
@@ -997,3 +997,37 @@ async def test_stopping_a_door_that_never_opened_or_twice_does_nothing(
     await gateway.stop()
     await gateway.stop()
     assert venue.listeners == []
+
+
+# COLLATERAL
+
+
+async def test_assets_and_what_is_held_of_them_are_shown_in_decimals(ws: ClientConnection) -> None:
+    (asset,) = (await call(ws, "public/assets"))["result"]
+    assert asset == {
+        "asset": 1,
+        "name": "ETH",
+        "decimals": 18,
+        "kind": "underlying",
+        "underlying": "ETH",
+        "initialHaircutE4": 2_000,
+        "maintenanceHaircutE4": 1_500,
+        "cap": "5000",
+        "discountE4": 500,
+    }
+    assert (await call(ws, "account/margin", account=0))["result"]["collateral"] == []
+
+
+async def test_a_conversion_is_told_to_its_buyer_with_his_cash_alone(ws: ClientConnection) -> None:
+    message = ConvertCollateral(0, 1, 1, 9_000_000, 1, 5, 1_768_521_600)
+    answer = await call(ws, "collateral/convert", **signed(message))
+    (event,) = answer["result"]["events"]
+    assert event == {
+        "event": "collateralConverted",
+        "buyer": 0,
+        "debtor": 1,
+        "asset": 1,
+        "amount": "9",
+        "paid": "9",
+        "cash": "1000",
+    }

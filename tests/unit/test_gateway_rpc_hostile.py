@@ -13,21 +13,18 @@ from hypothesis import strategies as st
 from exchange.gateway_rpc import RpcGateway
 from exchange.venue import StatusView
 from exchange.wallet import Wallet, message_json
-from settlement.signed_messages import (
+from settlement.account_messages import (
     BidAuction,
-    Cancel,
-    CancelAll,
-    CancelWhere,
     ChooseMargin,
+    ConvertCollateral,
     FundInsurance,
-    Message,
-    Order,
     ResetProtection,
     SetProtection,
     TransferCash,
     TransferPosition,
     Withdraw,
 )
+from settlement.signed_messages import Cancel, CancelAll, CancelWhere, Message, Order
 from tests.unit.small_venue import DOMAIN, SYMBOLS, SmallVenue
 
 ALICE = Wallet(b"\x01" * 32)
@@ -59,6 +56,8 @@ REQUESTS: list[tuple[str, dict[str, Any]]] = [
     ("auction/bid", signed(BidAuction(0, 1, 1_000_000, 1, -5, 1, 1_768_521_600))),
     ("insurance/fund", signed(FundInsurance(0, 5, 1, 1_768_521_600))),
     ("account/withdraw", signed(Withdraw(0, 0, 1, 1))),
+    ("public/assets", {}),
+    ("collateral/convert", signed(ConvertCollateral(0, 1, 1, 9, 1, 1, 1_768_521_600))),
     ("order/status", {"orderHash": "0x" + "ab" * 32}),
     ("subscribe", {"channels": ["trades", f"book.{SYMBOLS[0]}", "account.0.events"]}),
     ("unsubscribe", {"channels": ["trades"]}),

@@ -14,6 +14,7 @@ from settlement.records import (
     account_opened_record,
     accrual_updated_record,
     cash_moved_record,
+    collateral_moved_record,
     combo_filled_record,
     counter_raised_record,
     deposit_credited_record,
@@ -118,6 +119,7 @@ MOVED = (
 )
 PERPETUAL_TRADE = traded(PERPETUAL, 2, FORWARD // 10_000)
 SETTLED = expiry_settled_record(0, FORWARD)
+ETHER = deposit_credited_record(1, 1, 5)
 ON_CREDIT = cash_moved_record(1, 2, 0, DEPOSIT + 1)
 
 LIES = [
@@ -128,7 +130,7 @@ LIES = [
     Lie("an account is left out", rule.ACCOUNT_OUT_OF_ORDER, 4, account_opened_record(4, OWNER)),
     Lie("an account gets an owner", rule.ACCOUNT_OUT_OF_ORDER, 2, account_opened_record(2, OWNER)),
     Lie("a deposit to nobody", rule.UNKNOWN_ACCOUNT, FAR, deposit_credited_record(FAR, 0, 1)),
-    Lie("a deposit of what is no money", rule.UNKNOWN_ASSET, 1, deposit_credited_record(1, 1, 1)),
+    Lie("an asset goes to nobody", rule.UNKNOWN_ACCOUNT, FAR, deposit_credited_record(FAR, 1, 1)),
     Lie("a key for nobody", rule.UNKNOWN_ACCOUNT, FAR, key_registered_record(FAR, OWNER, 1)),
     Lie("a counter of nobody", rule.UNKNOWN_ACCOUNT, FAR, counter_raised_record(FAR, 1)),
     Lie("a counter that stays", rule.COUNTER_NOT_RAISED, 1, counter_raised_record(1, 0)),
@@ -140,7 +142,47 @@ LIES = [
         (counter_raised_record(1, 7),),
     ),
     Lie("nobody withdraws", rule.UNKNOWN_ACCOUNT, FAR, withdrawal_requested_record(FAR, 0, 1, 0)),
-    Lie("another asset leaves", rule.UNKNOWN_ASSET, 1, withdrawal_requested_record(1, 1, 1, 0)),
+    Lie(
+        "an asset leaves that never came",
+        rule.COLLATERAL_SHORT,
+        1,
+        withdrawal_requested_record(1, 1, 1, 0),
+    ),
+    Lie(
+        "more of an asset leaves than came",
+        rule.COLLATERAL_SHORT,
+        1,
+        withdrawal_requested_record(1, 1, 6, 0),
+        (ETHER,),
+    ),
+    Lie(
+        "another's asset leaves",
+        rule.COLLATERAL_SHORT,
+        2,
+        withdrawal_requested_record(2, 1, 5, 0),
+        (ETHER,),
+    ),
+    Lie(
+        "an asset leaves as another",
+        rule.COLLATERAL_SHORT,
+        1,
+        withdrawal_requested_record(1, 2, 5, 0),
+        (ETHER,),
+    ),
+    Lie(
+        "nothing of an asset leaves",
+        rule.NOTHING_WITHDRAWN,
+        1,
+        withdrawal_requested_record(1, 1, 0, 0),
+        (ETHER,),
+    ),
+    Lie(
+        "an asset's leaf is left out",
+        rule.WITHDRAWAL_OUT_OF_ORDER,
+        1,
+        withdrawal_requested_record(1, 1, 5, 1),
+        (ETHER,),
+    ),
     Lie("nothing leaves", rule.NOTHING_WITHDRAWN, 1, withdrawal_requested_record(1, 0, 0, 0)),
     Lie(
         "more leaves than is there",
@@ -309,6 +351,36 @@ LIES = [
     Lie("nobody gives cash", rule.UNKNOWN_ACCOUNT, FAR, cash_moved_record(FAR, 1, 0, 1)),
     Lie("cash for nobody", rule.UNKNOWN_ACCOUNT, FAR, cash_moved_record(1, FAR, 0, 1)),
     Lie("cash stays where it is", rule.MOVED_TO_ITSELF, 1, cash_moved_record(1, 1, 0, 1)),
+    Lie(
+        "collateral comes from nobody",
+        rule.UNKNOWN_ACCOUNT,
+        FAR,
+        collateral_moved_record(FAR, 1, 1, 1),
+    ),
+    Lie(
+        "collateral goes to nobody",
+        rule.UNKNOWN_ACCOUNT,
+        FAR,
+        collateral_moved_record(1, FAR, 1, 1),
+        (ETHER,),
+    ),
+    Lie("collateral stays", rule.MOVED_TO_ITSELF, 1, collateral_moved_record(1, 1, 1, 1), (ETHER,)),
+    Lie(
+        "cash moves as collateral",
+        rule.CASH_IS_NO_COLLATERAL,
+        1,
+        collateral_moved_record(1, 2, 0, 1),
+    ),
+    Lie(
+        "no collateral moves", rule.NOTHING_MOVED, 1, collateral_moved_record(1, 2, 1, 0), (ETHER,)
+    ),
+    Lie(
+        "collateral on credit",
+        rule.COLLATERAL_SHORT,
+        1,
+        collateral_moved_record(1, 2, 1, 6),
+        (ETHER, status_changed_record(1, 1)),
+    ),
     Lie("what is no money moves", rule.UNKNOWN_ASSET, 1, cash_moved_record(1, 2, 1, 1)),
     Lie("no cash moves", rule.NOTHING_MOVED, 1, cash_moved_record(1, 2, 0, 0)),
     Lie("more is given than there is", rule.GIVEN_ON_CREDIT, 1, ON_CREDIT),
@@ -515,6 +587,8 @@ def refuse(ledger: Ledger, record: bytes, code: int, account: int | None) -> Non
     assert violation.message
     assert (ledger.root(), ledger.liabilities()) == before
     assert ledger.recount() == ledger.liabilities()
+    for asset, totals in ledger.assets.items():
+        assert ledger.recount_asset(asset) == totals.credited_micro - totals.withdrawn_micro
 
 
 @pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.story.replace(" ", "-"))

@@ -20,7 +20,8 @@ from matching.rejects import (
     NOT_AUCTIONED,
     TOO_MANY_POSITIONS,
 )
-from settlement.signed_messages import BidAuction, struct_hash
+from settlement.account_messages import BidAuction
+from settlement.signed_messages import struct_hash
 from tests.clearing_floor import ClearingFloor, clearing_floor
 from tests.floor import (
     BTC_INDEX,

@@ -44,6 +44,9 @@ CORE: Final = (
     "exchange/margin_invariants.py",
     "exchange/oracle_invariants.py",
     "exchange/waiting_invariants.py",
+    "exchange/collateral_invariants.py",
+    "exchange/ledger_invariants.py",
+    "exchange/margin_invariants.py",
 )
 # Float analytics, and what talks to a chain: the core never imports them (that is a rule, too).
 BEYOND: Final = (

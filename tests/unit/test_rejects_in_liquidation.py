@@ -12,7 +12,8 @@ from exchange.events import Event, LiquidationEnded
 from margin.standing import AUCTIONED, OPEN
 from matching import rejects as r
 from matching.rejects import Reject
-from settlement.signed_messages import BidAuction, FundInsurance, struct_hash
+from settlement.account_messages import BidAuction, FundInsurance
+from settlement.signed_messages import struct_hash
 from tests.clearing_floor import ClearingFloor
 from tests.floor import NO_SIGNATURE, PERP, of_type, open_floor, owner_of, refusal
 

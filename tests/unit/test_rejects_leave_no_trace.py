@@ -46,13 +46,13 @@ from matching.trading_states import (
     UNDERLYING,
     VENUE,
 )
+from settlement.account_messages import Withdraw
 from settlement.signed_messages import (
     MAX_VOLATILITY_E6,
     OF_ALL,
     OF_COMBOS,
     OF_INSTRUMENT,
     Conditions,
-    Withdraw,
     order_hash,
     struct_hash,
 )
@@ -86,6 +86,7 @@ from tests.floor import (
     refusal,
     was_accepted,
 )
+from tests.unit.test_collateral import STORIES as TOLD_OF_COLLATERAL
 from tests.unit.test_delisting import STORIES as TOLD_OF_ENDS
 from tests.unit.test_rejects_in_liquidation import STORIES as OF_LIQUIDATION
 from tests.unit.test_risk_profiles import STORIES as OF_PROFILES
@@ -754,7 +755,7 @@ def a_withdrawal_of_all_that_the_message_can_say(floor: Floor) -> Events:
     return floor.withdraw(0, U64)
 
 
-@told(r.UNKNOWN_ASSET, 1, 0)
+@told(r.COLLATERAL_NOT_FREE, 5, 0)
 def a_withdrawal_of_another_asset(floor: Floor) -> Events:
     return floor.withdraw(0, 5, asset=1)
 
@@ -803,11 +804,6 @@ def a_deposit_for_nobody(floor: Floor) -> Events:
 @told(r.UNKNOWN_ACCOUNT, 3, 3)
 def a_key_for_nobody(floor: Floor) -> Events:
     return floor.register_key(3, KEY, START_S)
-
-
-@told(r.UNKNOWN_ASSET, 1, 0)
-def a_deposit_of_an_unknown_token(floor: Floor) -> Events:
-    return floor.deposit(0, 5, asset=1)
 
 
 @told(r.AMOUNT_OUT_OF_RANGE, 0, 2**63 - 1)
@@ -1600,6 +1596,7 @@ def codes_of_the_engine() -> set[str]:
 
 
 TOLD_BELOW: Final = {
+    "DEBTOR_WORSE",
     "GIVER_SHORT",
     "MARGIN",
     "FEES_OUT_OF_BOUNDS",
@@ -1638,7 +1635,14 @@ def test_sides_of_a_mass_quote_that_are_all_refused_leave_no_trace() -> None:
 
 def test_no_code_is_without_a_story() -> None:
     codes = {name: getattr(r, name) for name in codes_of_the_engine()}
-    told = (*STORIES, *TOLD_OF_TRANSFERS, *TOLD_OF_ENDS, *OF_PROFILES, *OF_LIQUIDATION)
+    told = (
+        *STORIES,
+        *TOLD_OF_TRANSFERS,
+        *TOLD_OF_COLLATERAL,
+        *TOLD_OF_ENDS,
+        *OF_PROFILES,
+        *OF_LIQUIDATION,
+    )
     told_codes = {expected.code for _, expected in told}
     silent = {name for name, code in codes.items() if code not in told_codes}
     assert silent == TOLD_BELOW | OF_BYTES | TOLD_OF_THE_ORACLE

@@ -10,6 +10,18 @@ import pytest
 from matching import rejects
 from matching.orders import KNOWN_FLAGS
 from matching.rejects import Reject
+from settlement.account_messages import (
+    WITHDRAW_TYPE,
+    BidAuction,
+    ChooseMargin,
+    ConvertCollateral,
+    FundInsurance,
+    ResetProtection,
+    SetProtection,
+    TransferCash,
+    TransferPosition,
+    Withdraw,
+)
 from settlement.keccak import keccak256
 from settlement.order_fields import check_order_fields
 from settlement.signature import recover
@@ -23,22 +35,13 @@ from settlement.signed_messages import (
     ORDER_FIELDS,
     ORDER_TYPE,
     PLAIN,
-    WITHDRAW_TYPE,
     Acknowledgement,
-    BidAuction,
     Cancel,
     CancelAll,
     CancelWhere,
-    ChooseMargin,
     Conditions,
-    FundInsurance,
     Message,
     Order,
-    ResetProtection,
-    SetProtection,
-    TransferCash,
-    TransferPosition,
-    Withdraw,
     decode_order,
     domain_separator,
     encode_order,
@@ -62,6 +65,7 @@ KINDS: dict[str, type[Message]] = {
     "TransferPosition": TransferPosition,
     "ChooseMargin": ChooseMargin,
     "Withdraw": Withdraw,
+    "ConvertCollateral": ConvertCollateral,
     "BidAuction": BidAuction,
     "FundInsurance": FundInsurance,
     "Acknowledgement": Acknowledgement,

@@ -16,14 +16,9 @@ from exchange.gateway_rpc import RpcGateway
 from exchange.service import Exchange
 from exchange.wallet import Wallet
 from matching import rejects as r
+from settlement.account_messages import TransferCash, TransferPosition
 from settlement.signature import recover
-from settlement.signed_messages import (
-    TransferCash,
-    TransferPosition,
-    domain_separator,
-    signing_digest,
-    struct_hash,
-)
+from settlement.signed_messages import domain_separator, signing_digest, struct_hash
 from tests.published import DOMAIN, WALLETS
 from tests.trading_process import OPERATOR_KEY, clock, open_exchange
 

@@ -8,7 +8,7 @@ import pytest
 from exchange import commands as c
 from exchange.audit import AuditReport, audit
 from exchange.codec import encode_command
-from settlement.signed_messages import TransferCash, TransferPosition
+from settlement.account_messages import TransferCash, TransferPosition
 from tests.published import DOMAIN, WALLETS, Published, rewritten
 
 HONEST = Published()
