@@ -6,6 +6,7 @@ Never: changes the state.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from exchange.collateral_invariants import collateral_values
 from exchange.state import State
@@ -21,6 +22,7 @@ from margin.parameters import (
     TERM_VEGA_E6,
 )
 from margin.scenarios import BASE_SCENARIO
+from margin.svi import ExpiryMark
 from matching.instruments import PERPETUAL, Instrument
 from matching.orders import Order
 
@@ -96,7 +98,13 @@ def features_from_values(state: State, instrument: Instrument) -> list[int]:
     mark = marks.feature_marks.get(number)
     if mark is None:
         return [0] * 6
-    return features_of(values, tilt_q10(ln_q30(instrument.strike_micro), mark))
+    return features_of(values, _tilt_q10(instrument.strike_micro, mark))
+
+
+@lru_cache(maxsize=1 << 12)
+def _tilt_q10(strike_micro: int, mark: ExpiryMark) -> int:
+    """Remembered, since a check after every command asks for the same ones again."""
+    return tilt_q10(ln_q30(strike_micro), mark)
 
 
 # TIERS AND THE STANDARD MODEL
