@@ -21,7 +21,7 @@ from exchange.snapshot_chain import listing_commands, marks_at
 from matching.rejects import Reject
 from matching.trading_states import CANCEL_ONLY, OPEN
 from settlement.signature import Signer
-from tests.floor import CHAIN_ID, NS, OPERATOR, SETTLEMENT, START_S
+from tests.floor import CHAIN_ID, FEES, NS, OPERATOR, SETTLEMENT, START_S
 
 SECRET = b"\x09" * 32
 
@@ -39,7 +39,7 @@ class Venue:
 
     async def list(self) -> None:
         self.exchange.start()
-        genesis = c.Genesis(0, CHAIN_ID, SETTLEMENT, OPERATOR, 100, 300, 1_250, 18)
+        genesis = c.Genesis(0, CHAIN_ID, SETTLEMENT, OPERATOR, *FEES, 18)
         await self.exchange.submit(lambda t, _: c.Genesis(t, *genesis_values(genesis)))
         for command in listing_commands(self.now_ns):
             values = [getattr(command, name) for name in command.__struct_fields__[1:]]

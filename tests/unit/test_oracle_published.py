@@ -36,6 +36,7 @@ from settlement.signature import Signer
 from tests.floor import (
     BTC_INDEX,
     CHAIN_ID,
+    FEES,
     LISTINGS,
     MARCH,
     NS,
@@ -136,7 +137,7 @@ async def opened(directory: Path, clock: Sequence[int]) -> Exchange:
     exchange = Exchange.open(directory, Signer(b"\x09" * 32), clock=lambda: clock[0], fsync=False)
     exchange.start()
     setup: list[Command] = [
-        c.Genesis(0, CHAIN_ID, SETTLEMENT, OPERATOR, 300, 500, 1_250, 18),
+        c.Genesis(0, CHAIN_ID, SETTLEMENT, OPERATOR, *FEES, 18),
         c.ListUnderlying(0, 0, b"BTC".ljust(8, b"\0"), 1_000_000),
         c.ListExpiry(0, 0, 0, MARCH),
         *(c.ListInstrument(0, number, *one) for number, one in enumerate(LISTINGS[:6])),
