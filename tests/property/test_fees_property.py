@@ -26,7 +26,8 @@ from margin.fees import (
     schedule_fault,
 )
 from matching.gate import Fill
-from matching.orders import BUY, IOC
+from matching.instruments import PERPETUAL, Instrument, Underlying
+from matching.orders import BUY, IOC, SELL, Order
 from matching.trading_states import CANCEL_ONLY
 from tests.floor import ETH_PERP, PERP, Floor, of_type
 from tests.model.ledger import SlowLedger
@@ -185,6 +186,9 @@ def spared(percent: int, bought: int, sold: int, brought: int) -> int:
     return min(share.numerator // share.denominator, brought)
 
 
+_PERPETUAL = Instrument(0, PERPETUAL, Underlying(0, "BTC", 1_000_000), None, 0, 10_000)
+_RESTING = Order(1, bytes(32), 0, 0, SELL, 1, 10_000, 1, 0, 0)
+
 legs_of_a_combo = st.lists(
     st.tuples(st.booleans(), st.integers(0, 10**9), st.integers(0, 10**9), st.booleans()).map(
         lambda of: Leg(of[0], of[1], -of[2] % (of[1] + 1) if not of[3] else -min(of[1], of[2]))
@@ -198,7 +202,7 @@ legs_of_a_combo = st.lists(
 def test_a_discount_is_taken_off_the_cheaper_side_and_leaves_the_rest(
     percent: int, legs: list[Leg], has_maker: bool, goes_through: bool
 ) -> None:
-    fills = [Fill(None, None, 1, 1, leg.taker_buys) for leg in legs]  # type: ignore[arg-type]
+    fills = [Fill(_RESTING, _PERPETUAL, 1, 1, leg.taker_buys) for leg in legs]
     fees = [(leg.taker_fee, leg.maker_fee) for leg in legs]
     brought = sum(map(sum, fees))
     if goes_through:  # the combo's order is the maker of the first, the taker of the others
