@@ -93,6 +93,18 @@ HASH_BYTES: Final = 32
 _log: Final = logging.getLogger(__name__)
 
 
+_OfAccount = (
+    SetProtection
+    | ChooseMargin
+    | ResetProtection
+    | TransferCash
+    | TransferPosition
+    | BidAuction
+    | FundInsurance
+    | ConvertCollateral
+)
+
+
 class JournalUnreadable(Exception):
     """An entry of the journal is no command of this version."""
 
@@ -293,89 +305,39 @@ class Exchange:
             ),
         )
 
-    async def set_protection(self, message: SetProtection, signature: bytes) -> Verdict:
+    async def _take(
+        self, kind: Callable[..., commands.Command], message: _OfAccount, signature: bytes
+    ) -> Verdict:
+        """A signed message whose fields are its command's: `kind` makes it."""
         message_hash = struct_hash(message)
         signer = self._signer(message.account, message_hash, signature)
         if isinstance(signer, Verdict):
             return signer
         return await self._decide(
             message_hash,
-            lambda time_ns, _: commands.SetProtection(
-                time_ns, *message, message_hash, signer, signature
-            ),
+            lambda time_ns, _: kind(time_ns, *message, message_hash, signer, signature),
         )
+
+    async def set_protection(self, message: SetProtection, signature: bytes) -> Verdict:
+        return await self._take(commands.SetProtection, message, signature)
 
     async def choose_margin(self, message: ChooseMargin, signature: bytes) -> Verdict:
-        message_hash = struct_hash(message)
-        signer = self._signer(message.account, message_hash, signature)
-        if isinstance(signer, Verdict):
-            return signer
-        return await self._decide(
-            message_hash,
-            lambda time_ns, _: commands.ChooseMargin(
-                time_ns, *message, message_hash, signer, signature
-            ),
-        )
+        return await self._take(commands.ChooseMargin, message, signature)
 
     async def reset_protection(self, message: ResetProtection, signature: bytes) -> Verdict:
-        message_hash = struct_hash(message)
-        signer = self._signer(message.account, message_hash, signature)
-        if isinstance(signer, Verdict):
-            return signer
-        return await self._decide(
-            message_hash,
-            lambda time_ns, _: commands.ResetProtection(
-                time_ns, *message, message_hash, signer, signature
-            ),
-        )
+        return await self._take(commands.ResetProtection, message, signature)
 
     async def transfer_cash(self, message: TransferCash, signature: bytes) -> Verdict:
-        message_hash = struct_hash(message)
-        signer = self._signer(message.account, message_hash, signature)
-        if isinstance(signer, Verdict):
-            return signer
-        return await self._decide(
-            message_hash,
-            lambda time_ns, _: commands.TransferCash(
-                time_ns, *message, message_hash, signer, signature
-            ),
-        )
+        return await self._take(commands.TransferCash, message, signature)
 
     async def transfer_position(self, message: TransferPosition, signature: bytes) -> Verdict:
-        message_hash = struct_hash(message)
-        signer = self._signer(message.account, message_hash, signature)
-        if isinstance(signer, Verdict):
-            return signer
-        return await self._decide(
-            message_hash,
-            lambda time_ns, _: commands.TransferPosition(
-                time_ns, *message, message_hash, signer, signature
-            ),
-        )
+        return await self._take(commands.TransferPosition, message, signature)
 
     async def bid_auction(self, message: BidAuction, signature: bytes) -> Verdict:
-        message_hash = struct_hash(message)
-        signer = self._signer(message.account, message_hash, signature)
-        if isinstance(signer, Verdict):
-            return signer
-        return await self._decide(
-            message_hash,
-            lambda time_ns, _: commands.BidAuction(
-                time_ns, *message, message_hash, signer, signature
-            ),
-        )
+        return await self._take(commands.BidAuction, message, signature)
 
     async def fund_insurance(self, message: FundInsurance, signature: bytes) -> Verdict:
-        message_hash = struct_hash(message)
-        signer = self._signer(message.account, message_hash, signature)
-        if isinstance(signer, Verdict):
-            return signer
-        return await self._decide(
-            message_hash,
-            lambda time_ns, _: commands.FundInsurance(
-                time_ns, *message, message_hash, signer, signature
-            ),
-        )
+        return await self._take(commands.FundInsurance, message, signature)
 
     async def withdraw(self, withdraw: Withdraw, signature: bytes) -> Verdict:
         message_hash = struct_hash(withdraw)
@@ -397,16 +359,7 @@ class Exchange:
         )
 
     async def convert_collateral(self, message: ConvertCollateral, signature: bytes) -> Verdict:
-        message_hash = struct_hash(message)
-        signer = self._signer(message.account, message_hash, signature)
-        if isinstance(signer, Verdict):
-            return signer
-        return await self._decide(
-            message_hash,
-            lambda time_ns, _: commands.ConvertCollateral(
-                time_ns, *message, message_hash, signer, signature
-            ),
-        )
+        return await self._take(commands.ConvertCollateral, message, signature)
 
     async def report_prices(self, report: PriceReport, signature: bytes) -> Verdict:
         reject = check_report_fields(report)

@@ -3,7 +3,8 @@
 Holds: the same accounts as the compiled loop finds; who has collateral is looked at as there, one
 by one; the matrix of positions has every position of every account (`exchange/invariants.py`
 compares them).
-Never: is called where the core is compiled: there a loop over vectors is five times as fast.
+Never: is called where the core is compiled: there accounts keep their vectors, and follow the marks
+themselves.
 """
 
 from collections.abc import Sequence
