@@ -11,7 +11,6 @@ from exchange.state import State
 from exchange.venue import AuctionView, ClearingView
 from margin.auction import most_share_e6
 from margin.liquidation_parameters import EPOCH_S
-from margin.standing import scan_standing
 
 
 def auctions(state: State) -> Sequence[AuctionView]:
@@ -21,7 +20,7 @@ def auctions(state: State) -> Sequence[AuctionView]:
         liquidation, account = state.liquidations.of_account[number], state.accounts[number]
         if liquidation.auction_ns < 0 or not account.positions:
             continue
-        standing = scan_standing(state.portfolio, account)
+        standing = state.portfolio.scan_standing(account)
         offer = offer_of(state, liquidation, account, state.time_ns)
         since_ns = liquidation.auction_ns
         if offer.is_insolvent:

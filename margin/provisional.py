@@ -12,9 +12,10 @@ from margin.accounts import STANDARD_MODEL, Account, Position, Risk
 from margin.charges import concentration_micro
 from margin.kernel import Vector, add_lots, at_base, copy_of, least
 from margin.marks import stretched_up
+from margin.netting import half_up, netted_worst
 from margin.open_orders import OpenOrders
 from margin.parameters import CONCENTRATED_NOTIONAL_MICRO, DELTA_NOTIONAL
-from margin.requirement import NO_BOUND, counted, half_up, least_worth_micro, netted_worst
+from margin.requirement import NO_BOUND, counted, least_worth_micro
 from margin.standard_margin import Book, initial_worth_micro
 from matching.gate import Fill
 from matching.instruments import Instrument

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 from margin.accounts import follow_marks
 from margin.portfolio import Portfolio
-from margin.requirement import is_below_apart
-from margin.standing import scan_standing
+from margin.standing import may_be_below
 
 
 def fallen(portfolio: Portfolio, underlying: int, line_percent: int = 100) -> list[int]:
@@ -24,16 +23,14 @@ def fallen(portfolio: Portfolio, underlying: int, line_percent: int = 100) -> li
     found: list[int] = []
     for number in below(portfolio, underlying, line_percent):
         account = portfolio.accounts[number]
-        standing = scan_standing(portfolio, account)
+        standing = portfolio.scan_standing(account)
         if 100 * standing.equity_micro < line_percent * standing.worst_micro:
             found.append(number)
     return found
 
 
 def below(portfolio: Portfolio, underlying: int, line_percent: int) -> list[int]:
-    """At least those, by ascending number: here each underlying's worst scenario is added, and the
-    blend of underlyings only lowers what an account could lose.
-    """
+    """At least those, by ascending number: all that `may_be_below`."""
     return below_by_account(portfolio, underlying, line_percent)
 
 
@@ -45,7 +42,7 @@ def below_by_account(portfolio: Portfolio, underlying: int, line_percent: int) -
             continue
         if account.marks is None:
             follow_marks(account, portfolio.marks)
-        if is_below_apart(account, line_percent):
+        if may_be_below(account, line_percent):
             found.append(number)
     found.sort()
     return found

@@ -1,8 +1,8 @@
 """`watch.below` for interpreted runs: all accounts by one sparse product.
 
-Holds: the same accounts as the compiled loop finds; who has collateral is looked at as there, one
-by one; the matrix of positions has every position of every account (`exchange/invariants.py`
-compares them).
+Holds: the same accounts as the compiled loop finds; who has collateral or is in the standard model
+is looked at as there, one by one; the matrix of positions has every position of every account
+(`exchange/invariants.py` compares them).
 Never: is called where the core is compiled: there accounts keep their vectors, and follow the marks
 themselves.
 """
@@ -12,9 +12,10 @@ from typing import Final
 
 import numpy as np
 
-from margin.accounts import Account, follow_marks
+from margin.accounts import STANDARD_MODEL, Account, follow_marks
+from margin.netting import half_up
 from margin.portfolio import Portfolio
-from margin.requirement import half_up, is_below_apart
+from margin.standing import may_be_below
 from margin.sweep import Holdings
 
 _PLENTY: Final = 1 << 61
@@ -36,18 +37,20 @@ def below(portfolio: Portfolio, underlying: int, line_percent: int) -> list[int]
     whole, rest = loss // 100, loss % 100  # so that no product passes 63 bits
     line_up = line_percent * whole - (-line_percent * rest) // 100
     rows = np.flatnonzero(equity < line_up).tolist()
-    found = [
-        accounts[row].number
+    found = {
+        accounts[row].number: True
         for row in rows
         if underlying in accounts[row].risks and not accounts[row].collateral
-    ]
-    for account in portfolio.collateral.holders.values():  # their vectors hold more than positions
+    }
+    beside = [account for account in accounts if account.margin_model == STANDARD_MODEL]
+    beside += portfolio.collateral.holders.values()
+    for account in beside:  # the values of their positions do not say it
         if underlying not in account.risks:
             continue
         if account.marks is None:
             follow_marks(account, portfolio.marks)
-        if is_below_apart(account, line_percent):
-            found.append(account.number)
+        if may_be_below(account, line_percent):
+            found[account.number] = True
     return sorted(found)
 
 

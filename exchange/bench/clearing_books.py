@@ -11,7 +11,7 @@ from typing import Final
 from exchange.bench.flow import opened_state
 from exchange.state import State
 from margin.accounts import Account, Position
-from margin.requirement import half_up
+from margin.netting import half_up
 from margin.watch_numpy import current
 from matching.orders import BUY, SELL, Order
 

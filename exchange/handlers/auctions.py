@@ -32,7 +32,7 @@ from margin.auction import (
 )
 from margin.liquidation_parameters import INSOLVENT_NS, MARK_AGE_S
 from margin.moves import excess_with, move_lots
-from margin.standing import AUCTIONED, scan_standing
+from margin.standing import AUCTIONED
 from matching.instruments import MAX_LOTS, Instrument
 from matching.rejects import (
     AUCTION_PRICE_ABOVE,
@@ -87,7 +87,7 @@ def open_auction(state: State, liquidation: Liquidation, account: Account, emit:
 def watch_auction(state: State, liquidation: Liquidation, account: Account, emit: Emit) -> None:
     """As time passes and marks move: whether the fund pays now, and whether it is over."""
     time_ns = state.time_ns
-    equity = scan_standing(state.portfolio, account).equity_micro
+    equity = state.portfolio.scan_standing(account).equity_micro
     is_insolvent = liquidation.is_insolvent(equity, time_ns)
     if is_insolvent:
         liquidation.insolvent_ns = liquidation.fund_since_ns(time_ns)
@@ -101,7 +101,7 @@ def watch_auction(state: State, liquidation: Liquidation, account: Account, emit
 
 
 def _say_open(state: State, liquidation: Liquidation, account: Account, emit: Emit) -> None:
-    standing = scan_standing(state.portfolio, account)
+    standing = state.portfolio.scan_standing(account)
     is_insolvent = liquidation.is_insolvent(standing.equity_micro, state.time_ns)
     since_ns = liquidation.auction_ns
     if is_insolvent:
@@ -121,7 +121,7 @@ def _say_open(state: State, liquidation: Liquidation, account: Account, emit: Em
 
 def offer_of(state: State, liquidation: Liquidation, account: Account, time_ns: int) -> Offer:
     """What an auction offers at a time, at the marks in force."""
-    standing = scan_standing(state.portfolio, account)
+    standing = state.portfolio.scan_standing(account)
     if not liquidation.is_insolvent(standing.equity_micro, time_ns):
         return solvent_offer(standing, liquidation.reserved_micro, time_ns - liquidation.auction_ns)
     return insolvent_offer(standing, time_ns - liquidation.fund_since_ns(time_ns))
@@ -146,7 +146,7 @@ def bid_auction(state: State, command: BidAuction, emit: Emit) -> None:
     liquidation = state.liquidations.of_account[account.number]
     _move(state, account, bidder, taking, emit)
     liquidation.reserved_micro += taking.payment.paid_micro
-    offer, standing = taking.offer, scan_standing(state.portfolio, account)
+    offer, standing = taking.offer, state.portfolio.scan_standing(account)
     emit(
         events.AuctionBidTaken(
             account.number,

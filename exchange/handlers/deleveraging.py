@@ -27,7 +27,6 @@ from margin.deleveraging import (
 )
 from margin.kernel import at_base
 from margin.moves import move_lots
-from margin.standing import scan_standing
 from matching.instruments import Instrument
 from matching.trading_states import CANCEL_ONLY
 from settlement import records
@@ -38,12 +37,12 @@ Emit = Callable[[events.Event], None]
 def deleverage(state: State, liquidation: Liquidation, account: Account, emit: Emit) -> None:
     """Closes what the account holds, as far as the caps of this epoch let it."""
     liquidations, portfolio = state.liquidations, state.portfolio
-    equity = scan_standing(portfolio, account).equity_micro
+    equity = portfolio.scan_standing(account).equity_micro
     has_waited = liquidation.waited_epoch == liquidations.epoch
     if has_waited and equity < 0 and not state.insurance_cash_micro:
         return
     pay_from_fund(state, account, -equity, events.FOR_DEFICIT, emit)
-    deficit = max(-scan_standing(portfolio, account).equity_micro, 0)
+    deficit = max(-portfolio.scan_standing(account).equity_micro, 0)
     held = [(state.instruments[n], account.lots_of(n)) for n in sorted(account.positions)]
     parts = laid_on(deficit, [_burden(state, instrument, lots) for instrument, lots in held])
     left: dict[int, int] = {}
@@ -64,7 +63,7 @@ def deleverage(state: State, liquidation: Liquidation, account: Account, emit: E
 
 def pay_debt(state: State, account: Account, emit: Emit) -> None:
     """An account without positions owes: the fund pays what it can, now or when it has it."""
-    equity = scan_standing(state.portfolio, account).equity_micro
+    equity = state.portfolio.scan_standing(account).equity_micro
     if pay_from_fund(state, account, -equity, events.FOR_DEFICIT, emit):
         end_if_recovered(state, account, emit)
 
@@ -95,7 +94,7 @@ def _close(
     for number, other in state.accounts.items():
         if number == account.number:
             continue
-        standing = scan_standing(portfolio, other)
+        standing = portfolio.scan_standing(other)
         equities.append(standing.equity_micro)
         held = other.lots_of(instrument.number)
         if held * lots < 0:

@@ -34,7 +34,20 @@ class Step(NamedTuple):
     size: int
 
 
-KINDS = ("trade", "trade", "trade", "mark", "mark", "fund", "cash", "look", "look", "touch", "open")
+KINDS = (
+    "trade",
+    "trade",
+    "trade",
+    "mark",
+    "mark",
+    "fund",
+    "cash",
+    "look",
+    "look",
+    "touch",
+    "open",
+    "model",
+)
 steps = st.builds(
     Step,
     st.sampled_from(KINDS),
@@ -66,6 +79,8 @@ def run(floor: Floor, step: Step) -> None:
             account.cash_micro += line - needed.equity_micro + size % 3 - 1
         case "touch":
             floor.state.portfolio.requirement(floor.account(one))
+        case "model":
+            floor.account(one).set_margin(size % 2, 0)
         case "open":
             floor.open_account(RICH)
         case _:

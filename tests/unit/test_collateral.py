@@ -392,9 +392,7 @@ def test_who_fell_is_found_with_collateral_as_one_by_one(index_percent: int) -> 
         due: list[int] = []
         for number in range(3):
             standing = portfolio.scan_standing(floor.account(number))
-            gross = (floor.account(number).gross_lots + 1) // 2
-            loss = standing.equity_micro - standing.worst_worth_micro + gross
-            if 100 * standing.equity_micro < line * loss:
+            if 100 * standing.equity_micro < line * standing.worst_micro:
                 due.append(number)
         assert fallen(portfolio, 1, line) == due
         assert set(due) <= set(below_by_account(portfolio, 1, line))
