@@ -17,8 +17,8 @@ from matching.packed import i64, read_i64_le, vec
 
 Vector: TypeAlias = "vec[i64]"
 
-# `SCENARIO_COUNT` as a literal; every loop's vectors are measured before it. So the C compiler knows
-# that no index is out of bounds, and takes several scenarios in one instruction.
+# `SCENARIO_COUNT` as a literal; each loop measures its vectors first. So the C compiler knows that
+# no index is out of bounds, and takes several scenarios in one instruction.
 _SCENARIOS: Final = 119
 assert _SCENARIOS == SCENARIO_COUNT
 _BASE: Final = BASE_SCENARIO

@@ -32,7 +32,6 @@ class Part:
     __slots__ = (
         "delta",
         "index_micro",
-        "least_micro",
         "loss_bound_micro",
         "order_loss",
         "short_lots",
@@ -47,10 +46,14 @@ class Part:
         self.delta = risk.sums.delta
         self.short_lots = risk.sums.short_lots
         self.value: Vector = copy_of(risk.value)
-        self.least_micro = risk.least_micro
         self.loss_bound_micro = risk.loss_bound_micro
         self.version = risk.version
         self.order_loss: Vector | None = None
+
+    @property
+    def least_micro(self) -> int:
+        """The least of `value`."""
+        return int(least(self.value))
 
     def concentration_bound_micro(self) -> int:
         """At least what its size is charged."""
@@ -372,7 +375,6 @@ class Plan:
         marks = self.open_orders.marks
         unit = marks.unit(number, self.open_orders.combos)
         add_lots(part.value, unit.row, lots)
-        part.least_micro = least(part.value)
         part.delta += lots * unit.delta_micro
         if lots * way > 0:
             side.charge_bound_micro += lots * unit.charge_buy_micro
