@@ -56,6 +56,14 @@ def add_lots(vector: Vector, row: Vector, lots: i64) -> None:
         vector[s] = vector[s] + lots * row[s]
 
 
+def set_lots(vector: Vector, row: Vector, lots: i64) -> None:
+    """vector = lots x row, in place."""
+    assert len(vector) == _SCENARIOS
+    assert len(row) == _SCENARIOS
+    for s in range(i64(_SCENARIOS)):
+        vector[s] = lots * row[s]
+
+
 def least(vector: Vector) -> i64:
     """The least of a vector."""
     assert len(vector) == _SCENARIOS

@@ -59,7 +59,7 @@ class Portfolio(Gate):
     fees of its i-th fill, micro-USDC; `fee_levels` the levels of warning above zero by underlying;
     `moved` what the command's plans moved and orders that may
     only reduce stand against, as (account, instrument); `holdings` has all positions
-    by underlying, in interpreted runs (`watch_numpy.py`).
+    by underlying (`watch.py`).
     """
 
     def __init__(
