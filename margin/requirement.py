@@ -17,6 +17,7 @@ from margin.kernel import (
     copy_of,
     integers,
     stretched,
+    worst,
     zero_vector,
 )
 from margin.kernel import worst_scenario as first_worst
@@ -150,12 +151,17 @@ class Requirements:
         if account.margin_model == STANDARD_MODEL:
             book = Book(account, {}, {}, replaced, added)
             return worth + initial_worth_micro(self.open_orders, book)
+        is_asked = replaced is not None or added is not None
         vectors: list[Vector] = []
         for underlying in account.risks:
             risk = self.open_orders.exact_risk(account, underlying)
             charge = risk.charge_micro + risk.concentration_micro
             worth -= stretched_up(charge, account.stretch_quarters)
-            loss = self.open_orders.loss_with(account, underlying, replaced, added)
+            loss = risk.order_loss
+            if is_asked:
+                loss = self.open_orders.loss_with(account, underlying, replaced, added)
+            if len(account.risks) == 1 and account.stretch_quarters == PLAIN_QUARTERS:
+                return worth + int(worst(risk.value, loss))
             vectors.append(counted(account, risk.value, loss))
         return worth + netted_worst(vectors)
 
