@@ -15,7 +15,8 @@ from margin.liquidation_parameters import LOSS_CAP_ALL_E4, LOSS_CAP_E4
 
 class Counterparty:
     """An account on the other side. `profit_micro` is its equity less collateral and what was paid
-    in; `held_lots` a size; `lost_micro` what deleveraging took from it in this epoch.
+    in, or its part of its owner's, if that is more; `held_lots` a size; `lost_micro` what
+    deleveraging took from it in this epoch.
     """
 
     __slots__ = ("equity_micro", "held_lots", "lost_micro", "number", "profit_micro", "worst_micro")

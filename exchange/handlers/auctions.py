@@ -21,15 +21,15 @@ from exchange.state import USDC, State
 from margin.accounts import MAX_POSITIONS, Account
 from margin.auction import (
     WHOLE_E6,
+    Estate,
     Offer,
     Payment,
+    cost_micro,
     insolvent_offer,
-    lots_of_share,
-    most_share_e6,
-    moved_share_e6,
     payment,
     solvent_offer,
 )
+from margin.estate import cut_of, estate_of, most_share_e6, sold_micro
 from margin.liquidation_parameters import INSOLVENT_NS, MARK_AGE_S
 from margin.moves import excess_with, move_lots
 from margin.standing import AUCTIONED, scan_standing
@@ -89,15 +89,23 @@ def watch_auction(state: State, liquidation: Liquidation, account: Account, emit
     time_ns = state.time_ns
     equity = scan_standing(state.portfolio, account).equity_micro
     is_insolvent = liquidation.is_insolvent(equity, time_ns)
-    if is_insolvent:
-        liquidation.insolvent_ns = liquidation.fund_since_ns(time_ns)
+    liquidation.insolvent_ns = liquidation.fund_since_ns(time_ns) if is_insolvent else -1
     if is_insolvent != liquidation.shown_insolvent:
         _say_open(state, liquidation, account, emit)
     if not is_insolvent:
         return
     is_over = time_ns - liquidation.insolvent_ns >= INSOLVENT_NS
-    if is_over or state.insurance_cash_micro <= 0:
+    if is_over or not _can_pay(state, account, equity):
         deleverage(state, liquidation, account, emit)
+
+
+def _can_pay(state: State, account: Account, equity_micro: int) -> bool:
+    """Whether there is anything to pay a bidder with: what the fund has, or, of an account whose
+    equity is below zero only by a haircut, what the sale of its collateral will leave it.
+    """
+    if state.insurance_cash_micro > 0:
+        return True
+    return equity_micro < 0 and sold_micro(state.portfolio, account) > 0
 
 
 def _say_open(state: State, liquidation: Liquidation, account: Account, emit: Emit) -> None:
@@ -119,12 +127,22 @@ def _say_open(state: State, liquidation: Liquidation, account: Account, emit: Em
     )
 
 
-def offer_of(state: State, liquidation: Liquidation, account: Account, time_ns: int) -> Offer:
+def offer_of(liquidation: Liquidation, estate: Estate, time_ns: int) -> Offer:
     """What an auction offers at a time, at the marks in force."""
-    standing = scan_standing(state.portfolio, account)
-    if not liquidation.is_insolvent(standing.equity_micro, time_ns):
-        return solvent_offer(standing, liquidation.reserved_micro, time_ns - liquidation.auction_ns)
-    return insolvent_offer(standing, time_ns - liquidation.fund_since_ns(time_ns))
+    if not liquidation.is_insolvent(estate.standing.equity_micro, time_ns):
+        return solvent_offer(estate, liquidation.reserved_micro, time_ns - liquidation.auction_ns)
+    return insolvent_offer(estate, time_ns - liquidation.fund_since_ns(time_ns))
+
+
+def oldest_mark_s(state: State, account: Account) -> int:
+    """The time of the oldest mark that positions and collateral stand on; now without any."""
+    underlyings = state.portfolio.collateral.underlyings_of(account)
+    for number in account.positions:
+        instrument = state.instruments[number]
+        if not instrument.is_settled:
+            underlyings.append(instrument.underlying.number)
+    marked_s = state.marks.mark_time_s
+    return min([marked_s.get(underlying, 0) for underlying in underlyings], default=state.time_s)
 
 
 # BID FOR
@@ -186,44 +204,34 @@ def _check_bid(state: State, command: BidAuction) -> Reject | None:
     account, bidder = state.accounts[command.auction], state.accounts[command.account]
     if account.owner_number == bidder.owner_number:
         return Reject(OWN_AUCTION, command.auction)
-    if not account.positions:
+    if not account.positions or account.settlements_seen != state.settlements:
         return Reject(NOT_AUCTIONED, command.auction)
-    for number in account.positions:
-        underlying = state.instruments[number].underlying.number
-        marked_s = state.marks.mark_time_s.get(underlying, 0)
-        if marked_s < state.time_s - MARK_AGE_S:
-            return Reject(MARKS_TOO_OLD, marked_s, state.time_s - MARK_AGE_S)
-    return None
+    if not scan_standing(state.portfolio, account).is_called:
+        return Reject(NOT_AUCTIONED, command.auction)  # what has made it whole was not told yet
+    marked_s, oldest_s = oldest_mark_s(state, account), state.time_s - MARK_AGE_S
+    return Reject(MARKS_TOO_OLD, marked_s, oldest_s) if marked_s < oldest_s else None
 
 
 def _taking(state: State, command: BidAuction) -> Taking | Reject:
     """What the bid would take now, or why its owner would not want it."""
-    account = state.accounts[command.auction]
+    account, portfolio = state.accounts[command.auction], state.portfolio
     liquidation = state.liquidations.of_account[account.number]
-    offer = offer_of(state, liquidation, account, state.time_ns)
-    if offer.price_micro > command.most_price_micro:
-        return Reject(AUCTION_PRICE_ABOVE, offer.price_micro, command.most_price_micro)
-    numbers = sorted(account.positions)
-    sizes = [abs(account.positions[number].quantity_lots) for number in numbers]
-    most = most_share_e6(offer, sizes)
-    asked = min(command.most_share_e6, most)
-    lots: Lots = []
-    moved: list[int] = []
+    estate = estate_of(portfolio, account)
+    offer = offer_of(liquidation, estate, state.time_ns)
+    most = most_share_e6(portfolio, account, estate, offer)
+    cut = cut_of(portfolio, account, estate, min(command.most_share_e6, most))
+    share, fund = cut.share_e6, state.insurance_cash_micro
+    if share < command.least_share_e6:
+        return Reject(AUCTION_SHARE_TOO_SMALL, command.least_share_e6, max(share, 0))
+    cost = cost_micro(offer, share, fund)
+    if cost > command.most_price_micro:
+        return Reject(AUCTION_PRICE_ABOVE, cost, command.most_price_micro)
     lots_micro = 0
-    for number in numbers:
-        instrument = state.instruments[number]
-        of_this = lots_of_share(account.positions[number].quantity_lots, asked)
-        if not of_this:
-            continue
-        lots.append((instrument, of_this))
-        moved.append(abs(of_this))
+    for instrument, lots in cut.lots:
         if not instrument.is_linear:
-            lots_micro += of_this * state.marks.mark_micro(instrument)
-    share = moved_share_e6(sizes, moved)
-    if share < command.least_share_e6 or not lots:
-        return Reject(AUCTION_SHARE_TOO_SMALL, command.least_share_e6, share)
-    paid = payment(offer, share, lots_micro, state.insurance_cash_micro)
-    return Taking(offer, most, share, lots, lots_micro, paid)
+            lots_micro += lots * state.marks.mark_micro(instrument)
+    paid = payment(offer, share, lots_micro, fund)
+    return Taking(offer, most, share, cut.lots, lots_micro, paid)
 
 
 def _check_bidder(state: State, command: BidAuction, taking: Taking) -> Reject | None:
