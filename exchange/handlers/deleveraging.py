@@ -20,9 +20,9 @@ from margin.deleveraging import (
     Burden,
     Counterparty,
     all_may_lose_micro,
+    closed_within,
     laid_on,
     loss_of,
-    lots_within,
     ranked,
 )
 from margin.estate import sold_micro
@@ -114,18 +114,20 @@ def _close(
             )
     equities = [standing.equity_micro for standing in standings]
     all_left = all_may_lose_micro(equities, liquidations.lost_all_micro)
+    all_cap = all_left + liquidations.lost_all_micro
     left = abs(lots)
     for rank, counterparty in enumerate(ranked(found), start=1):
         size = min(left, counterparty.held_lots)
         loss = 0
         if counterparty.is_solvent:
-            cap = min(counterparty.may_lose_micro, all_left)
-            size = min(size, lots_within(part, left, cap))
-            loss = loss_of(part, left, size) if size else 0
+            may_lose = min(counterparty.may_lose_micro, all_left)
+            cap = min(counterparty.cap_micro, all_cap)
+            size, loss = closed_within(part, left, size, may_lose, cap)
         if not size:
             continue
+        if counterparty.is_solvent:  # what a cap leaves unpaid is nobody else's
+            part -= loss_of(part, left, size)
         left -= size
-        part -= loss
         all_left -= loss
         liquidations.count_loss(counterparty.number, loss)
         signed = size if lots > 0 else -size

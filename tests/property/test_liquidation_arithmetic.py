@@ -260,6 +260,27 @@ def test_what_is_closed_stays_within_the_cap_and_a_lot_more_would_not(
     del more
 
 
+@given(
+    st.integers(0, 10**12),
+    st.integers(1, 10**5),
+    st.integers(1, 10**5),
+    st.integers(0, 10**9),
+    st.integers(0, 10**9),
+)
+def test_somebody_always_closes_in_a_fresh_epoch_and_nobody_beyond_his_cap(
+    part: int, left: int, held: int, cap: int, lost: int
+) -> None:
+    size = min(held, left)
+    may = max(cap - lost, 0)
+    lots, loss = deleveraging.closed_within(part, left, size, may, cap)
+    assert 0 <= lots <= size
+    assert 0 <= loss <= min(may, deleveraging.loss_of(part, left, lots))
+    if not lost:
+        assert lots, "nothing waits for ever"
+    if lots and loss < deleveraging.loss_of(part, left, lots):
+        assert deleveraging.loss_of(part, left, 1) > cap
+
+
 @given(st.lists(counterparties, max_size=12), st.integers(0, 10**12))
 def test_caps_are_shares_of_equity_before_the_losses(found: list[Counterparty], lost: int) -> None:
     for one in found:

@@ -351,6 +351,29 @@ def test_a_position_moved_to_a_fresh_account_keeps_its_owners_place(moves: bool)
 # WHAT WAITS
 
 
+def test_lots_that_no_cap_bears_do_not_hold_an_underlying_for_ever() -> None:
+    """Each lot's loss is more than a twentieth of what the other side has left in its account."""
+    floor = clearing_floor((1_200 * DOLLAR, 1_300 * DOLLAR))
+    floor.trade(LONG, SHORT, PERP, 6)
+    floor.arm_liquidation(0)
+    floor.index(7_000)
+    floor.withdraw(SHORT, floor.state.portfolio.excess_micro(floor.account(SHORT)))
+    floor.index(5_500)
+    owed = -equity(floor, LONG)
+    cap = equity(floor, SHORT) // 20
+    assert owed > 6 * cap
+    floor.arm_liquidation(1)
+    (closed,) = of_type(floor.index(5_500), e.Deleveraged)
+    assert (closed.quantity_lots, closed.loss_micro) == (6, cap)
+    assert not floor.state.trading.by_clearing
+    account = floor.account(LONG)
+    assert (account.cash_micro, account.status) == (cap - owed, AUCTIONED)
+    floor.insure(MAKER, owed)
+    floor.advance(1)
+    assert (account.cash_micro, account.status) == (0, OPEN)
+    assert floor.state.insurance_cash_micro == cap
+
+
 def test_an_underlying_is_held_no_longer_than_lots_wait() -> None:
     """Its lots expired while they waited: what is owed now waits, and nobody else does."""
     floor = clearing_floor((1_600 * DOLLAR, 3_000 * DOLLAR))
