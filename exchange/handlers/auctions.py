@@ -30,9 +30,10 @@ from margin.auction import (
     solvent_offer,
 )
 from margin.estate import cut_of, estate_of, most_share_e6, sold_micro
+from margin.kernel import at_base
 from margin.liquidation_parameters import INSOLVENT_NS, MARK_AGE_S
 from margin.moves import excess_with, move_lots
-from margin.standing import AUCTIONED, scan_standing
+from margin.standing import AUCTIONED, LIQUIDATING, scan_standing
 from matching.instruments import MAX_LOTS, Instrument
 from matching.rejects import (
     AUCTION_PRICE_ABOVE,
@@ -134,15 +135,31 @@ def offer_of(liquidation: Liquidation, estate: Estate, time_ns: int) -> Offer:
     return insolvent_offer(estate, time_ns - liquidation.fund_since_ns(time_ns))
 
 
-def oldest_mark_s(state: State, account: Account) -> int:
-    """The time of the oldest mark that positions and collateral stand on; now without any."""
-    underlyings = state.portfolio.collateral.underlyings_of(account)
+def check_marks(state: State, account: Account) -> Reject | None:
+    """Whether the marks that positions and collateral stand on are young enough to decide by. An
+    old index of collateral holds nothing up where the account would be below its line (maintenance;
+    under liquidation W) at twice what that counts: else a crumb of it would do.
+    """
+    marked_s, oldest_s = state.marks.mark_time_s, state.time_s - MARK_AGE_S
     for number in account.positions:
         instrument = state.instruments[number]
-        if not instrument.is_settled:
-            underlyings.append(instrument.underlying.number)
-    marked_s = state.marks.mark_time_s
-    return min([marked_s.get(underlying, 0) for underlying in underlyings], default=state.time_s)
+        at_s = marked_s.get(instrument.underlying.number, 0)
+        if not instrument.is_settled and at_s < oldest_s:
+            return Reject(MARKS_TOO_OLD, at_s, oldest_s)
+    doubtful, since_s = 0, state.time_s
+    for underlying in state.portfolio.collateral.underlyings_of(account):
+        at_s = marked_s.get(underlying, 0)
+        if at_s < oldest_s:
+            doubtful += int(at_base(account.risk(underlying).collateral))
+            since_s = min(since_s, at_s)
+    if since_s >= oldest_s:
+        return None
+    standing = scan_standing(state.portfolio, account)
+    is_under_way = account.status >= LIQUIDATING
+    line = standing.worst_micro if is_under_way else standing.maintenance_micro
+    if standing.equity_micro + doubtful < line:
+        return None
+    return Reject(MARKS_TOO_OLD, since_s, oldest_s)
 
 
 # BID FOR
@@ -208,8 +225,7 @@ def _check_bid(state: State, command: BidAuction) -> Reject | None:
         return Reject(NOT_AUCTIONED, command.auction)
     if not scan_standing(state.portfolio, account).is_called:
         return Reject(NOT_AUCTIONED, command.auction)  # what has made it whole was not told yet
-    marked_s, oldest_s = oldest_mark_s(state, account), state.time_s - MARK_AGE_S
-    return Reject(MARKS_TOO_OLD, marked_s, oldest_s) if marked_s < oldest_s else None
+    return check_marks(state, account)
 
 
 def _taking(state: State, command: BidAuction) -> Taking | Reject:

@@ -14,7 +14,7 @@ from typing import Final
 from exchange import events
 from exchange.commands import SetLiquidation
 from exchange.handlers.accounts import settle_all
-from exchange.handlers.auctions import oldest_mark_s, open_auction, watch_auction
+from exchange.handlers.auctions import check_marks, open_auction, watch_auction
 from exchange.handlers.cancels import cancel_account
 from exchange.handlers.deleveraging import pay_debt
 from exchange.handlers.execution import Placement, execute
@@ -27,7 +27,6 @@ from margin.accounts import Account
 from margin.liquidation import Depth, Step, band_ticks, best_step, liquidation_fee_micro
 from margin.liquidation_parameters import (
     CALL_PERCENT,
-    MARK_AGE_S,
     ORDER_LIFE_S,
     PATIENCE_NS,
     STEP_INTERVAL_NS,
@@ -87,7 +86,7 @@ def _look(state: State, account: Account, emit: Emit) -> None:
     if not standing.is_called:
         end_if_recovered(state, account, emit)
         return
-    if not are_marks_fresh(state, account):
+    if check_marks(state, account) is not None:
         return
     if not standing.must_liquidate:
         if account.status != CALLED:
@@ -126,7 +125,7 @@ def _move_on(state: State, liquidation: Liquidation, account: Account, emit: Emi
     if not account.positions:
         pay_debt(state, account, emit)
         return
-    if not are_marks_fresh(state, account):
+    if check_marks(state, account) is not None:
         return
     if liquidation.auction_ns < 0:
         standing = scan_standing(state.portfolio, account)
@@ -139,11 +138,6 @@ def _move_on(state: State, liquidation: Liquidation, account: Account, emit: Emi
                 return
         open_auction(state, liquidation, account, emit)
     watch_auction(state, liquidation, account, emit)
-
-
-def are_marks_fresh(state: State, account: Account) -> bool:
-    """Whether no mark that positions and collateral stand on is too old to decide by."""
-    return oldest_mark_s(state, account) >= state.time_s - MARK_AGE_S
 
 
 # STEPS AGAINST THE BOOK

@@ -324,6 +324,16 @@ def test_a_portfolio_is_not_sold_while_the_index_of_its_collateral_is_old() -> N
     assert was_accepted(floor.bid(MAKER, LONG))
 
 
+def test_a_crumb_of_an_asset_whose_index_is_old_keeps_nobody_from_being_liquidated() -> None:
+    """Ether's feed has stopped; who is short of margin in bitcoin deposits a millionth of one."""
+    floor = with_ether(1, 6, cash_micro=1_200 * DOLLAR)
+    floor.advance(MARK_AGE_S + 1)
+    events = floor.index(9_200)
+    assert of_type(events, e.LiquidationStarted)
+    while floor.account(LONG).status == AUCTIONED:
+        assert was_accepted(floor.bid(MAKER, LONG))
+
+
 # WHO CLOSES FIRST
 
 
