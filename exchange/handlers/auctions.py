@@ -101,12 +101,12 @@ def watch_auction(state: State, liquidation: Liquidation, account: Account, emit
 
 
 def _can_pay(state: State, account: Account, equity_micro: int) -> bool:
-    """Whether there is anything to pay a bidder with: what the fund has, or, of an account whose
-    equity is below zero only by a haircut, what the sale of its collateral will leave it.
+    """Whether a bidder could gain by waiting: the fund, with what the sale of collateral leaves the
+    account, has more than is owed. A crumb in the fund would else put off deleveraging, and whoever
+    it would close could leave before.
     """
-    if state.insurance_cash_micro > 0:
-        return True
-    return equity_micro < 0 and sold_micro(state.portfolio, account) > 0
+    left_micro = sold_micro(state.portfolio, account) if equity_micro < 0 else 0
+    return state.insurance_cash_micro + left_micro > 0
 
 
 def _say_open(state: State, liquidation: Liquidation, account: Account, emit: Emit) -> None:

@@ -144,13 +144,13 @@ def test_a_bidder_says_what_the_whole_may_cost_with_what_is_lacking() -> None:
 
 
 def test_a_bidder_is_told_that_the_fund_has_not_what_it_promised() -> None:
-    floor = insolvent(150 * DOLLAR)
+    floor = insolvent(400 * DOLLAR)
     floor.advance(240)
     floor.index(7_500)
     standing = floor.standing(LONG)
     promised = (standing.worst_micro - standing.equity_micro) * 240 // 300
-    assert promised > 150 * DOLLAR
-    cost = -standing.equity_micro - 150 * DOLLAR
+    assert promised > 400 * DOLLAR
+    cost = -standing.equity_micro - 400 * DOLLAR
     reject = refusal(floor.bid(MAKER, LONG, price_micro=-standing.equity_micro - promised))
     assert (reject.code, reject.got) == (AUCTION_PRICE_ABOVE, cost)
     gain = -equity(floor, MAKER)
@@ -356,6 +356,16 @@ def test_a_position_moved_to_a_fresh_account_keeps_its_owners_place(moves: bool)
     closed = of_type(floor.index(7_590), e.Deleveraged)
     assert [one.counterparty for one in closed] == [second if moves else SHORT, other]
     assert closed[0].profit_micro > 300 * DOLLAR
+
+
+def test_a_crumb_in_the_fund_puts_nothing_off() -> None:
+    """Whoever will be closed at a loss gives it a millionth of a dollar, to have time to leave."""
+    floor = clearing_floor((1_200 * DOLLAR, 10**11))
+    floor.trade(LONG, SHORT, PERP, 6)
+    floor.insure(SHORT, 1)
+    (closed,) = of_type(floor.index(7_500), e.Deleveraged)
+    assert (closed.counterparty, closed.quantity_lots) == (SHORT, 6)
+    assert floor.state.insurance_cash_micro == 0
 
 
 # WHAT WAITS

@@ -189,15 +189,8 @@ def test_deleveraging_follows_from_ranks_and_what_is_owed() -> None:
         floor.trade(LONG, seller, PERP, lots)
     floor.sell(LONG, floor.near(CALL_100), 2, CALL_100)
     floor.buy(1, floor.near(CALL_100), 2, CALL_100)
-    floor.index(6_500)
-    events, seen = floor.events_since(0), eyes(floor)
-    for _ in range(30):
-        seen, told = eyes(floor), len(floor.events)
-        floor.advance(10)
-        events = floor.events_since(told)
-        if of_type(events, e.Deleveraged):
-            break
-        floor.index(6_500)
+    seen = eyes(floor)
+    events = floor.index(6_500)
     (paid,) = of_type(events, e.InsurancePaid)
     before = seen[LONG].standing()
     assert paid == e.InsurancePaid(LONG, 10**8, 0, e.FOR_DEFICIT)
