@@ -299,7 +299,7 @@ class Promises:
             elif (
                 picture.status < LIQUIDATING
                 and standing.equity_micro < standing.maintenance_micro
-                and self._is_fresh(picture)
+                and self._is_fresh(number, picture, standing)
                 and any(self._stands_on(account, picture, u) for u in moved)
             ):
                 raise Broken(f"account {number} is below maintenance: {standing}, and nothing came")
@@ -313,7 +313,7 @@ class Promises:
             raise Broken(f"account {number}: {standing} beside {event}")
         if standing.equity_micro >= standing.maintenance_micro:
             raise Broken(f"account {number} is liquidated above its maintenance: {standing}")
-        if not self._is_fresh(picture):
+        if not self._is_fresh(number, picture, standing):
             raise Broken(f"account {number} is liquidated by old marks")
 
     def _stands_on(self, account: Account, picture: Picture, underlying: int) -> bool:
@@ -322,19 +322,24 @@ class Promises:
             state.instruments[n].underlying.number == underlying for n in picture.positions
         )
 
-    def _is_fresh(self, picture: Picture) -> bool:
-        """Whether no mark that it stands on is older than a minute."""
-        state = self._state
-        assets = state.portfolio.collateral.assets
-        stood_on = {
-            state.instruments[n].underlying.number
-            for n in picture.positions
-            if not state.instruments[n].is_settled
-        }
-        stood_on |= {assets[n].underlying for n in picture.collateral if n in assets}
+    def _is_fresh(self, number: int, picture: Picture, standing: Standing) -> bool:
+        """Whether no mark that its positions stand on is older than a minute; an old index of its
+        collateral matters where the account would be at its maintenance at twice what that counts.
+        """
+        state, marks = self._state, self._state.marks.mark_time_s
         oldest = state.time_s - MARK_AGE_S
-        marks = state.marks.mark_time_s
-        return all(marks.get(u, 0) >= oldest for u in stood_on if u < len(state.underlyings))
+        held = [state.instruments[n] for n in picture.positions]
+        stood_on = {i.underlying.number for i in held if not i.is_settled}
+        if any(marks.get(u, 0) < oldest for u in stood_on):
+            return False
+        account = state.accounts[number]
+        old = [
+            u
+            for u in range(len(state.underlyings))
+            if picture.collateral and marks.get(u, 0) < oldest
+        ]
+        doubtful = sum(collateral_values(state, account, u)[BASE_SCENARIO] for u in old)
+        return not doubtful or standing.equity_micro + doubtful < standing.maintenance_micro
 
     def _check_ended(self, events: Sequence[Event]) -> None:
         """Whoever is let go stands at his line, or has nothing and owes nothing."""
