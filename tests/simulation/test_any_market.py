@@ -10,13 +10,13 @@ from tests.simulation.market import Market, Terms
 from tests.simulation.paths import PATHS
 
 
-@settings(max_examples=4, deadline=None, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=3, deadline=None, phases=(Phase.explicit, Phase.generate))
 @given(
     st.builds(
         Terms,
         seed=st.integers(0, 2**20),
         path=st.sampled_from(sorted(PATHS)),
-        moments=st.just(170),
+        moments=st.just(150),
         bids=st.sampled_from((-1, 0, 30, 120)),
         fund_micro=st.sampled_from((0, 1_000 * USDC, 100_000 * USDC)),
         oracle=st.booleans(),

@@ -27,10 +27,10 @@ TOLD = {
         17, "abyss", MOMENTS, bids=60, fund_micro=500_000 * USDC
     ),
     "a spike by reports, with all takers on one side": Terms(
-        8, "spike", 260, bids=90, fund_micro=0, oracle=True, one_sided=True
+        8, "spike", 190, bids=90, fund_micro=0, oracle=True, one_sided=True
     ),
     "a fall and a rise by reports, of which there are too few at times": Terms(
-        10, "whipsaw", 180, bids=0, fund_micro=0, oracle=True, lossy=True
+        10, "whipsaw", 170, bids=0, fund_micro=0, oracle=True, lossy=True
     ),
     "a gap over two days without a mark": Terms(
         16, "weekend", MOMENTS, bids=20, fund_micro=50_000 * USDC
