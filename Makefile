@@ -9,12 +9,13 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 CHECKED := exchange matching margin settlement scripts tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench lint contracts compile clean
+.PHONY: help setup run test bench simulate lint contracts compile clean
 
 help:
 	@echo 'make run        set up, and run the exchange on a local chain (ARGS="--seconds 60")'
 	@echo 'make test       set up, and run every test and check (ARGS="-k journal")'
 	@echo 'make bench      set up, and measure (ARGS="--json")'
+	@echo 'make simulate   set up, and live a market from a seed (ARGS="--hours 24 --seed 7")'
 	@echo 'make setup      set up only: .venv, compiled core, node_modules (PYTHON=/path/to/python)'
 	@echo 'make lint       format, lint, types and the direction of imports; also a part of make test'
 	@echo 'make contracts  compile the contracts, and write the artifacts that ship'
@@ -32,6 +33,9 @@ test: setup
 
 bench: setup
 	@.venv/bin/straddle bench $(ARGS)
+
+simulate: setup
+	@.venv/bin/python -m scripts.simulate_market $(ARGS)
 
 lint: setup
 	.venv/bin/ruff format --check $(CHECKED)

@@ -65,8 +65,8 @@ class ClearingCalls(ABC):
         price: str | None = None,
     ) -> "Placed":
         """Takes a share of what is auctioned of an account, in millionths; `price` is the most for
-        the whole portfolio in USDC (negative: the least that the insurance fund pays for it), None
-        takes the price of the moment, whatever it is.
+        the whole portfolio in USDC, with what its owner owes (negative: the least that one is paid
+        for it), None takes the price of the moment, whatever it is.
         """
         price_micro = _ANY_PRICE if price is None else parse_price(price, _CASH_LOT_E8)
         if price_micro is None:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from exchange.handlers.auctions import offer_of
 from exchange.state import State
 from exchange.venue import AuctionView, ClearingView
-from margin.auction import most_share_e6
+from margin.auction import WHOLE_E6, cost_micro
+from margin.estate import estate_of, most_share_e6
 from margin.liquidation_parameters import EPOCH_S
 
 
@@ -20,8 +21,8 @@ def auctions(state: State) -> Sequence[AuctionView]:
         liquidation, account = state.liquidations.of_account[number], state.accounts[number]
         if liquidation.auction_ns < 0 or not account.positions:
             continue
-        standing = state.portfolio.scan_standing(account)
-        offer = offer_of(state, liquidation, account, state.time_ns)
+        estate = estate_of(state.portfolio, account)
+        standing, offer = estate.standing, offer_of(liquidation, estate, state.time_ns)
         since_ns = liquidation.auction_ns
         if offer.is_insolvent:
             since_ns = liquidation.fund_since_ns(state.time_ns)
@@ -36,8 +37,8 @@ def auctions(state: State) -> Sequence[AuctionView]:
                 standing.maintenance_micro,
                 offer.discount_e6,
                 offer.worth_micro,
-                offer.price_micro,
-                most_share_e6(offer, [abs(lots) for _, lots in held]),
+                cost_micro(offer, WHOLE_E6, state.insurance_cash_micro),
+                most_share_e6(state.portfolio, account, estate, offer),
                 tuple((n, state.instruments[n].symbol, lots) for n, lots in held),
             )
         )

@@ -312,8 +312,9 @@ class ProtectionView(NamedTuple):
 
 class AuctionView(NamedTuple):
     """What is auctioned of an account at the marks and the time of the last command, micro-USDC:
-    `price_micro` for the whole portfolio (negative: the insurance fund pays), of which at most
-    `share_e6` can be had; `lots` are (instrument, symbol, signed lots).
+    `price_micro` is what the whole costs, with what its owner owes and as far as the insurance fund
+    can pay (negative: one is paid), of which at most `share_e6` can be had;
+    `lots` are (instrument, symbol, signed lots).
     """
 
     account: int

@@ -179,16 +179,22 @@ class Sale(NamedTuple):
     amount_micro: int
 
 
+def sale_price(asset: Asset) -> tuple[int, int]:
+    """The index less the discount, micro-USDC for a micro-unit, as (numerator, denominator); zero
+    for an asset of an underlying without an index.
+    """
+    share = WHOLE_E4 - asset.discount_e4
+    if asset.kind == STABLE:
+        return share, WHOLE_E4
+    return asset.index_micro * share, 100 * asset.lot_e8
+
+
 def sale_of(asset: Asset, held_micro: int, paid_most_micro: int) -> Sale:
     """What `paid_most_micro` buys of `held_micro`, at the index less the discount: the amount
     rounded down, and where all that is held is not worth it, the cash rounded up. Both favour who
     is sold out.
     """
-    share = WHOLE_E4 - asset.discount_e4
-    if asset.kind == STABLE:
-        numerator, denominator = share, WHOLE_E4
-    else:
-        numerator, denominator = asset.index_micro * share, 100 * asset.lot_e8
+    numerator, denominator = sale_price(asset)
     amount = paid_most_micro * denominator // numerator
     if amount <= held_micro:
         return Sale(paid_most_micro, amount)
@@ -267,6 +273,18 @@ class CollateralBook:
             amount = counted_micro(asset, balance)
             total += np.array([worth_down_micro(amount, price) for price in prices])
         return total
+
+    def sale_worth_micro(self, account: Account) -> int:
+        """What all of an account's collateral would bring if it were sold, beyond caps too; each
+        asset's rounded down.
+        """
+        worth = 0
+        for number, balance in account.collateral.items():
+            asset = self.assets.get(number)
+            if asset is not None:
+                numerator, denominator = sale_price(asset)
+                worth += balance * numerator // denominator
+        return worth
 
     def _count(self, account: Account, asset: Asset) -> None:
         """Counts the account's balances anew, after something about an asset of it changed."""

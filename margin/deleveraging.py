@@ -15,7 +15,8 @@ from margin.liquidation_parameters import LOSS_CAP_ALL_E4, LOSS_CAP_E4
 
 class Counterparty:
     """An account on the other side. `profit_micro` is its equity less collateral and what was paid
-    in; `held_lots` a size; `lost_micro` what deleveraging took from it in this epoch.
+    in, or its part of its owner's, if that is more; `held_lots` a size; `lost_micro` what
+    deleveraging took from it in this epoch.
     """
 
     __slots__ = ("equity_micro", "held_lots", "lost_micro", "number", "profit_micro", "worst_micro")
@@ -41,14 +42,18 @@ class Counterparty:
         return self.equity_micro > 0
 
     @property
-    def may_lose_micro(self) -> int:
-        """What the account may still lose in this epoch, rounded down; its equity before its losses
+    def cap_micro(self) -> int:
+        """What the account may lose in an epoch, rounded down; its equity before its losses
         counts.
         """
         if not self.is_solvent:
             return 0
-        cap = (self.equity_micro + self.lost_micro) * LOSS_CAP_E4 // 10**4
-        return max(cap - self.lost_micro, 0)
+        return (self.equity_micro + self.lost_micro) * LOSS_CAP_E4 // 10**4
+
+    @property
+    def may_lose_micro(self) -> int:
+        """What it may still lose in this one."""
+        return max(self.cap_micro - self.lost_micro, 0)
 
 
 def ranked(counterparties: Sequence[Counterparty]) -> list[Counterparty]:
@@ -137,6 +142,21 @@ def lots_within(part_micro: int, lots_left: int, cap_micro: int) -> int:
     if part_micro <= 0:
         return lots_left
     return min(lots_left, ((cap_micro + 1) * lots_left - 1) // part_micro)
+
+
+def closed_within(
+    part_micro: int, lots_left: int, lots: int, may_lose_micro: int, cap_micro: int
+) -> tuple[int, int]:
+    """How many of a counterparty's lots close, and what it loses by it: as many as what it may
+    still lose bears. Where no epoch's whole cap bears a single one, all close for the cap, once:
+    else they would wait for ever.
+    """
+    within = min(lots, lots_within(part_micro, lots_left, may_lose_micro))
+    if within:
+        return within, loss_of(part_micro, lots_left, within)
+    if may_lose_micro == cap_micro:
+        return lots, cap_micro
+    return 0, 0
 
 
 def all_may_lose_micro(equities_micro: Sequence[int], lost_micro: int) -> int:

@@ -60,7 +60,7 @@ def excess_with(
     """The initial-margin excess that an account would have after it took signed lots of several
     instruments at the present accruals, and cash; afterwards it is as it was, order and all.
     """
-    order, known = list(account.positions), list(account.risks)
+    kept = _Order(account)
     for instrument, lots in moves:
         _lay(portfolio, account, instrument, lots)
     account.cash_micro += cash_micro
@@ -68,9 +68,36 @@ def excess_with(
     account.cash_micro -= cash_micro
     for instrument, lots in reversed(moves):
         _lay(portfolio, account, instrument, -lots)
-    account.positions = {number: account.positions[number] for number in order}
-    account.risks = {underlying: account.risks[underlying] for underlying in known}
+    kept.restore(account)
     return excess
+
+
+def worst_with(
+    portfolio: Portfolio, account: Account, moves: Sequence[tuple[Instrument, int]]
+) -> int:
+    """W that an account would have after it took signed lots; afterwards it is as it was."""
+    kept = _Order(account)
+    for instrument, lots in moves:
+        _lay(portfolio, account, instrument, lots)
+    worst = portfolio.scan_standing(account).worst_micro
+    for instrument, lots in reversed(moves):
+        _lay(portfolio, account, instrument, -lots)
+    kept.restore(account)
+    return worst
+
+
+class _Order:
+    """What an account has positions and risk in, in their order."""
+
+    __slots__ = ("positions", "risks")
+
+    def __init__(self, account: Account) -> None:
+        self.positions = list(account.positions)
+        self.risks = list(account.risks)
+
+    def restore(self, account: Account) -> None:
+        account.positions = {number: account.positions[number] for number in self.positions}
+        account.risks = {underlying: account.risks[underlying] for underlying in self.risks}
 
 
 def _lay(portfolio: Portfolio, account: Account, instrument: Instrument, lots: int) -> None:

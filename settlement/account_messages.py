@@ -99,7 +99,8 @@ class ConvertCollateral(NamedTuple):
 
 class BidAuction(NamedTuple):
     """Take a share, in 1e-6, of what is auctioned of the account `auction`, while the whole costs
-    at most `most_price_micro` (negative: the insurance fund pays). Taken once, before `expiry_s`.
+    at most `most_price_micro`, with what its owner owes (negative: it is paid for). Taken once,
+    before `expiry_s`.
     """
 
     account: int

@@ -39,7 +39,7 @@ HOLD_REASONS: Final[tuple[str, ...]] = (
     "arbitrage within the smile",
     "arbitrage with a neighbouring expiry",
 )
-"""Why an expiry keeps the mark that it has, by number. `got` and `allowed` of an ExpiryHeld:
+"""Why an expiry keeps the smile that it has, by number. `got` and `allowed` of an ExpiryHeld:
 reports and quorum; parameter and 0; distance and bound (1e-4), for forward and for variance; the
 strike (micro-USDC per lot) and, for a neighbour, its expiry.
 """
@@ -95,7 +95,9 @@ class ReportDropped(Event, frozen=True, gc=False):
 
 
 class ExpiryHeld(Event, frozen=True, gc=False):
-    """An expiry keeps the mark that it has, though reports name it."""
+    """An expiry keeps the smile that it has, though reports name it; its forward goes with the
+    index.
+    """
 
     TYPE: ClassVar[int] = 0x73
     underlying: int

@@ -21,18 +21,19 @@ from exchange.state import USDC, State
 from margin.accounts import MAX_POSITIONS, Account
 from margin.auction import (
     WHOLE_E6,
+    Estate,
     Offer,
     Payment,
+    cost_micro,
     insolvent_offer,
-    lots_of_share,
-    most_share_e6,
-    moved_share_e6,
     payment,
     solvent_offer,
 )
+from margin.estate import cut_of, estate_of, most_share_e6, sold_micro
+from margin.kernel import at_base
 from margin.liquidation_parameters import INSOLVENT_NS, MARK_AGE_S
 from margin.moves import excess_with, move_lots
-from margin.standing import AUCTIONED
+from margin.standing import AUCTIONED, LIQUIDATING
 from matching.instruments import MAX_LOTS, Instrument
 from matching.rejects import (
     AUCTION_PRICE_ABOVE,
@@ -89,15 +90,23 @@ def watch_auction(state: State, liquidation: Liquidation, account: Account, emit
     time_ns = state.time_ns
     equity = state.portfolio.scan_standing(account).equity_micro
     is_insolvent = liquidation.is_insolvent(equity, time_ns)
-    if is_insolvent:
-        liquidation.insolvent_ns = liquidation.fund_since_ns(time_ns)
+    liquidation.insolvent_ns = liquidation.fund_since_ns(time_ns) if is_insolvent else -1
     if is_insolvent != liquidation.shown_insolvent:
         _say_open(state, liquidation, account, emit)
     if not is_insolvent:
         return
     is_over = time_ns - liquidation.insolvent_ns >= INSOLVENT_NS
-    if is_over or state.insurance_cash_micro <= 0:
+    if is_over or not _can_pay(state, account, equity):
         deleverage(state, liquidation, account, emit)
+
+
+def _can_pay(state: State, account: Account, equity_micro: int) -> bool:
+    """Whether a bidder could gain by waiting: the fund, with what the sale of collateral leaves the
+    account, has more than is owed. A crumb in the fund would else put off deleveraging, and whoever
+    it would close could leave before.
+    """
+    left_micro = sold_micro(state.portfolio, account) if equity_micro < 0 else 0
+    return state.insurance_cash_micro + left_micro > 0
 
 
 def _say_open(state: State, liquidation: Liquidation, account: Account, emit: Emit) -> None:
@@ -119,12 +128,38 @@ def _say_open(state: State, liquidation: Liquidation, account: Account, emit: Em
     )
 
 
-def offer_of(state: State, liquidation: Liquidation, account: Account, time_ns: int) -> Offer:
+def offer_of(liquidation: Liquidation, estate: Estate, time_ns: int) -> Offer:
     """What an auction offers at a time, at the marks in force."""
+    if not liquidation.is_insolvent(estate.standing.equity_micro, time_ns):
+        return solvent_offer(estate, liquidation.reserved_micro, time_ns - liquidation.auction_ns)
+    return insolvent_offer(estate, time_ns - liquidation.fund_since_ns(time_ns))
+
+
+def check_marks(state: State, account: Account) -> Reject | None:
+    """Whether the marks that positions and collateral stand on are young enough to decide by. An
+    old index of collateral holds nothing up where the account would be below its line (maintenance;
+    under liquidation W) at twice what that counts: else a crumb of it would do.
+    """
+    marked_s, oldest_s = state.marks.mark_time_s, state.time_s - MARK_AGE_S
+    for number in account.positions:
+        instrument = state.instruments[number]
+        at_s = marked_s.get(instrument.underlying.number, 0)
+        if not instrument.is_settled and at_s < oldest_s:
+            return Reject(MARKS_TOO_OLD, at_s, oldest_s)
+    doubtful, since_s = 0, state.time_s
+    for underlying in state.portfolio.collateral.underlyings_of(account):
+        at_s = marked_s.get(underlying, 0)
+        if at_s < oldest_s:
+            doubtful += int(at_base(account.risk(underlying).collateral))
+            since_s = min(since_s, at_s)
+    if since_s >= oldest_s:
+        return None
     standing = state.portfolio.scan_standing(account)
-    if not liquidation.is_insolvent(standing.equity_micro, time_ns):
-        return solvent_offer(standing, liquidation.reserved_micro, time_ns - liquidation.auction_ns)
-    return insolvent_offer(standing, time_ns - liquidation.fund_since_ns(time_ns))
+    is_under_way = account.status >= LIQUIDATING
+    line = standing.worst_micro if is_under_way else standing.maintenance_micro
+    if standing.equity_micro + doubtful < line:
+        return None
+    return Reject(MARKS_TOO_OLD, since_s, oldest_s)
 
 
 # BID FOR
@@ -186,44 +221,33 @@ def _check_bid(state: State, command: BidAuction) -> Reject | None:
     account, bidder = state.accounts[command.auction], state.accounts[command.account]
     if account.owner_number == bidder.owner_number:
         return Reject(OWN_AUCTION, command.auction)
-    if not account.positions:
+    if not account.positions or account.settlements_seen != state.settlements:
         return Reject(NOT_AUCTIONED, command.auction)
-    for number in account.positions:
-        underlying = state.instruments[number].underlying.number
-        marked_s = state.marks.mark_time_s.get(underlying, 0)
-        if marked_s < state.time_s - MARK_AGE_S:
-            return Reject(MARKS_TOO_OLD, marked_s, state.time_s - MARK_AGE_S)
-    return None
+    if not state.portfolio.scan_standing(account).is_called:
+        return Reject(NOT_AUCTIONED, command.auction)  # what has made it whole was not told yet
+    return check_marks(state, account)
 
 
 def _taking(state: State, command: BidAuction) -> Taking | Reject:
     """What the bid would take now, or why its owner would not want it."""
-    account = state.accounts[command.auction]
+    account, portfolio = state.accounts[command.auction], state.portfolio
     liquidation = state.liquidations.of_account[account.number]
-    offer = offer_of(state, liquidation, account, state.time_ns)
-    if offer.price_micro > command.most_price_micro:
-        return Reject(AUCTION_PRICE_ABOVE, offer.price_micro, command.most_price_micro)
-    numbers = sorted(account.positions)
-    sizes = [abs(account.positions[number].quantity_lots) for number in numbers]
-    most = most_share_e6(offer, sizes)
-    asked = min(command.most_share_e6, most)
-    lots: Lots = []
-    moved: list[int] = []
+    estate = estate_of(portfolio, account)
+    offer = offer_of(liquidation, estate, state.time_ns)
+    most = most_share_e6(portfolio, account, estate, offer)
+    cut = cut_of(portfolio, account, estate, min(command.most_share_e6, most))
+    share, fund = cut.share_e6, state.insurance_cash_micro
+    if share < command.least_share_e6:
+        return Reject(AUCTION_SHARE_TOO_SMALL, command.least_share_e6, max(share, 0))
+    cost = cost_micro(offer, share, fund)
+    if cost > command.most_price_micro:
+        return Reject(AUCTION_PRICE_ABOVE, cost, command.most_price_micro)
     lots_micro = 0
-    for number in numbers:
-        instrument = state.instruments[number]
-        of_this = lots_of_share(account.positions[number].quantity_lots, asked)
-        if not of_this:
-            continue
-        lots.append((instrument, of_this))
-        moved.append(abs(of_this))
+    for instrument, lots in cut.lots:
         if not instrument.is_linear:
-            lots_micro += of_this * state.marks.mark_micro(instrument)
-    share = moved_share_e6(sizes, moved)
-    if share < command.least_share_e6 or not lots:
-        return Reject(AUCTION_SHARE_TOO_SMALL, command.least_share_e6, share)
-    paid = payment(offer, share, lots_micro, state.insurance_cash_micro)
-    return Taking(offer, most, share, lots, lots_micro, paid)
+            lots_micro += lots * state.marks.mark_micro(instrument)
+    paid = payment(offer, share, lots_micro, fund)
+    return Taking(offer, most, share, cut.lots, lots_micro, paid)
 
 
 def _check_bidder(state: State, command: BidAuction, taking: Taking) -> Reject | None:

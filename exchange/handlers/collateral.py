@@ -31,12 +31,14 @@ from margin.collateral import (
     price_down_q24,
     sale_of,
 )
+from margin.liquidation_parameters import MARK_AGE_S
 from margin.parameters import (
     CONVERSION_ALLOWANCE_MICRO,
     MAX_FORWARD_MICRO,
     PEG_CHARGE_E4,
     SCAN_WIDTH_PERCENT,
 )
+from margin.standing import LIQUIDATING
 from matching.rejects import (
     ASSET_IS_FIXED,
     ASSET_NOT_FOR_SALE,
@@ -45,6 +47,7 @@ from matching.rejects import (
     CASH_SHORT,
     DEBTOR_WORSE,
     MARGIN,
+    MARKS_TOO_OLD,
     NOT_IN_DEBT,
     OWN_DEBT,
     TOO_LITTLE_RECEIVED,
@@ -239,21 +242,24 @@ def _check_parties(state: State, command: ConvertCollateral) -> Reject | None:
 
 
 def _check_for_sale(state: State, number: int) -> Reject | None:
-    """The index is believed only while its underlying trades."""
+    """The index is believed only while its underlying trades, and not for long."""
     asset = state.portfolio.collateral.assets.get(number)
     if asset is None:
         return Reject(ASSET_NOT_FOR_SALE, number)
     trades = state.trading.of_underlying(asset.underlying) == OPEN
     if not trades or (asset.kind == OF_UNDERLYING and not asset.index_micro):
         return Reject(ASSET_NOT_FOR_SALE, number)
+    marked_s, oldest_s = state.marks.mark_time_s.get(asset.underlying, 0), state.time_s - MARK_AGE_S
+    if asset.kind == OF_UNDERLYING and marked_s < oldest_s:
+        return Reject(MARKS_TOO_OLD, marked_s, oldest_s)
     return None
 
 
 def _check_debt(state: State, debtor: Account) -> Reject | None:
+    """Who is liquidated is allowed nothing: what it owes would stay."""
     cash = cash_with_accrued_micro(state, debtor)
-    if cash >= -CONVERSION_ALLOWANCE_MICRO:
-        return Reject(NOT_IN_DEBT, cash, -CONVERSION_ALLOWANCE_MICRO)
-    return None
+    least = 0 if debtor.status >= LIQUIDATING else -CONVERSION_ALLOWANCE_MICRO
+    return Reject(NOT_IN_DEBT, cash, least) if cash >= least else None
 
 
 def _sale(state: State, command: ConvertCollateral, debtor: Account) -> Sale:

@@ -20,13 +20,15 @@ from margin.deleveraging import (
     Burden,
     Counterparty,
     all_may_lose_micro,
+    closed_within,
     laid_on,
     loss_of,
-    lots_within,
     ranked,
 )
+from margin.estate import sold_micro
 from margin.kernel import at_base
 from margin.moves import move_lots
+from margin.standing import ScanStanding
 from matching.instruments import Instrument
 from matching.trading_states import CANCEL_ONLY
 from settlement import records
@@ -37,12 +39,12 @@ Emit = Callable[[events.Event], None]
 def deleverage(state: State, liquidation: Liquidation, account: Account, emit: Emit) -> None:
     """Closes what the account holds, as far as the caps of this epoch let it."""
     liquidations, portfolio = state.liquidations, state.portfolio
-    equity = portfolio.scan_standing(account).equity_micro
+    left_micro = sold_micro(portfolio, account)
     has_waited = liquidation.waited_epoch == liquidations.epoch
-    if has_waited and equity < 0 and not state.insurance_cash_micro:
+    if has_waited and left_micro < 0 and not state.insurance_cash_micro:
         return
-    pay_from_fund(state, account, -equity, events.FOR_DEFICIT, emit)
-    deficit = max(-portfolio.scan_standing(account).equity_micro, 0)
+    pay_from_fund(state, account, -left_micro, events.FOR_DEFICIT, emit)
+    deficit = max(-sold_micro(portfolio, account), 0)
     held = [(state.instruments[n], account.lots_of(n)) for n in sorted(account.positions)]
     parts = laid_on(deficit, [_burden(state, instrument, lots) for instrument, lots in held])
     left: dict[int, int] = {}
@@ -62,7 +64,11 @@ def deleverage(state: State, liquidation: Liquidation, account: Account, emit: E
 
 
 def pay_debt(state: State, account: Account, emit: Emit) -> None:
-    """An account without positions owes: the fund pays what it can, now or when it has it."""
+    """An account without positions owes: the fund pays what it can, now or when it has it, but not
+    before whatever can be sold is sold.
+    """
+    if state.portfolio.collateral.sale_worth_micro(account):
+        return
     equity = state.portfolio.scan_standing(account).equity_micro
     if pay_from_fund(state, account, -equity, events.FOR_DEFICIT, emit):
         end_if_recovered(state, account, emit)
@@ -89,38 +95,39 @@ def _close(
     gives the size that is left.
     """
     portfolio, liquidations = state.portfolio, state.liquidations
-    equities: list[int] = []
+    others = [other for number, other in state.accounts.items() if number != account.number]
+    standings = [portfolio.scan_standing(other) for other in others]
+    profits = _profits(others, standings)
     found: list[Counterparty] = []
-    for number, other in state.accounts.items():
-        if number == account.number:
-            continue
-        standing = portfolio.scan_standing(other)
-        equities.append(standing.equity_micro)
+    for at, other in enumerate(others):
         held = other.lots_of(instrument.number)
         if held * lots < 0:
             found.append(
                 Counterparty(
-                    number,
-                    standing.equity_micro,
-                    standing.worst_micro,
-                    standing.equity_micro - other.collateral_micro() - other.paid_in_micro,
+                    other.number,
+                    standings[at].equity_micro,
+                    standings[at].worst_micro,
+                    profits[at],
                     abs(held),
-                    liquidations.lost_micro.get(number, 0),
+                    liquidations.lost_micro.get(other.number, 0),
                 )
             )
+    equities = [standing.equity_micro for standing in standings]
     all_left = all_may_lose_micro(equities, liquidations.lost_all_micro)
+    all_cap = all_left + liquidations.lost_all_micro
     left = abs(lots)
     for rank, counterparty in enumerate(ranked(found), start=1):
         size = min(left, counterparty.held_lots)
         loss = 0
         if counterparty.is_solvent:
-            cap = min(counterparty.may_lose_micro, all_left)
-            size = min(size, lots_within(part, left, cap))
-            loss = loss_of(part, left, size) if size else 0
+            may_lose = min(counterparty.may_lose_micro, all_left)
+            cap = min(counterparty.cap_micro, all_cap)
+            size, loss = closed_within(part, left, size, may_lose, cap)
         if not size:
             continue
+        if counterparty.is_solvent:  # what a cap leaves unpaid is nobody else's
+            part -= loss_of(part, left, size)
         left -= size
-        part -= loss
         all_left -= loss
         liquidations.count_loss(counterparty.number, loss)
         signed = size if lots > 0 else -size
@@ -128,6 +135,29 @@ def _close(
         if not left:
             break
     return left
+
+
+def _profits(others: list[Account], standings: list[ScanStanding]) -> list[int]:
+    """What each account is ranked by: its profit, or its part by equity of what all solvent
+    accounts of its owner have gained together, whichever is more. So moving a position to an
+    account that never gained does not move it to the end.
+    """
+    profits: list[int] = []
+    gained: dict[int, int] = {}
+    equities: dict[int, int] = {}
+    for other, standing in zip(others, standings, strict=True):
+        equity = standing.equity_micro
+        profits.append(equity - other.collateral_micro() - other.paid_in_micro)
+        if equity > 0:
+            owner = other.owner_number
+            gained[owner] = gained.get(owner, 0) + profits[-1]
+            equities[owner] = equities.get(owner, 0) + equity
+    for at, other in enumerate(others):
+        equity = standings[at].equity_micro
+        if equity > 0:
+            part = gained[other.owner_number] * equity // equities[other.owner_number]
+            profits[at] = max(profits[at], part)
+    return profits
 
 
 def _give(

@@ -14,12 +14,12 @@ from typing import Final
 from exchange import events
 from exchange.commands import SetLiquidation
 from exchange.handlers.accounts import settle_all
-from exchange.handlers.auctions import open_auction, watch_auction
+from exchange.handlers.auctions import check_marks, open_auction, watch_auction
 from exchange.handlers.cancels import cancel_account
 from exchange.handlers.deleveraging import pay_debt
 from exchange.handlers.execution import Placement, execute
 from exchange.handlers.insurance import take_into_fund
-from exchange.handlers.recovery import end_if_recovered, set_status
+from exchange.handlers.recovery import end_if_recovered, release_what_is_gone, set_status
 from exchange.handlers.states import may_trade
 from exchange.liquidations import Liquidation
 from exchange.state import State
@@ -27,7 +27,6 @@ from margin.accounts import Account
 from margin.liquidation import Depth, Step, band_ticks, best_step, liquidation_fee_micro
 from margin.liquidation_parameters import (
     CALL_PERCENT,
-    MARK_AGE_S,
     ORDER_LIFE_S,
     PATIENCE_NS,
     STEP_INTERVAL_NS,
@@ -87,7 +86,7 @@ def _look(state: State, account: Account, emit: Emit) -> None:
     if not standing.is_called:
         end_if_recovered(state, account, emit)
         return
-    if not are_marks_fresh(state, account):
+    if check_marks(state, account) is not None:
         return
     if not standing.must_liquidate:
         if account.status != CALLED:
@@ -121,10 +120,12 @@ def _move_on(state: State, liquidation: Liquidation, account: Account, emit: Emi
         settle_all(state, account, emit)
     if end_if_recovered(state, account, emit):
         return
+    if state.liquidations.halted:
+        release_what_is_gone(state, account, emit)
     if not account.positions:
         pay_debt(state, account, emit)
         return
-    if not are_marks_fresh(state, account):
+    if check_marks(state, account) is not None:
         return
     if liquidation.auction_ns < 0:
         standing = state.portfolio.scan_standing(account)
@@ -137,21 +138,6 @@ def _move_on(state: State, liquidation: Liquidation, account: Account, emit: Emi
                 return
         open_auction(state, liquidation, account, emit)
     watch_auction(state, liquidation, account, emit)
-
-
-def are_marks_fresh(state: State, account: Account) -> bool:
-    """Whether no mark that positions and collateral stand on is too old to decide by."""
-    oldest_s = state.time_s - MARK_AGE_S
-    for number in account.positions:
-        instrument = state.instruments[number]
-        if instrument.is_settled:
-            continue
-        if state.marks.mark_time_s.get(instrument.underlying.number, 0) < oldest_s:
-            return False
-    for underlying in state.portfolio.collateral.underlyings_of(account):
-        if state.marks.mark_time_s.get(underlying, 0) < oldest_s:
-            return False
-    return True
 
 
 # STEPS AGAINST THE BOOK

@@ -22,7 +22,15 @@ from exchange.handlers.marks import apply_marks
 from exchange.handlers.refusal import NO_ACCOUNT, refuse
 from exchange.oracle.aggregate import is_outside, lower_median, medoid
 from exchange.oracle.arbitrage import Strikes
-from exchange.oracle.judgement import Hold, Place, is_fresh, judge, judge_calendar, report_hold
+from exchange.oracle.judgement import (
+    Hold,
+    Place,
+    carried,
+    is_fresh,
+    judge,
+    judge_calendar,
+    report_hold,
+)
 from exchange.oracle.oracle import COUNTS, NEVER_NS, NS_PER_MS, Anchor, Oracle, Report
 from exchange.oracle.terms import MAX_AHEAD_MS, Terms, wrong_field
 from exchange.state import State
@@ -304,10 +312,11 @@ def _schedule(state: State) -> None:
 def _make_marks(
     state: State, number: int, oracle: Oracle, terms: Terms, counting: list[Report], emit: Emit
 ) -> None:
-    """One update of the marks from the reports that count; what may not be taken stays, and is
-    told.
+    """One update of the marks from the reports that count; of what may not be taken the smile stays,
+    and is told, and the forward goes with the index, as of expiries that nobody names.
     """
     index = lower_median([report.index_micro for report in counting])
+    standing = _carried(state, number, oracle, index)
     proposed: dict[int, ExpiryMark] = {}
     for expiry in _named(state, counting):
         marks = [r.marks[expiry.number] for r in counting if expiry.number in r.marks]
@@ -328,16 +337,35 @@ def _make_marks(
         if hold is not None:
             proposed.pop(expiry.number, None)
             emit(events.ExpiryHeld(number, expiry.number, *hold))
-    for held, hold in judge_calendar(_chain(state, number, oracle, terms, proposed)).items():
+    chain = _chain(state, number, oracle, terms, proposed, standing)
+    for held, hold in judge_calendar(chain).items():
         del proposed[held]
         emit(events.ExpiryHeld(number, held, *hold))
     for expiry_number in proposed:
         oracle.anchors[expiry_number] = Anchor(state.time_s, index)
+    for expiry_number, mark in standing.items():
+        if expiry_number not in proposed and mark != state.marks.expiry_marks[expiry_number]:
+            proposed[expiry_number] = mark
+            oracle.anchors[expiry_number].index_micro = index  # and as old as it was
     updates = [
         (at, mark.forward_micro, mark.a, mark.b, mark.rho, mark.m, mark.sigma)
         for at, mark in sorted(proposed.items())
     ]
     apply_marks(state, number, index, updates, emit)
+
+
+def _carried(state: State, number: int, oracle: Oracle, index_micro: int) -> dict[int, ExpiryMark]:
+    """What stands of the underlying's open expiries where no report changes it, by number."""
+    found: dict[int, ExpiryMark] = {}
+    for expiry in state.expiries:
+        if expiry.underlying.number != number or expiry.expiry_time_s <= state.time_s:
+            continue
+        mark = state.marks.expiry_marks.get(expiry.number)
+        anchor = oracle.anchors.get(expiry.number)
+        if mark is not None and anchor is not None:
+            strikes = _strikes(state, expiry.number)
+            found[expiry.number] = carried(mark, anchor.index_micro, index_micro, strikes)
+    return found
 
 
 def _named(state: State, counting: list[Report]) -> list[Expiry]:
@@ -348,7 +376,12 @@ def _named(state: State, counting: list[Report]) -> list[Expiry]:
 
 
 def _chain(
-    state: State, number: int, oracle: Oracle, terms: Terms, proposed: dict[int, ExpiryMark]
+    state: State,
+    number: int,
+    oracle: Oracle,
+    terms: Terms,
+    proposed: dict[int, ExpiryMark],
+    standing: dict[int, ExpiryMark],
 ) -> list[Place]:
     """The underlying's expiries that have a smile, by their time."""
     chain: list[Place] = []
@@ -358,7 +391,7 @@ def _chain(
             continue
         in_force = None
         if is_fresh(oracle.anchors.get(expiry.number), terms, state.time_s):
-            in_force = state.marks.expiry_marks.get(expiry.number)
+            in_force = standing.get(expiry.number)
         mark = proposed.get(expiry.number)
         if mark is not None or in_force is not None:
             strikes = _strikes(state, expiry.number)

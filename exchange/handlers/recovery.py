@@ -64,6 +64,16 @@ def _end(state: State, account: Account, standing: ScanStanding, reason: int, em
     )
 
 
+def release_what_is_gone(state: State, account: Account, emit: Emit) -> None:
+    """Where an account has no lots any more (they expired, or were bid for), none wait: what it
+    still owes is no reason to hold others' orders.
+    """
+    held = [state.instruments[number].underlying.number for number in account.positions]
+    for underlying in sorted(state.liquidations.halted):
+        if underlying not in held:
+            release(state, underlying, account.number, emit)
+
+
 def release(state: State, underlying: int, account: int, emit: Emit) -> None:
     """An account's lots wait no more: the underlying trades again when no one's do."""
     liquidations = state.liquidations

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from exchange import events
 from exchange.commands import ChooseMargin, SetRiskProfile
 from exchange.handlers.protection import check_once, take_once
+from exchange.handlers.recovery import check_not_liquidated
 from exchange.handlers.refusal import refuse
 from exchange.state import State
 from margin.accounts import PORTFOLIO_MODEL, STANDARD_MODEL, Account
@@ -39,7 +40,9 @@ def choose_margin(state: State, command: ChooseMargin, emit: Emit) -> None:
         elif command.tier < account.least_tier:
             reject = Reject(TIER_BELOW_LEAST, command.tier, account.least_tier)
         else:
-            reject = check_once(state, command.expiry_s, command.message_hash)
+            reject = check_not_liquidated(account) or check_once(
+                state, command.expiry_s, command.message_hash
+            )
     # MARGIN
     if reject is None:
         reject = _go_over(state, state.accounts[command.account], command.model, command.tier)

@@ -5,7 +5,8 @@ variance within their moves, each once more for every `max_age_s` that the mark 
 that a real move is held up and never shut out; no butterfly at the listed strikes, no calendar
 against a neighbour that is fresh. A forward's move is measured over the index's own: what the index
 does is for the breakers.
-Never: changes a mark half: forward and smile are taken together or stay together.
+Never: takes half of what is proposed: forward and smile are taken together, or the old smile stays,
+with the old forward carried along with the index.
 """
 
 from typing import Final, NamedTuple
@@ -26,7 +27,7 @@ from margin.svi import ExpiryMark, check_marks
 
 
 class Hold(NamedTuple):
-    """Why an expiry keeps its mark (`events.HOLD_REASONS`)."""
+    """Why an expiry keeps its smile (`events.HOLD_REASONS`)."""
 
     reason: int
     got: int
@@ -35,7 +36,7 @@ class Hold(NamedTuple):
 
 class Place(NamedTuple):
     """An expiry in its chain: the mark that the reports agree on (None: none of them names it, or
-    it is held), and the one in force if it is fresh.
+    it is held), and the one that stands without it, if it is fresh.
     """
 
     number: int
@@ -82,6 +83,19 @@ def judge(
             return Hold(HELD_VARIANCE_MOVE, moved, terms.variance_move_e4 * patience)
     strike = 0 if is_over else butterfly_strike(mark, strikes)
     return Hold(HELD_BUTTERFLY, strike, 0) if strike else None
+
+
+def carried(
+    mark: ExpiryMark, old_index_micro: int, index_micro: int, strikes: Strikes
+) -> ExpiryMark:
+    """The mark that stands where none is taken: the smile as it was, and the forward as far from
+    the new index as it was from the old one, to nearest, half up. Else one index would value
+    futures and options of a held expiry, and another the perpetual that hedges them. Where the
+    bounds do not let it be, the mark as it was.
+    """
+    forward = (2 * mark.forward_micro * index_micro + old_index_micro) // (2 * old_index_micro)
+    moved = mark._replace(forward_micro=forward)
+    return mark if check_marks(0, moved, [ln_strike for _, ln_strike in strikes]) else moved
 
 
 def forward_move_e4(

@@ -103,8 +103,28 @@ def discount(elapsed_s: Fraction) -> Fraction:
     return max(KNEE * (1 - (elapsed_s - FAST_S) / SLOW_S), Fraction(0))
 
 
-def share(at: Standing, part: Fraction, reserved: int) -> Fraction:
-    """f = BM / (BM - MtM d - R (1 - d)), with BM = equity - (80% + 20%) of W."""
+def part_sold(at: Standing, risk: int, kept: int) -> Fraction:
+    """What is sold of equity: the positions' part of W, which is `risk` of it, of what is left of
+    it without the cash that is kept.
+    """
+    return Fraction((at.equity - kept) * risk, at.worst)
+
+
+def share(at: Standing, risk: int, worth: Fraction, part: Fraction) -> Fraction:
+    """The share whose sale, for `part` of `worth`, brings equity to (80% + 20%) of W, where the
+    whole takes `risk` of W away; the whole where no share does.
+    """
+    short = math.ceil(at.worst * (MAINTENANCE + BUFFER)) - at.equity
+    back = risk * (MAINTENANCE + BUFFER) - worth * (1 - part)
+    if short <= 0:
+        return Fraction(0)
+    return min(short / back, Fraction(1)) if back > 0 else Fraction(1)
+
+
+def derive_share(at: Standing, part: Fraction, reserved: int) -> Fraction:
+    """The same without collateral, as it is published: f = BM / (BM - MtM d - R (1 - d)), with BM =
+    equity - (80% + 20%) of W.
+    """
     buffer_margin = at.equity - math.ceil(at.worst * (MAINTENANCE + BUFFER))
     if buffer_margin >= 0:
         return Fraction(0)
@@ -113,18 +133,22 @@ def share(at: Standing, part: Fraction, reserved: int) -> Fraction:
     )
 
 
-def after_selling(at: Standing, sold: Fraction, part: Fraction, reserved: int) -> Fraction:
-    """The buffer margin that is left when the share `sold` went for `part` of its worth, if lots
-    could be divided: what is kept, what was reserved, and what was paid.
+def after_selling(
+    at: Standing, risk: int, worth: Fraction, sold: Fraction, part: Fraction
+) -> Fraction:
+    """The buffer margin that is left when the share `sold` went for `part` of `worth`, if lots
+    could be divided and W fell in proportion.
     """
-    worst = at.worst * (MAINTENANCE + BUFFER)
-    worth = at.equity - reserved
-    return (1 - sold) * (worth - worst) + reserved + sold * part * worth
+    equity = at.equity - sold * (1 - part) * worth
+    return equity - (at.worst - sold * risk) * (MAINTENANCE + BUFFER)
 
 
-def insolvent_pay(at: Standing, elapsed_s: Fraction) -> Fraction:
-    """What the insurance fund pays for the whole."""
-    return (at.worst - at.equity) * min(elapsed_s / INSOLVENT_S, Fraction(1))
+def insolvent_gain(at: Standing, risk: int, sold: int, elapsed_s: Fraction) -> Fraction:
+    """What whoever takes the whole gains once the fund pays: from what there is, or lacks, to what
+    the positions ask of W.
+    """
+    least = min(at.equity, risk) if at.equity >= 0 else min(sold, 0)
+    return least + (risk - least) * min(elapsed_s / INSOLVENT_S, Fraction(1))
 
 
 # DELEVERAGING

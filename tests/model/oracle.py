@@ -143,6 +143,7 @@ class OracleTwin:
             self.look(time_ns)
             return Outcome()
         index = median_low(other.index for other in left)
+        self._carry(time_ns // 10**9, index)
         marks, held = self._make(time_ns // 10**9, terms, index, left)
         self.is_lost = False
         self.in_force.update(marks)
@@ -178,6 +179,17 @@ class OracleTwin:
         return 0
 
     # MARKS
+
+    def _carry(self, time_s: int, index: int) -> None:
+        """Every open expiry's forward keeps its distance from the index, within the bounds."""
+        for number, (made_s, made_index) in self.made.items():
+            old, expiry = self.in_force.get(number), self.expiries[number]
+            if old is None or expiry.time_s <= time_s:
+                continue
+            forward = int(Fraction(old[0] * index, made_index) + Fraction(1, 2))
+            if pricing.is_within_bounds(forward, old[1:], expiry.strikes):
+                self.in_force[number] = (forward, *old[1:])
+                self.made[number] = (made_s, index)
 
     def _make(
         self, time_s: int, terms: Terms, index: int, left: list[Said]

@@ -74,28 +74,67 @@ def test_the_path_begins_at_its_start_and_ends_at_nothing() -> None:
     assert auction.discount_e6(table.FAST_NS + table.SLOW_NS) == 0
 
 
-@given(called(), elapsed, st.integers(0, 10**15))
+@st.composite
+def estates(draw: st.DrawFn, *, solvent: bool) -> auction.Estate:
+    """What an account has: without collateral all of W is its positions', and there is nothing else
+    to sell.
+    """
+    standing = draw(called())
+    worst = standing.worst_micro
+    if not solvent:
+        standing = ScanStanding(draw(st.integers(-(10**15), worst - 1)), worst, BASE_SCENARIO)
+    if draw(st.booleans()):
+        return bare(standing)
+    more = draw(st.integers(0, 10**15))
+    return auction.Estate(standing, draw(st.integers(0, worst)), standing.equity_micro + more)
+
+
+def bare(standing: ScanStanding) -> auction.Estate:
+    return auction.Estate(standing, standing.worst_micro, standing.equity_micro)
+
+
+@given(estates(solvent=True), elapsed, st.integers(0, 10**15))
 def test_the_share_is_the_twins_rounded_up_and_brings_the_buffer_back(
-    standing: ScanStanding, at: int, reserved: int
+    estate: auction.Estate, at: int, reserved: int
 ) -> None:
-    offer = auction.solvent_offer(standing, reserved, at)
-    kept = min(reserved, standing.equity_micro)
+    offer = auction.solvent_offer(estate, reserved, at)
+    theirs, risk = twin_of(estate.standing), estate.risk_micro
+    worth = twin.part_sold(theirs, risk, min(reserved, theirs.equity))
+    assert 0 <= worth - offer.worth_micro < 1
     part = Fraction(offer.discount_e6, 10**6)
-    exact = twin.share(twin_of(standing), part, kept)
+    exact = twin.share(theirs, risk, Fraction(offer.worth_micro), part)
     assert 0 < exact <= 1
     assert exact * 10**6 <= offer.share_e6 < exact * 10**6 + 1
-    assert twin.after_selling(twin_of(standing), exact, part, kept) >= 0
-    assert 0 <= offer.price_micro - part * offer.worth_micro < 1
     sold = Fraction(offer.share_e6, 10**6)
-    assert twin.after_selling(twin_of(standing), sold, part, kept) >= 0
+    if exact < 1:
+        assert twin.after_selling(theirs, risk, worth, exact, part) >= -1
+        assert twin.after_selling(theirs, risk, worth, sold, part) >= -1
+    assert 0 <= offer.price_micro - part * offer.worth_micro < 1
+    assert 0 <= offer.worth_micro <= estate.standing.equity_micro
 
 
-@given(st.integers(-(10**15), 10**15), worsts, elapsed)
-def test_the_funds_payment_rises_to_w_less_equity(equity: int, worst: int, at: int) -> None:
-    standing = ScanStanding(min(equity, worst - 1), worst, BASE_SCENARIO)
-    offer = auction.insolvent_offer(standing, at)
-    exact = twin.insolvent_pay(twin_of(standing), Fraction(at, NS))
-    assert 0 <= exact + offer.price_micro < 1
+@given(called(), elapsed, st.integers(0, 10**15))
+def test_without_collateral_the_share_is_the_published_one(
+    standing: ScanStanding, at: int, reserved: int
+) -> None:
+    offer = auction.solvent_offer(bare(standing), reserved, at)
+    kept = min(reserved, standing.equity_micro)
+    part = Fraction(offer.discount_e6, 10**6)
+    exact = twin.derive_share(twin_of(standing), part, kept)
+    assert exact * 10**6 <= offer.share_e6 < exact * 10**6 + 1
+    assert offer.worth_micro == standing.equity_micro - kept
+
+
+@given(estates(solvent=False), elapsed)
+def test_the_funds_payment_rises_to_what_the_positions_ask(estate: auction.Estate, at: int) -> None:
+    offer = auction.insolvent_offer(estate, at)
+    theirs, risk, sold = twin_of(estate.standing), estate.risk_micro, estate.sold_micro
+    exact = twin.insolvent_gain(theirs, risk, sold, Fraction(at, NS))
+    gain = offer.worth_micro - offer.price_micro
+    assert 0 <= exact - gain < 1
+    assert offer.price_micro <= 0, "the fund takes nothing"
+    assert offer.worth_micro <= sold, "the account pays what it has, and the fund the rest"
+    assert offer.worth_micro == sold or offer.price_micro == 0
     assert offer.share_e6 == auction.WHOLE_E6
 
 
@@ -104,19 +143,28 @@ def test_the_funds_payment_rises_to_w_less_equity(equity: int, worst: int, at: i
     elapsed,
     st.lists(st.tuples(st.integers(-500, 500).filter(bool), st.integers(0, 10**9)), min_size=1),
     st.integers(1, 10**6),
+    st.fractions(0, 2),
 )
 def test_a_bid_gives_the_account_the_price_of_what_it_moves_and_no_less(
-    standing: ScanStanding, at: int, held: list[tuple[int, int]], share: int
+    standing: ScanStanding,
+    at: int,
+    held: list[tuple[int, int]],
+    share: int,
+    taken: Fraction,
 ) -> None:
     sizes = [abs(lots) for lots, _ in held]
     moved = [auction.lots_of_share(lots, share) for lots, _ in held]
     for lots, given_lots in zip((lots for lots, _ in held), moved, strict=True):
         assert abs(given_lots) == abs(lots) * share // 10**6
         assert given_lots * lots >= 0
-    share_moved = auction.moved_share_e6(sizes, [abs(lots) for lots in moved])
+    risk = standing.worst_micro
+    of_risk = int(risk * taken) - risk // 2
+    share_moved = auction.moved_share_e6(sizes, [abs(lots) for lots in moved], risk, of_risk)
     assert share_moved <= share
+    assert share_moved <= Fraction(of_risk * 10**6, risk)
+    share_moved = max(share_moved, 0)
     worth = sum(lots * mark for lots, (_, mark) in zip(moved, held, strict=True))
-    offer = auction.solvent_offer(standing, 0, at)
+    offer = auction.solvent_offer(bare(standing), 0, at)
     paid = auction.payment(offer, share_moved, worth, 10**12)
     gain = worth + paid.cash_micro  # the bidder's, at the marks
     exact = Fraction(share_moved, 10**6) * (offer.worth_micro - offer.price_micro)
@@ -129,12 +177,27 @@ def test_a_bid_gives_the_account_the_price_of_what_it_moves_and_no_less(
 def test_the_fund_never_pays_more_than_it_has_and_the_whole_leaves_the_account_at_zero(
     equity: int, worst: int, at: int, share: int, fund: int
 ) -> None:
-    offer = auction.insolvent_offer(ScanStanding(equity, worst, BASE_SCENARIO), at)
+    offer = auction.insolvent_offer(bare(ScanStanding(equity, worst, BASE_SCENARIO)), at)
     paid = auction.payment(offer, share, 0, fund)
     assert 0 <= paid.fund_micro <= fund
     assert paid.fund_micro <= Fraction(share, 10**6) * -offer.price_micro
     whole = auction.payment(offer, auction.WHOLE_E6, 777, fund)
     assert whole.cash_micro == equity - 777
+
+
+@given(estates(solvent=False), elapsed, st.integers(1, 10**6), st.integers(0, 10**15))
+def test_what_the_whole_costs_is_what_a_bidder_loses_for_his_share(
+    estate: auction.Estate, at: int, share: int, fund: int
+) -> None:
+    """And never less than that, whatever the fund has left."""
+    offer = auction.insolvent_offer(estate, at)
+    cost = auction.cost_micro(offer, share, fund)
+    paid = auction.payment(offer, share, 0, fund)
+    lost = -(paid.cash_micro + paid.fund_micro) + max(share * offer.worth_micro // 10**6, 0)
+    exact = Fraction(share, 10**6) * cost
+    assert -2 < lost - exact < 2
+    solvent = auction.solvent_offer(bare(ScanStanding(1, 2, BASE_SCENARIO)), 0, at)
+    assert auction.cost_micro(solvent, share, fund) == solvent.price_micro
 
 
 @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=20))
@@ -195,6 +258,27 @@ def test_what_is_closed_stays_within_the_cap_and_a_lot_more_would_not(
         assert deleveraging.loss_of(part, left, lots + 1) > cap
     assert deleveraging.loss_of(part, left, left) == part
     del more
+
+
+@given(
+    st.integers(0, 10**12),
+    st.integers(1, 10**5),
+    st.integers(1, 10**5),
+    st.integers(0, 10**9),
+    st.integers(0, 10**9),
+)
+def test_somebody_always_closes_in_a_fresh_epoch_and_nobody_beyond_his_cap(
+    part: int, left: int, held: int, cap: int, lost: int
+) -> None:
+    size = min(held, left)
+    may = max(cap - lost, 0)
+    lots, loss = deleveraging.closed_within(part, left, size, may, cap)
+    assert 0 <= lots <= size
+    assert 0 <= loss <= min(may, deleveraging.loss_of(part, left, lots))
+    if not lost:
+        assert lots, "nothing waits for ever"
+    if lots and loss < deleveraging.loss_of(part, left, lots):
+        assert deleveraging.loss_of(part, left, 1) > cap
 
 
 @given(st.lists(counterparties, max_size=12), st.integers(0, 10**12))

@@ -31,7 +31,7 @@ from tests.floor import (
 from tests.model import liquidation as twin
 
 TRADED = (PERP, FUT, CALL_90, CALL_100, PUT_100, ETH_PERP)
-SMALL = (1_200_000_000, 2_400_000_000, 2_500_000_000, 6_000_000_000)
+SMALL = (1_200_000_000, 2_400_000_000, 2_500_000_000, 6_000_000_000, 10_000_000)
 OPENING = (  # buyer, seller, instrument, lots: all near their limit, on both sides
     (0, 3, PERP, 6),
     (1, 2, FUT, 10),
@@ -40,6 +40,8 @@ OPENING = (  # buyer, seller, instrument, lots: all near their limit, on both si
     (1, 2, PUT_100, 3),
 )
 RICH_ONE = len(SMALL)
+IN_ETHER = 4
+ETHER = 1
 NS = 10**9
 
 
@@ -55,7 +57,8 @@ acts = st.lists(
         Act,
         st.sampled_from(
             ("trade", "trade", "book", "index", "index", "index", "eth", "fund", "time", "time",
-             "bid", "bid", "deposit", "insure", "withdraw", "cut", "model")
+             "crash", "late", "bid", "bid", "deposit", "insure", "withdraw", "cut",
+             "ether", "convert", "convert", "model")
         ),
         st.integers(0, RICH_ONE),
         st.integers(0, RICH_ONE),
@@ -71,6 +74,9 @@ class Life:
 
     def __init__(self, fund_micro: int) -> None:
         self.floor: ClearingFloor = clearing_floor(SMALL, fund_micro=fund_micro)
+        self.floor.list_asset(ETHER, cap_micro=700_000)
+        self.floor.deposit(IN_ETHER, 10**6, ETHER)  # of which a part counts nothing
+        self.floor.trade(IN_ETHER, RICH_ONE, PERP, 7)
         for buyer, seller, number, lots in OPENING:
             self.floor.trade(buyer, seller, number, lots)
         for number in (PERP, FUT, CALL_90):
@@ -104,6 +110,15 @@ class Life:
             floor.mark(0, BTC_INDEX * (7_500 + act.amount * 5 // 10) // 10_000)
         elif act.what == "eth":
             floor.mark(1, ETH_INDEX * (7_500 + act.amount * 5 // 10) // 10_000)
+        elif act.what in (
+            "crash",
+            "late",
+        ):  # bitcoin and ether, now or when the fund's time is over
+            floor.advance(0 if act.what == "crash" else 301)
+            floor.arm_liquidation(0)
+            floor.mark(1, ETH_INDEX * (5_000 + act.amount // 5) // 10_000)
+            floor.arm_liquidation(1)
+            floor.mark(0, BTC_INDEX * (6_500 + act.amount // 5) // 10_000)
         elif act.what == "fund":
             floor.fund(PERP, (act.amount - 5_000) * 400)
         elif act.what == "time":
@@ -117,11 +132,16 @@ class Life:
             floor.insure(act.one, 1 + act.amount * 20_000)
         elif act.what == "withdraw":
             floor.withdraw(act.one, 1 + act.amount * 20_000)
+        elif act.what == "ether":
+            floor.deposit(act.one, 1 + act.amount * 100, ETHER)
+        elif act.what == "convert":
+            debtors = [n for n, a in state.accounts.items() if a.cash_micro < 0] or [act.two]
+            floor.convert(act.one, debtors[act.two % len(debtors)], ETHER, 1 + act.amount * 10**6)
         elif act.what == "cut":
             floor.cut()
         elif act.what == "model":
             floor.choose_margin(act.one, act.amount % 2)
-        return act.what in ("index", "eth", "fund")
+        return act.what in ("index", "eth", "fund", "crash", "late")
 
     def picture(self) -> dict[int, tuple[int, dict[int, int], int]]:
         return {
@@ -140,7 +160,7 @@ class Life:
         named = {
             getattr(event, field)
             for event in happened
-            for field in ("account", "counterparty", "bidder", "maker", "taker")
+            for field in ("account", "counterparty", "bidder", "maker", "taker", "buyer", "debtor")
             if hasattr(event, field)
         }
         for number, was in before.items():
@@ -162,11 +182,24 @@ class Life:
                 self.check_step(event)
             elif isinstance(event, e.AuctionBidTaken):
                 check_bid(event)
+            elif isinstance(event, e.InsurancePaid) and event.reason == e.FOR_DEFICIT:
+                self.check_deficit(event.account)
             elif isinstance(event, e.Deleveraged):
+                if event.loss_micro:
+                    self.check_deficit(event.account)
                 instrument = self.floor.state.instruments[event.instrument]
                 free = 0 if instrument.is_linear else event.quantity_lots * event.mark_micro
                 assert event.cash_micro == free + event.loss_micro
                 assert event.loss_micro >= 0
+
+    def check_deficit(self, number: int) -> None:
+        """Others paid: whatever it still has would bring no more, sold, than it still owes; and
+        without positions there is nothing to sell.
+        """
+        state, account = self.floor.state, self.floor.account(number)
+        brings = state.portfolio.collateral.sale_worth_micro(account)
+        equity, _, _ = plain_standing(state, account)
+        assert equity - account.collateral_micro() + brings <= 0
 
     def check_step(self, step: e.LiquidationStep) -> None:
         instrument = self.floor.state.instruments[step.instrument]
@@ -216,11 +249,10 @@ class Life:
             if account.status >= LIQUIDATING:
                 assert equity < max(worst, 1), "an account at its call line is let go"
             elif moves_marks and equity < maintenance:
-                fresh = all(
-                    state.marks.mark_time_s[state.instruments[n].underlying.number]
-                    >= state.time_s - 60
-                    for n in account.positions
-                )
+                marked = [state.instruments[n].underlying.number for n in account.positions]
+                marked += state.portfolio.collateral.underlyings_of(account)
+                oldest = min((state.marks.mark_time_s[n] for n in marked), default=state.time_s)
+                fresh = oldest >= state.time_s - 60
                 assert not fresh, "an account below maintenance is liquidated"
 
 

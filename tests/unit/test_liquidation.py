@@ -4,7 +4,7 @@ from exchange import events as e
 from margin.accounts import PORTFOLIO_MODEL, STANDARD_MODEL
 from margin.standing import AUCTIONED, CALLED, LIQUIDATING, OPEN
 from matching.orders import IOC
-from matching.rejects import IN_LIQUIDATION
+from matching.rejects import IN_LIQUIDATION, OWN_AUCTION
 from tests.clearing_floor import ClearingFloor, clearing_floor
 from tests.floor import CALL_90, CALL_100, PERP, cancel_reasons, of_type, refusal, was_accepted
 
@@ -113,6 +113,11 @@ def test_who_is_liquidated_may_only_deposit_and_cancel() -> None:
     assert refusal(floor.buy(LONG, floor.near(PERP), 1, PERP)).code == IN_LIQUIDATION
     assert refusal(floor.withdraw(LONG, 1)).code == IN_LIQUIDATION
     assert refusal(floor.insure(LONG, 1)).code == IN_LIQUIDATION
+    assert refusal(floor.choose_margin(LONG, 1)).code == IN_LIQUIDATION
+    second = floor.open_account(10**9, owner=floor.owner(LONG))
+    assert refusal(floor.transfer_cash(LONG, second, 1)).code == IN_LIQUIDATION
+    assert refusal(floor.transfer_position(LONG, second, PERP, 1)).code == IN_LIQUIDATION
+    assert refusal(floor.bid(second, LONG)).code == OWN_AUCTION
     assert was_accepted(floor.cancel_all(LONG))
     assert of_type(floor.deposit(LONG, 10**9), e.LiquidationEnded)
     assert was_accepted(floor.withdraw(LONG, 1))

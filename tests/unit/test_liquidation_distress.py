@@ -190,13 +190,12 @@ def test_losses_are_capped_and_the_rest_waits_for_the_next_epoch_with_orders_shu
 
 def test_the_fund_is_emptied_before_anybody_solvent_pays() -> None:
     floor = a_long(fund_micro=100_000_000)
+    floor.arm_liquidation(0)
     floor.index(7_500)
     deficit = -floor.standing(LONG).equity_micro
-    assert deficit > 100_000_000
-    for _ in range(31):
-        floor.advance(10)
-        floor.index(7_500)
-    told = floor.events_since(0)
+    assert deficit > 100_000_000, "so that nobody would come for what the fund has"
+    floor.arm_liquidation(1)
+    told = floor.index(7_500)
     (paid,) = of_type(told, e.InsurancePaid)
     (closed,) = of_type(told, e.Deleveraged)
     assert (paid.amount_micro, paid.fund_micro) == (100_000_000, 0)

@@ -1,6 +1,7 @@
 """Stories of the oracle: who is heard, what is made of it, and when the underlying stops."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any, Final
 
 import pytest
@@ -16,9 +17,11 @@ from matching import rejects as r
 from matching.rejects import Reject
 from matching.trading_states import CANCEL_ONLY, OPEN, POST_ONLY_STATE, UNDERLYING
 from settlement.price_reports import micro_per_lot
+from tests.clearing_floor import clearing_floor
 from tests.floor import (
     BTC_INDEX,
     CALL_90,
+    FUT,
     MARCH,
     NS,
     PERP,
@@ -74,6 +77,12 @@ def held(happened: tuple[e.Event, ...]) -> list[tuple[int, str, int, int]]:
         (event.expiry, HOLD_REASONS[event.reason], event.got, event.allowed)
         for event in of_type(happened, e.ExpiryHeld)
     ]
+
+
+def along(mark: ExpiryMark, index_micro: int) -> ExpiryMark:
+    """A mark that stood beside BTC_INDEX, carried to another."""
+    forward = round(Fraction(mark.forward_micro * index_micro, BTC_INDEX))
+    return mark._replace(forward_micro=forward)
 
 
 # WHAT IS REFUSED, AND LEAVES NO TRACE
@@ -330,7 +339,7 @@ def test_two_that_disagree_are_no_quorum_and_the_underlying_stops() -> None:
     assert floor.state.marks.index_micro[0] == BTC_INDEX
 
 
-def test_one_expiry_only_moves_that_one_and_leaves_the_others() -> None:
+def test_one_expiry_only_moves_that_one_and_carries_the_others_along() -> None:
     floor = armed_floor()
     before = floor.state.marks.expiry_marks[1]
     only = {0: usual_marks(floor, BTC_INDEX + 50_000)[0]}
@@ -339,14 +348,63 @@ def test_one_expiry_only_moves_that_one_and_leaves_the_others() -> None:
     assert marked(happened) == [BTC_INDEX + 50_000]
     assert not held(happened)
     assert floor.state.marks.expiry_marks[0].forward_micro == (BTC_INDEX + 50_000) * 101 // 100
-    assert floor.state.marks.expiry_marks[1] == before
+    assert floor.state.marks.expiry_marks[1] == along(before, BTC_INDEX + 50_000)
 
 
-def test_an_empty_chain_moves_the_index_alone() -> None:
+def test_an_empty_chain_moves_the_index_and_forwards_with_it() -> None:
     floor = armed_floor(quorum=1)
     before = dict(floor.state.marks.expiry_marks)
     assert marked(send_report(floor, ANNA, BTC_INDEX + 50_000, {})) == [BTC_INDEX + 50_000]
-    assert floor.state.marks.expiry_marks == before
+    after = floor.state.marks.expiry_marks
+    assert after == {
+        0: along(before[0], BTC_INDEX + 50_000),
+        1: along(before[1], BTC_INDEX + 50_000),
+    } | {2: before[2]}
+
+
+def test_who_is_hedged_with_the_perpetual_loses_nothing_while_an_expiry_is_held() -> None:
+    """The index falls by a third, and variance rises so far that the smile is held: a long future
+    and a short perpetual lose and gain the same.
+    """
+    floor = clearing_floor((5_000_000_000, 10**12))
+    assert of_type(arm(floor, quorum=1), e.OracleArmed)
+    floor.trade(0, 1, FUT, 10)
+    floor.trade(1, 0, PERP, 10)
+    before = floor.standing(0).equity_micro
+    index = BTC_INDEX * 2 // 3 // 10_000 * 10_000
+    a, b, rho, m, sigma = SMILE
+    marks = {
+        number: ExpiryMark(mark.forward_micro, 8 * a, 8 * b, rho, m, sigma)
+        for number, mark in usual_marks(floor, index).items()
+    }
+    happened = send_report(floor, ANNA, index, marks)
+    assert [reason for _, reason, _, _ in held(happened)] == ["variance moved too far"] * 2
+    assert not of_type(happened, e.LiquidationStarted)
+    basis = 10 * BTC_INDEX // 100  # the future stands a percent above the index
+    assert abs(floor.standing(0).equity_micro - before) <= basis
+
+
+def test_a_forward_that_is_carried_along_is_measured_from_where_it_stands() -> None:
+    floor = armed_floor(quorum=1)
+    for index in (BTC_INDEX * 8 // 10, BTC_INDEX * 6 // 10, BTC_INDEX * 9 // 10):
+        send_report(floor, ANNA, index, {})
+    assert not held(send_report(floor, ANNA, BTC_INDEX * 9 // 10))
+    wait(floor, MAX_AGE_S - 1)
+    send_report(floor, ANNA, BTC_INDEX, {})  # carried: as old as it was
+    wait(floor, 1)
+    far = {0: ExpiryMark(BTC_INDEX * 103 // 100, *SMILE)}
+    assert not held(send_report(floor, ANNA, BTC_INDEX, far))
+
+
+def test_a_forward_is_not_carried_out_of_the_bounds() -> None:
+    """With a strike too far from it no mark may be: it stays as it was."""
+    floor = armed_floor(quorum=1)
+    before = floor.state.marks.expiry_marks[0]
+    send_report(floor, ANNA, BTC_INDEX // 10_000, {})
+    assert floor.state.marks.expiry_marks[0] == before
+    assert oracle_of(floor).anchors[0].index_micro == BTC_INDEX
+    send_report(floor, ANNA, BTC_INDEX + 50_000, {})
+    assert floor.state.marks.expiry_marks[0] == along(before, BTC_INDEX + 50_000)
 
 
 def test_an_expiry_that_too_few_name_keeps_its_mark() -> None:
@@ -399,7 +457,7 @@ def test_a_forward_that_falls_with_its_index_is_no_move() -> None:
     assert marked(happened) == [BTC_INDEX * 7 // 10]
 
 
-def test_a_variance_that_moves_too_far_leaves_forward_and_smile_as_they_were() -> None:
+def test_a_variance_that_moves_too_far_leaves_the_smile_as_it_was() -> None:
     floor = armed_floor(quorum=1)
     a, b, rho, m, sigma = SMILE
     before = floor.state.marks.expiry_marks[1]
@@ -408,7 +466,7 @@ def test_a_variance_that_moves_too_far_leaves_forward_and_smile_as_they_were() -
     ((expiry, reason, got, allowed),) = held(send_report(floor, ANNA, BTC_INDEX + 10_000, marks))
     assert (expiry, reason, allowed) == (1, "variance moved too far", 5_000)
     assert got > 5_000
-    assert floor.state.marks.expiry_marks[1] == before
+    assert floor.state.marks.expiry_marks[1] == along(before, BTC_INDEX + 10_000)
     assert floor.state.marks.expiry_marks[0].forward_micro == (BTC_INDEX + 10_000) * 101 // 100
 
 
