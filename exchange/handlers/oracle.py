@@ -23,7 +23,7 @@ from exchange.handlers.refusal import NO_ACCOUNT, refuse
 from exchange.oracle.aggregate import is_outside, lower_median, medoid
 from exchange.oracle.arbitrage import Strikes
 from exchange.oracle.judgement import Hold, Place, is_fresh, judge, judge_calendar, report_hold
-from exchange.oracle.oracle import COUNTS, NEVER_NS, NS_PER_MS, Anchor, Oracle, Report
+from exchange.oracle.oracle import COUNTS, NEVER_NS, NS_PER_MS, Anchor, Made, Oracle, Report
 from exchange.oracle.terms import MAX_AHEAD_MS, Terms, wrong_field
 from exchange.state import State
 from margin.svi import ExpiryMark, check_index
@@ -116,7 +116,8 @@ def _anchor_marks(state: State, underlying: int, oracle: Oracle) -> None:
     for expiry in state.expiries:
         if expiry.underlying.number == underlying and expiry.number in marks.expiry_marks:
             time_s, index = marks.mark_time_s[underlying], marks.index_micro[underlying]
-            oracle.anchors[expiry.number] = Anchor(time_s, index)
+            made = Made(marks.expiry_marks[expiry.number], time_s, index)
+            oracle.anchors[expiry.number] = Anchor(made)
 
 
 # REPORTS
@@ -319,7 +320,6 @@ def _make_marks(
                 terms,
                 proposed[expiry.number],
                 index,
-                state.marks.expiry_marks.get(expiry.number),
                 oracle.anchors.get(expiry.number),
                 state.time_s,
                 expiry.expiry_time_s,
@@ -331,8 +331,13 @@ def _make_marks(
     for held, hold in judge_calendar(_chain(state, number, oracle, terms, proposed)).items():
         del proposed[held]
         emit(events.ExpiryHeld(number, held, *hold))
-    for expiry_number in proposed:
-        oracle.anchors[expiry_number] = Anchor(state.time_s, index)
+    for expiry_number, mark in proposed.items():
+        made = Made(mark, state.time_s, index)
+        anchor = oracle.anchors.get(expiry_number)
+        if anchor is None:
+            oracle.anchors[expiry_number] = Anchor(made)
+        else:
+            anchor.follow(made, terms.max_age_s)
     updates = [
         (at, mark.forward_micro, mark.a, mark.b, mark.rho, mark.m, mark.sigma)
         for at, mark in sorted(proposed.items())

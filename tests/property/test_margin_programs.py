@@ -1,5 +1,6 @@
 """Margin kept step by step against margin counted at once, whatever happened before: fills, combos,
-marks, funding, expiries, models, tiers, transfers, assets that come, go, are sold and get new terms.
+marks, funding, expiries, models, tiers, transfers, assets that come, go, are sold, and whose terms
+change.
 
 After every command each account is held against itself from scratch: an account that is laid anew
 upon the marks, with the same cash, positions, assets and orders, and against the integers of
