@@ -146,7 +146,7 @@ def test_one_of_three_moves_an_index_by_the_band_downwards_when_another_is_silen
 
 
 def test_one_of_three_drags_a_smile_down_as_two_would_when_another_is_silent() -> None:
-    """Of two smiles the one of less variance counts: no higher than the truth, and so fast lower."""
+    """Of two smiles the one of less variance counts: never a higher one, and so fast a lower."""
     floor = honest_floor()
     wait(floor, MAX_AGE_S - 5)
     send_report(floor, ANNA)
