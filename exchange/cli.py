@@ -222,7 +222,7 @@ def margin(
         Path | None,
         typer.Argument(
             help="CSV of symbol,quantity with a row cash,5000; or the same in JSON. It is taken at"
-            " the marks of the shipped chain."
+            " the marks of the shipped chain, or with --data at an exchange's last."
         ),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Directory of an exchange or a demo.")] = None,
@@ -234,7 +234,8 @@ def margin(
     """Show every scenario and charge of a margin requirement.
 
     Of an account, as of the end of its exchange's journal, or of a portfolio that nobody holds.
-    Also what closing each position would free, and where the account would be liquidated.
+    Also what closing each position would free, where the account would be liquidated, and what
+    Derive's portfolio margin (PM2) would ask for the same positions.
     """
     from exchange.margin_verb import (
         MarginImpossible,
@@ -245,8 +246,8 @@ def margin(
     )
 
     try:
-        if portfolio is not None and data is None and account is None:
-            shown = margin_of_file(portfolio)
+        if portfolio is not None and account is None:
+            shown = margin_of_file(portfolio, data)
         elif portfolio is None and data is not None and account is not None:
             shown = margin_of_account(data, account)
         else:

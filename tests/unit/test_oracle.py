@@ -442,6 +442,7 @@ def test_a_forward_that_leaves_its_index_too_fast_is_held_and_then_let_in() -> N
     assert held(happened) == [(0, "forward moved too far", 199, 100)]
     assert floor.state.marks.expiry_marks[0].forward_micro == BTC_INDEX * 101 // 100
     wait(floor, MAX_AGE_S - 1)
+    wait(floor, MAX_AGE_S)
     assert held(send_report(floor, ANNA, BTC_INDEX, far)) == [
         (0, "forward moved too far", 199, 100)
     ]
