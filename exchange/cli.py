@@ -332,7 +332,8 @@ def serve(
         str | None,
         typer.Option(
             help="Marks from signed reports: synthetic, crash-2026-02 or chain-2026-01-15; off"
-            " disarms the oracles again. Default: as they are, at first the shipped chain's marks."
+            " disarms the oracles again. Default: as they are, at first the markets that"
+            " listing.toml or the shipped chain state."
         ),
     ] = None,
     reporters: Annotated[
@@ -342,6 +343,7 @@ def serve(
 ) -> None:
     """Run an exchange until Ctrl-C: replay its journal, open its doors, settle on its chain.
 
+    Lists BTC and ETH, or what listing.toml in its directory names (docs/instruments.md).
     Its chain may be down, or go down meanwhile: trading goes on and settlement waits.
     """
     from exchange.operating import FeedChoice, OperatingError, serve_exchange
