@@ -25,6 +25,7 @@ from exchange.journal import JournalError
 from exchange.keeping import Keeper
 from exchange.listing_config import BadListing, check_lots, load_rules
 from exchange.listing_rules import BTC_RULE, UnderlyingRule
+from exchange.operator_door import DoorClosed, OperatorDoor
 from exchange.oracle.feeding import (
     FEEDS,
     OFF,
@@ -100,7 +101,7 @@ async def serve_exchange(
     sequencer = host.exchange.sequencer
     try:
         async with host:
-            await _serve(host, home.operator_key(), rules, feed)
+            await _serve(host, data, home.operator_key(), rules, feed)
     except (JournalError, SequencerStopped) as error:
         raise OperatingError(
             f"the exchange stopped itself: {sequencer.failure or error}"
@@ -108,7 +109,11 @@ async def serve_exchange(
 
 
 async def _serve(
-    host: Host, operator_key: bytes, rules: Sequence[UnderlyingRule], feed: FeedChoice
+    host: Host,
+    directory: Path,
+    operator_key: bytes,
+    rules: Sequence[UnderlyingRule],
+    feed: FeedChoice,
 ) -> None:
     """From the first command to the signal that ends it."""
     keeper = Keeper(host.exchange, rules)
@@ -129,7 +134,11 @@ async def _serve(
         with contextlib.suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(name, stopped.set)
     feeding = await _begin_feed(host, operator_key, keeper, feed)
-    await _until_stopped(host, stopped, keeper, feeding)
+    try:
+        async with OperatorDoor(host.exchange, host.settler, directory):
+            await _until_stopped(host, stopped, keeper, feeding)
+    except DoorClosed as error:
+        raise OperatingError(str(error)) from None
 
 
 def first_listing(state: State, rules: Sequence[UnderlyingRule], time_ns: int) -> Iterator[Command]:
