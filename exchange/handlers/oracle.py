@@ -312,8 +312,8 @@ def _schedule(state: State) -> None:
 def _make_marks(
     state: State, number: int, oracle: Oracle, terms: Terms, counting: list[Report], emit: Emit
 ) -> None:
-    """One update of the marks from the reports that count; of what may not be taken the smile stays,
-    and is told, and the forward goes with the index, as of expiries that nobody names.
+    """One update of the marks from the reports that count. Of what may not be taken the smile
+    stays, and is told; its forward goes with the index, as of expiries that nobody names.
     """
     index = lower_median([report.index_micro for report in counting])
     standing = _carried(state, number, oracle, index)

@@ -88,10 +88,10 @@ def judge(
 def carried(
     mark: ExpiryMark, old_index_micro: int, index_micro: int, strikes: Strikes
 ) -> ExpiryMark:
-    """The mark that stands where none is taken: the smile as it was, and the forward as far from the
-    new index as it was from the old one, to nearest, half up. Else one index would value futures and
-    options of a held expiry, and another the perpetual that hedges them. Where the bounds do not let
-    it be, the mark as it was.
+    """The mark that stands where none is taken: the smile as it was, and the forward as far from
+    the new index as it was from the old one, to nearest, half up. Else one index would value the
+    futures and options of a held expiry, and another the perpetual that hedges them. Where the
+    bounds do not let it be, the mark as it was.
     """
     forward = (2 * mark.forward_micro * index_micro + old_index_micro) // (2 * old_index_micro)
     moved = mark._replace(forward_micro=forward)
