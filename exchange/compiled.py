@@ -5,7 +5,8 @@ import of the core (command line, tests): with STRADDLE_INTERPRETED=1, or where 
 binaries were made of other sources than stand there now, it lets Python see the sources alone.
 
 Holds: all compiled or all interpreted, since the modules are one group. An installed wheel is
-believed; a checkout is believed if `build/compiled.json` has the hash of every source.
+believed; a checkout is believed if `build/compiled.json` has the hash of every source, and nothing
+of a processor's that this one lacks.
 Never: compiles (scripts/compile_core.py does).
 """
 
@@ -16,7 +17,7 @@ import sys
 from importlib import import_module
 from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGES: Final = ("exchange", "matching", "margin", "settlement")
@@ -31,8 +32,8 @@ def choose() -> None:
         _see_sources_alone()
     elif _has_binaries() and not _are_current():
         print(
-            "straddle: the compiled core is older than its sources; running interpreted."
-            " `make compile` renews it.",
+            "straddle: the compiled core is older than its sources, or for another processor;"
+            " running interpreted. `make compile` renews it.",
             file=sys.stderr,
         )
         _see_sources_alone()
@@ -59,7 +60,11 @@ def _are_current() -> bool:
     if not (ROOT / "pyproject.toml").exists():
         return True
     try:
-        sources: dict[str, str] = json.loads((ROOT / "build/compiled.json").read_bytes())["sources"]
+        manifest: dict[str, Any] = json.loads((ROOT / "build/compiled.json").read_bytes())
+        sources: dict[str, str] = manifest["sources"]
+        needs: list[str] = manifest["needs"]
+        if needs and not set(needs).issubset(Path("/proc/cpuinfo").read_text("utf8").split()):
+            return False
         return all(
             hashlib.sha256((ROOT / path).read_bytes()).hexdigest() == digest
             for path, digest in sources.items()

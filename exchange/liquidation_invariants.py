@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from exchange.collateral_invariants import collateral_values, stable_micro
 from exchange.state import State
-from margin.accounts import Account
+from margin.accounts import STANDARD_MODEL, Account
 from margin.parameters import MAINTENANCE_PERCENT, NETTING_PERCENT
 from margin.scenarios import BASE_SCENARIO
 from margin.standing import AUCTIONED, LIQUIDATING
@@ -23,11 +23,13 @@ def plain_standing(state: State, account: Account) -> tuple[int, int, int]:
         underlying: collateral_values(state, account, underlying)
         for underlying in range(len(state.underlyings))
     }
+    apart = sum(min(value) for value in values.values())
     for number, position in account.positions.items():
         lots = position.quantity_lots
         gross += abs(lots)
         equity -= lots * position.accrual_seen_micro
         row = state.marks.values[number].tolist()
+        apart += min(lots * value for value in row)
         of_underlying = values[state.instruments[number].underlying.number]
         for scenario, value in enumerate(row):
             of_underlying[scenario] += lots * value
@@ -36,7 +38,8 @@ def plain_standing(state: State, account: Account) -> tuple[int, int, int]:
     joint = min(map(sum, zip(*values.values(), strict=True)), default=0)
     base = sum(value[BASE_SCENARIO] for value in values.values())
     equity += base
-    worst += base - separate - (joint - separate) * NETTING_PERCENT // 100
+    netted = separate + (joint - separate) * NETTING_PERCENT // 100
+    worst += base - (apart if account.margin_model == STANDARD_MODEL else netted)
     return equity, worst, -(-worst * MAINTENANCE_PERCENT // 100)
 
 

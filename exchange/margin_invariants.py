@@ -161,18 +161,20 @@ def _alone_micro(state: State, number: int, lots: int, quarters: int) -> int:
 
 
 def holdings(state: State) -> Iterator[str]:
-    """The matrix that all accounts are valued from has their positions, but for those that it is
-    still to learn of.
+    """What all accounts are valued by has their positions, but for those that are still to be
+    taken.
     """
     for underlying, held in state.portfolio.holdings.items():
-        for account, row in zip(state.accounts.values(), held.rows(), strict=False):
+        for account in state.accounts.values():
             risk = account.risks.get(underlying)
-            if risk is not None and risk.has_moved:
+            if risk is None or risk.has_moved or account.marks is None:
                 continue
+            taken = held.positions_of(account.number)
             kept = {
                 number: position.quantity_lots
                 for number, position in account.positions.items()
                 if state.instruments[number].underlying.number == underlying
             }
-            if row != kept:
-                yield f"account {account.number}, underlying {underlying}: matrix {row}, has {kept}"
+            if taken != kept:
+                here = f"account {account.number}, underlying {underlying}"
+                yield f"{here}: valued by {taken}, has {kept}"

@@ -64,8 +64,8 @@ class Risk:
     could lose if each met its own worst scenario, as of `version` of the marks. Only where that
     bound does not decide is `order_loss` wanted; it is kept up while `is_exact`.
     `sums` are its positions' features as of that version, `charge_micro` what they are charged but
-    for concentration. `has_moved` says that its positions may have changed since the matrix of all
-    accounts took them (`sweep.py`).
+    for concentration. `has_moved` says that its positions may have changed since they were taken to
+    be valued with everybody's (`watch.py`), and that this is noted.
     """
 
     __slots__ = (
@@ -93,7 +93,7 @@ class Risk:
         self._underlying = 0
         self._swept = -1
         self._value: Vector = zero_vector()
-        self.has_moved = True
+        self.has_moved = False
         self.least_micro = 0
         self.collateral: Vector = zero_vector()
         self.order_loss: Vector = zero_vector()
@@ -116,7 +116,7 @@ class Risk:
     @value.setter
     def value(self, value: Vector) -> None:
         self._value = value
-        self.has_moved = True
+        self._note_move()
 
     def belong_to(self, account: "Account", underlying: int, marks: Marks) -> None:
         """Says whose it is, so that it can follow the marks."""
@@ -124,6 +124,13 @@ class Risk:
             self._account = account
             self._underlying = underlying
             self._marks = marks
+            self._note_move()
+
+    def _note_move(self) -> None:
+        account, marks = self._account, self._marks
+        if account is not None and marks is not None and not self.has_moved:
+            self.has_moved = True
+            marks.note_moved(self._underlying, account.number)
 
     def is_behind(self) -> bool:
         """Whether the marks have moved since the positions were valued."""
@@ -157,7 +164,7 @@ class Risk:
         """Adds signed lots of what has these values; the position may change before or after. What
         else follows from positions is found anew when the account is next touched.
         """
-        self.has_moved = True
+        self._note_move()
         self.version = -1
         if not self.is_behind():  # else it is valued whole then, too
             add_lots(self._value, row, lots)

@@ -123,6 +123,19 @@ class Sums:
         self.skew_absolute = 0
         self.short_lots = 0
 
+    def clear(self) -> None:
+        """Forgets every position; expiries stay, at zero, to be summed again."""
+        for sums in self.terms.values():
+            sums.delta = 0
+            sums.vega = 0
+            sums.vanna_up = 0
+            sums.vanna_down = 0
+        self.delta = 0
+        self.perpetual_delta = 0
+        self.skew_linear = 0
+        self.skew_absolute = 0
+        self.short_lots = 0
+
     def copy(self) -> "Sums":
         other = Sums()
         for term, sums in self.terms.items():
@@ -163,6 +176,17 @@ class Sums:
 
     def charges_micro(self, rates: dict[int, TermRates], index_micro: int) -> list[int]:
         """Every charge, in the order of `CHARGE_NAMES`, each rounded up."""
+        size = concentration_micro(self.delta, self.short_lots, index_micro)
+        return [*self._linear_micro(rates, index_micro), size]
+
+    def charge_micro(self, rates: dict[int, TermRates], index_micro: int) -> int:
+        """All charges but concentration."""
+        roll, basis, perpetual, vega, skew, drift, short = self._linear_micro(rates, index_micro)
+        return roll + basis + perpetual + vega + skew + drift + short
+
+    def _linear_micro(
+        self, rates: dict[int, TermRates], index_micro: int
+    ) -> tuple[int, int, int, int, int, int, int]:
         roll = basis = vega = drift = 0
         for term, sums in self.terms.items():
             rate = rates.get(term)
@@ -173,7 +197,7 @@ class Sums:
             vega += abs(sums.vega)
             drift += VANNA_E6 * abs(sums.vanna_up) + rate.charm_e6 * abs(sums.vanna_down)
         skew = max(abs(self.skew_linear), abs(self.skew_absolute))
-        return [
+        return (
             _millionths_up(roll),
             _millionths_up(abs(basis)),
             _millionths_up(_PERPETUAL * abs(self.perpetual_delta)),
@@ -181,15 +205,7 @@ class Sums:
             _millionths_up(SKEW_E6 * skew),
             _millionths_up(drift),
             _millionths_up(SHORT_OPTION_E6 * index_micro * self.short_lots),
-            concentration_micro(self.delta, self.short_lots, index_micro),
-        ]
-
-    def charge_micro(self, rates: dict[int, TermRates], index_micro: int) -> int:
-        """All charges but concentration."""
-        total = 0
-        for charge in self.charges_micro(rates, index_micro)[:CONCENTRATION]:
-            total += charge
-        return total
+        )
 
 
 def concentration_micro(delta: int, short_lots: int, index_micro: int) -> int:

@@ -17,7 +17,6 @@ from margin.auction import (
 )
 from margin.moves import worst_with
 from margin.portfolio import Portfolio
-from margin.standing import scan_standing
 from matching.instruments import Instrument
 
 
@@ -33,7 +32,7 @@ class Cut:
 
 def sold_micro(portfolio: Portfolio, account: Account) -> int:
     """Equity at the marks once all collateral is sold: what others need not pay."""
-    equity = scan_standing(portfolio, account).equity_micro
+    equity = portfolio.scan_standing(account).equity_micro
     if not account.collateral:
         return equity
     sale = portfolio.collateral.sale_worth_micro(account)
@@ -42,7 +41,7 @@ def sold_micro(portfolio: Portfolio, account: Account) -> int:
 
 def estate_of(portfolio: Portfolio, account: Account) -> Estate:
     """What the account has, at the marks in force."""
-    standing = scan_standing(portfolio, account)
+    standing = portfolio.scan_standing(account)
     if not account.collateral:
         return Estate(standing, standing.worst_micro, standing.equity_micro)
     all_lots = [

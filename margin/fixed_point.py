@@ -8,6 +8,7 @@ to the same values, and tests hold those to mpmath.
 Never: holds a float, or a table that is not computed from its definition.
 """
 
+from functools import lru_cache
 from typing import Final
 
 ONE_Q30: Final = 1 << 30
@@ -37,6 +38,7 @@ def ln_q62(number: int) -> int:
     return whole * LN2_Q62 + (total >> 33)
 
 
+@lru_cache(maxsize=4_096)  # strikes and forwards are asked for again and again
 def ln_q30(number: int) -> int:
     """Natural logarithm of an integer 1 <= number < 2^96, in Q30, rounded to nearest (error at
     most 0.5 units and 2^-26 of one).

@@ -17,7 +17,10 @@ from matching.packed import i64, read_i64_le, vec
 
 Vector: TypeAlias = "vec[i64]"
 
-_SCENARIOS: Final = SCENARIO_COUNT
+# `SCENARIO_COUNT` as a literal; each loop measures its vectors first. So the C compiler knows that
+# no index is out of bounds, and takes several scenarios in one instruction.
+_SCENARIOS: Final = 119
+assert _SCENARIOS == SCENARIO_COUNT
 _BASE: Final = BASE_SCENARIO
 _LARGEST: Final = 1 << 62
 _ZERO: Final = vec[i64]([0] * SCENARIO_COUNT)
@@ -47,12 +50,23 @@ def integers(vector: Vector) -> list[int]:
 
 def add_lots(vector: Vector, row: Vector, lots: i64) -> None:
     """vector += lots x row, in place."""
+    assert len(vector) == _SCENARIOS
+    assert len(row) == _SCENARIOS
     for s in range(i64(_SCENARIOS)):
         vector[s] = vector[s] + lots * row[s]
 
 
+def set_lots(vector: Vector, row: Vector, lots: i64) -> None:
+    """vector = lots x row, in place."""
+    assert len(vector) == _SCENARIOS
+    assert len(row) == _SCENARIOS
+    for s in range(i64(_SCENARIOS)):
+        vector[s] = lots * row[s]
+
+
 def least(vector: Vector) -> i64:
     """The least of a vector."""
+    assert len(vector) == _SCENARIOS
     found: i64 = vector[0]
     for s in range(i64(_SCENARIOS)):
         value = vector[s]
@@ -63,6 +77,7 @@ def least(vector: Vector) -> i64:
 
 def largest(vector: Vector) -> i64:
     """The largest of a vector."""
+    assert len(vector) == _SCENARIOS
     found: i64 = vector[0]
     for s in range(i64(_SCENARIOS)):
         value = vector[s]
@@ -82,6 +97,8 @@ def add_loss(vector: Vector, row: Vector, sign: i64, price: i64, fee: i64, lots:
 
     `sign` is +1 for a buyer, -1 for a seller; `fee` the most that the fill of one lot costs.
     """
+    assert len(vector) == _SCENARIOS
+    assert len(row) == _SCENARIOS
     start: i64 = -sign * price - fee
     for s in range(i64(_SCENARIOS)):
         gain = sign * row[s] + start
@@ -90,17 +107,22 @@ def add_loss(vector: Vector, row: Vector, sign: i64, price: i64, fee: i64, lots:
 
 def sink(vector: Vector, row: Vector, sign: i64, price: i64, fee: i64) -> None:
     """vector = min(vector, what one lot of an order could lose), in place."""
+    assert len(vector) == _SCENARIOS
+    assert len(row) == _SCENARIOS
     start: i64 = -sign * price - fee
     for s in range(i64(_SCENARIOS)):
         gain = sign * row[s] + start
-        if gain < vector[s]:
-            vector[s] = gain
+        known = vector[s]
+        vector[s] = gain if gain < known else known
 
 
 def add_capped(vector: Vector, losses: Vector, lot_losses: Vector, lots: i64) -> None:
     """vector += max(losses, lots x lot_losses), in place: of all those losses at most `lots` of the
     worst kind. Where that product might pass 2^62 it is not taken.
     """
+    assert len(vector) == _SCENARIOS
+    assert len(losses) == _SCENARIOS
+    assert len(lot_losses) == _SCENARIOS
     for s in range(i64(_SCENARIOS)):
         lot = lot_losses[s]
         counted = losses[s]
@@ -115,6 +137,8 @@ def stretched(vector: Vector, quarters: i64, sign: i64) -> Vector:
     """
     base: i64 = vector[_BASE]
     found = vector[:]
+    assert len(found) == _SCENARIOS
+    assert len(vector) == _SCENARIOS
     for s in range(i64(_SCENARIOS)):
         found[s] = base + sign * (sign * (vector[s] - base) * quarters >> 2)
     return found
@@ -124,6 +148,8 @@ def add_worth(vector: Vector, prices: Vector, amount: i64) -> None:
     """vector += amount x prices / 2^24, each rounded down, in place. Prices are 0 to 2^46, worths
     below 2^50, the amount is 0 or more: it is taken in two parts, so that no product wraps.
     """
+    assert len(vector) == _SCENARIOS
+    assert len(prices) == _SCENARIOS
     high: i64 = amount >> 16
     low: i64 = amount & 0xFFFF
     for s in range(i64(_SCENARIOS)):
@@ -132,6 +158,8 @@ def add_worth(vector: Vector, prices: Vector, amount: i64) -> None:
 
 def worst(value: Vector, order_loss: Vector) -> i64:
     """The least of value + order_loss over the scenarios."""
+    assert len(value) == _SCENARIOS
+    assert len(order_loss) == _SCENARIOS
     found: i64 = value[0] + order_loss[0]
     for s in range(i64(_SCENARIOS)):
         total = value[s] + order_loss[s]
@@ -142,11 +170,13 @@ def worst(value: Vector, order_loss: Vector) -> i64:
 
 def worst_scenario(value: Vector, order_loss: Vector) -> int:
     """The first scenario in which value + order_loss is least."""
-    found: i64 = 0
+    assert len(value) == _SCENARIOS
+    assert len(order_loss) == _SCENARIOS
+    lowest = worst(value, order_loss)
     for s in range(i64(_SCENARIOS)):
-        if value[s] + order_loss[s] < value[found] + order_loss[found]:
-            found = s
-    return int(found)
+        if value[s] + order_loss[s] == lowest:
+            return int(s)
+    raise AssertionError("the least of the sums is one of them")
 
 
 if __file__.endswith(".py") and not TYPE_CHECKING:  # interpreted: the arrays' functions

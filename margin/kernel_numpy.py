@@ -37,6 +37,10 @@ def add_lots(vector: Vector, row: Vector, lots: int) -> None:
     np.add(vector, np.multiply(row, lots), out=vector)
 
 
+def set_lots(vector: Vector, row: Vector, lots: int) -> None:
+    np.multiply(row, lots, out=vector)
+
+
 def least(vector: Vector) -> int:
     return int(vector[vector.argmin()])
 

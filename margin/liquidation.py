@@ -124,7 +124,7 @@ def step_of(
     cash = -sign * paid - fees - fee_to_fund
     if instrument.is_linear:
         cash += traded * portfolio.marks.carry_micro[instrument.number]
-    after = standing_with(portfolio, account, instrument, traded, cash)
+    after = standing_with(portfolio.open_orders, account, instrument, traded, cash)
     cost = before.equity_micro - after.equity_micro
     if after.worst_micro >= before.worst_micro:
         return None

@@ -17,13 +17,14 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.accounts import Account
+from margin.accounts import STANDARD_MODEL, Account
 from margin.fixed_point import ln_q30
 from margin.kernel import Vector, at_base, vector_of
+from margin.netting import half_up, maintenance_of, netted_worst
 from margin.portfolio import Portfolio
-from margin.requirement import maintenance_of, netted_worst
 from margin.rows import price_expiry, price_linear
 from margin.scenarios import SCENARIO_COUNT
+from margin.standard_margin import worst_beside_micro
 from margin.svi import ExpiryMark, check_index, check_marks
 from matching.instruments import Expiry, Instrument
 
@@ -100,12 +101,14 @@ class Moved:
         self._account = account
         self._underlying = underlying
         self._linear: list[tuple[Instrument, int]] = []
-        self._still = np.zeros(SCENARIO_COUNT, dtype=np.int64)
+        self._nothing = np.zeros(SCENARIO_COUNT, dtype=np.int64)
+        self._still: list[tuple[int, Integers]] = []
         self._options: list[tuple[Expiry, list[tuple[Instrument, int]]]] = []
         self._beside: list[Vector] = []
         self._collateral = portfolio.collateral
         self._worth_micro = account.constant_micro()
         self._sort(portfolio)
+        self._worst_beside_micro = worst_beside_micro(portfolio.open_orders, account, underlying)
 
     def _sort(self, portfolio: Portfolio) -> None:
         marks, time_s = self._marks, self._marks.mark_time_s[self._underlying]
@@ -118,7 +121,7 @@ class Moved:
             if instrument.is_settled or (
                 expiry is not None and not instrument.is_linear and expiry.expiry_time_s <= time_s
             ):
-                self._still += lots * marks.values[number]  # the marks move it no more
+                self._still.append((lots, marks.values[number]))  # the marks move it no more
                 continue
             if instrument.is_linear:
                 self._linear.append((instrument, lots))
@@ -155,34 +158,42 @@ class Moved:
 
     def standing(self, move_e6: int) -> tuple[int, int]:
         """Equity and maintenance margin after a move, micro-USDC."""
-        vectors = [*self._beside, vector_of(self._values(move_e6))]
+        rows, collateral = self._rows(move_e6), self._collateral_values(move_e6)
+        values = collateral + sum((lots * row for lots, row in rows), self._nothing)
+        vectors = [*self._beside, vector_of(values)]
         base = sum(int(at_base(vector)) for vector in vectors)
-        loss = base - netted_worst(vectors)
-        return self._worth_micro + base, maintenance_of(loss, self._account.gross_lots)
+        worst_value = netted_worst(vectors)
+        if self._account.margin_model == STANDARD_MODEL:
+            worst_value = self._worst_beside_micro + int(collateral.min())
+            worst_value += sum(int((lots * row).min()) for lots, row in rows)
+        worst = half_up(self._account.gross_lots) + base - worst_value
+        return self._worth_micro + base, maintenance_of(worst)
 
-    def _values(self, move_e6: int) -> Integers:
-        """What positions and collateral are worth per scenario after a move."""
-        marks, total = self._marks, self._still.copy()
-        index = marks.index_micro[self._underlying] * (E6 + move_e6) // E6
-        total += self._collateral.values_at(self._account, self._underlying, index)
+    def _collateral_values(self, move_e6: int) -> Integers:
+        index = self._marks.index_micro[self._underlying] * (E6 + move_e6) // E6
+        return self._collateral.values_at(self._account, self._underlying, index)
+
+    def _rows(self, move_e6: int) -> list[tuple[int, Integers]]:
+        """Signed lots of each position and what one lot is worth per scenario after a move."""
+        marks, rows = self._marks, list(self._still)
         for instrument, lots in self._linear:
             number, expiry = instrument.number, instrument.expiry
             moved = marks.index_micro[self._underlying] * (E6 + move_e6) // E6
             if expiry is not None:
                 moved = self._mark(expiry.number, move_e6).forward_micro
             accrual = marks.accrual_micro[number] + moved - marks.carry_micro[number]
-            total += lots * (price_linear(moved) + accrual)
+            rows.append((lots, price_linear(moved) + accrual))
         for expiry, options in self._options:
-            prices, rows = price_expiry(
+            prices, gains = price_expiry(
                 np.array([option.kind for option, _ in options], dtype=np.int64),
                 np.array([option.strike_micro for option, _ in options], dtype=np.int64),
                 np.array(_ln_strikes(options), dtype=np.int64),
                 self._mark(expiry.number, move_e6),
                 expiry.expiry_time_s - marks.mark_time_s[self._underlying],
             )
-            held = np.array([lots for _, lots in options], dtype=np.int64)
-            total += held @ (rows + prices[:, None])
-        return total
+            values = gains + prices[:, None]
+            rows += [(lots, values[at]) for at, (_, lots) in enumerate(options)]
+        return rows
 
 
 def _ln_strikes(options: Sequence[tuple[Instrument, int]]) -> list[int]:

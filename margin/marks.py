@@ -154,6 +154,7 @@ class Marks:
         "_is_option",
         "_links",
         "_listed",
+        "_moved",
         "_partners",
         "_perpetuals",
         "_rows",
@@ -207,6 +208,7 @@ class Marks:
         self._is_option: list[bool] = []
         self._strikes: dict[tuple[int, int, int], int] = {}
         self._combo_units: dict[int, Unit] = {}
+        self._moved: dict[int, list[int]] = {}
         self._links: dict[int, list[int]] = {}
 
     def list_instrument(self, instrument: Instrument) -> None:
@@ -409,6 +411,17 @@ class Marks:
     def underlying_of(self, number: int) -> int:
         """The number of an instrument's underlying."""
         return self._underlyings[number]
+
+    def note_moved(self, underlying: int, account: int) -> None:
+        """Positions of an account on an underlying may have changed."""
+        moved = self._moved.get(underlying)
+        if moved is None:
+            moved = self._moved[underlying] = []
+        moved.append(account)
+
+    def take_moved(self, underlying: int) -> list[int]:
+        """The accounts whose positions on an underlying may have changed since this was asked."""
+        return self._moved.pop(underlying, [])
 
     def _combo_unit(self, combo: Combo) -> Unit:
         first = combo.underlying.number

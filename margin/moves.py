@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 from margin.accounts import Account, Position
 from margin.portfolio import Portfolio
-from margin.standing import scan_standing
 from matching.instruments import Instrument
 
 
@@ -80,7 +79,7 @@ def worst_with(
     kept = _Order(account)
     for instrument, lots in moves:
         _lay(portfolio, account, instrument, lots)
-    worst = scan_standing(portfolio, account).worst_micro
+    worst = portfolio.scan_standing(account).worst_micro
     for instrument, lots in reversed(moves):
         _lay(portfolio, account, instrument, -lots)
     kept.restore(account)

@@ -20,10 +20,11 @@ LIMIT_Q30: Final = 8 << 30
 """N(8) is 1 within 2^-50; arguments are clipped here before they come."""
 
 _NODE_BYTES: Final = 9
-_STEP_BITS: Final = 23
+STEP_BITS: Final = 23
 """A node every 2^23 units of 2^-30, that is every 1/128."""
-_CENTRE: Final = LIMIT_Q30 >> _STEP_BITS
-_SIXTH_Q18: Final = 43_691
+HALF_STEP: Final = 1 << (STEP_BITS - 1)
+CENTRE: Final = LIMIT_Q30 >> STEP_BITS
+SIXTH_Q18: Final = 43_691
 
 
 def _nodes() -> tuple[list[int], list[int]]:
@@ -37,39 +38,39 @@ def _nodes() -> tuple[list[int], list[int]]:
     return below, density
 
 
-_BELOW_Q40, _DENSITY_Q32 = _nodes()
-_BELOW_Q40_ARRAY: Final = np.array(_BELOW_Q40, dtype=np.int64)
-_DENSITY_Q32_ARRAY: Final = np.array(_DENSITY_Q32, dtype=np.int64)
+BELOW_Q40, DENSITY_Q32 = _nodes()
+_BELOW_Q40_ARRAY: Final = np.array(BELOW_Q40, dtype=np.int64)
+_DENSITY_Q32_ARRAY: Final = np.array(DENSITY_Q32, dtype=np.int64)
 
 
 def normal_q29(x_q30: int) -> int:
     """N(x) in Q29 for -8 <= x <= 8 in Q30."""
-    node = (x_q30 + (1 << (_STEP_BITS - 1))) >> _STEP_BITS
-    h = x_q30 - (node << _STEP_BITS)
+    node = (x_q30 + HALF_STEP) >> STEP_BITS
+    h = x_q30 - (node << STEP_BITS)
     slope = node * h >> 7  # x0 h in Q30
     curve = slope * slope - h * h >> 20  # (x0^2 - 1) h^2 in Q40
-    step_q38 = h * (ONE_Q30 - (slope >> 1) + (curve * _SIXTH_Q18 >> 28)) >> 22
-    rise_q40 = _DENSITY_Q32[node + _CENTRE] * step_q38 >> 30
-    return (_BELOW_Q40[node + _CENTRE] + rise_q40 + (1 << 10)) >> 11
+    step_q38 = h * (ONE_Q30 - (slope >> 1) + (curve * SIXTH_Q18 >> 28)) >> 22
+    rise_q40 = DENSITY_Q32[node + CENTRE] * step_q38 >> 30
+    return (BELOW_Q40[node + CENTRE] + rise_q40 + (1 << 10)) >> 11
 
 
 def normal_q29_array(x_q30: NDArray[np.int64]) -> NDArray[np.int64]:
     """`normal_q29` of each element; no intermediate passes 2^62."""
-    node = (x_q30 + (1 << (_STEP_BITS - 1))) >> _STEP_BITS
-    h = x_q30 - (node << _STEP_BITS)
+    node = (x_q30 + HALF_STEP) >> STEP_BITS
+    h = x_q30 - (node << STEP_BITS)
     slope = node * h
     slope >>= 7
     curve = slope * slope
     curve -= h * h
     curve >>= 20
-    curve *= _SIXTH_Q18
+    curve *= SIXTH_Q18
     curve >>= 28
     slope >>= 1
     curve -= slope
     curve += ONE_Q30
     curve *= h
     curve >>= 22
-    node += _CENTRE
+    node += CENTRE
     curve *= _DENSITY_Q32_ARRAY.take(node)
     curve >>= 30
     curve += _BELOW_Q40_ARRAY.take(node)

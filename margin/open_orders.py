@@ -13,7 +13,7 @@ Never: decides anything.
 from typing import Final
 
 from margin.accounts import Account, Group, Risk, follow_marks
-from margin.charges import Sums, concentration_micro
+from margin.charges import concentration_micro
 from margin.fees import FeeSchedule, fee_up
 from margin.kernel import (
     Vector,
@@ -72,16 +72,16 @@ class OpenOrders:
 
     def _sum_features(self, account: Account, risk: Risk, underlying: int) -> None:
         """The positions' features at the marks in force, and what they are charged."""
-        sums = risk.sums = Sums()
-        positions, instruments = account.positions, self.instruments
+        sums = risk.sums
+        sums.clear()
+        positions, marks = account.positions, self.marks
         for number, position in positions.items():
-            if instruments[number].underlying.number == underlying:
-                features = self.marks.features_of(number)
-                partner = positions.get(features.partner)
+            if marks.underlying_of(number) == underlying:
+                features, lots = marks.features_of(number), position.quantity_lots
                 beside = 0
-                if partner is not None and features.partner < number:  # the other is summed already
-                    beside = partner.quantity_lots
-                sums.move(features, 0, position.quantity_lots, beside)
+                if lots < 0 and features.partner < number:  # of two, the other is summed already
+                    beside = account.lots_of(features.partner)
+                sums.move(features, 0, lots, beside)
         self.charge(risk, underlying)
 
     def charge(self, risk: Risk, underlying: int) -> None:

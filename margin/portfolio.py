@@ -18,6 +18,7 @@ from margin.accounts import MAX_POSITIONS, Account
 from margin.collateral import CollateralBook
 from margin.fees import FeeSchedule, check_fees, check_through, fees_of, fees_through
 from margin.marks import Marks
+from margin.netting import half_up
 from margin.open_orders import OpenOrders
 from margin.parameters import DISTRESS_BAND_E6
 from margin.protection import Protections
@@ -26,10 +27,9 @@ from margin.requirement import (
     Breakdown,
     Requirement,
     Requirements,
-    ScanStanding,
-    half_up,
     least_worth_micro,
 )
+from margin.standing import ScanStanding, scan_standing
 from margin.sweep import Holdings
 from matching.combos import Combo
 from matching.gate import (
@@ -59,7 +59,7 @@ class Portfolio(Gate):
     fees of its i-th fill, micro-USDC; `fee_levels` the levels of warning above zero by underlying;
     `moved` what the command's plans moved and orders that may
     only reduce stand against, as (account, instrument); `holdings` has all positions
-    by underlying, in interpreted runs (`watch_numpy.py`).
+    by underlying (`watch.py`).
     """
 
     def __init__(
@@ -110,10 +110,8 @@ class Portfolio(Gate):
         return self.requirements.excess_micro(account)
 
     def scan_standing(self, account: Account) -> ScanStanding:
-        """Equity and maintenance margin by the scan of the positions alone, as liquidation goes by
-        it.
-        """
-        return self.requirements.scan_standing(account)
+        """Equity and W by the scan of the positions alone, as liquidation goes by it."""
+        return scan_standing(self.open_orders, account)
 
     def breakdown(self, account: Account) -> Breakdown:
         """Every number of an account's margin."""

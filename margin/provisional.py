@@ -12,9 +12,10 @@ from margin.accounts import STANDARD_MODEL, Account, Position, Risk
 from margin.charges import concentration_micro
 from margin.kernel import Vector, add_lots, at_base, copy_of, least
 from margin.marks import stretched_up
+from margin.netting import half_up, netted_worst
 from margin.open_orders import OpenOrders
 from margin.parameters import CONCENTRATED_NOTIONAL_MICRO, DELTA_NOTIONAL
-from margin.requirement import NO_BOUND, counted, half_up, least_worth_micro, netted_worst
+from margin.requirement import NO_BOUND, counted, least_worth_micro
 from margin.standard_margin import Book, initial_worth_micro
 from matching.gate import Fill
 from matching.instruments import Instrument
@@ -31,7 +32,6 @@ class Part:
     __slots__ = (
         "delta",
         "index_micro",
-        "least_micro",
         "loss_bound_micro",
         "order_loss",
         "short_lots",
@@ -46,10 +46,14 @@ class Part:
         self.delta = risk.sums.delta
         self.short_lots = risk.sums.short_lots
         self.value: Vector = copy_of(risk.value)
-        self.least_micro = risk.least_micro
         self.loss_bound_micro = risk.loss_bound_micro
         self.version = risk.version
         self.order_loss: Vector | None = None
+
+    @property
+    def least_micro(self) -> int:
+        """The least of `value`."""
+        return int(least(self.value))
 
     def concentration_bound_micro(self) -> int:
         """At least what its size is charged."""
@@ -371,7 +375,6 @@ class Plan:
         marks = self.open_orders.marks
         unit = marks.unit(number, self.open_orders.combos)
         add_lots(part.value, unit.row, lots)
-        part.least_micro = least(part.value)
         part.delta += lots * unit.delta_micro
         if lots * way > 0:
             side.charge_bound_micro += lots * unit.charge_buy_micro

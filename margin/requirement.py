@@ -16,16 +16,17 @@ from margin.kernel import (
     at_base,
     copy_of,
     integers,
-    least,
     stretched,
+    worst,
     zero_vector,
 )
 from margin.kernel import worst_scenario as first_worst
 from margin.marks import stretched_up
+from margin.netting import half_up, maintenance_of, netted_worst, three_worths
 from margin.open_orders import PLAIN_QUARTERS, OpenOrders
-from margin.parameters import MAINTENANCE_PERCENT, NETTING_PERCENT
 from margin.scenarios import BASE_SCENARIO
 from margin.standard_margin import Book, initial_worth_micro, positions_worst_micro
+from margin.standing import scan_standing
 from matching.orders import Order
 
 NO_BOUND: Final = -(1 << 80)
@@ -42,17 +43,6 @@ class Requirement(NamedTuple):
     maintenance_micro: int
     excess_micro: int
     worst_scenario: int
-
-
-class ScanStanding(NamedTuple):
-    """An account by the scan of its positions alone, which liquidation goes by, micro-USDC: its
-    equity, that less what the netted worst scenario loses, and maintenance margin. It is under
-    maintenance where equity < maintenance.
-    """
-
-    equity_micro: int
-    worst_worth_micro: int
-    maintenance_micro: int
 
 
 class UnderlyingScan(NamedTuple):
@@ -119,34 +109,12 @@ class Breakdown(NamedTuple):
     excess_micro: int
 
 
-def half_up(lots: int) -> int:
-    """Half a micro-USDC per lot, rounded up: covers the rounding of marks and rows."""
-    return (lots + 1) // 2
-
-
 def least_worth_micro(risk: Risk) -> int:
     """At least what an underlying adds to the excess: its positions at their worst, its orders at
     theirs, and its charges.
     """
     worth = risk.least_micro - risk.loss_bound_micro
     return worth - risk.charge_micro - risk.concentration_micro
-
-
-def netted(separate_micro: int, joint_micro: int) -> int:
-    """Worth in the worst case over several underlyings: the sum of each one's own worst, and of
-    what the worst of all together is better than that, NETTING_PERCENT, rounded down.
-    """
-    return separate_micro + (joint_micro - separate_micro) * NETTING_PERCENT // 100
-
-
-def netted_worst(vectors: list[Vector]) -> int:
-    """The same of vectors, one for each underlying."""
-    separate = 0
-    for vector in vectors:
-        separate += int(least(vector))
-    if len(vectors) <= 1:
-        return separate
-    return netted(separate, int(least(_sum_of(vectors))))
 
 
 def counted(account: Account, value: Vector, order_loss: Vector) -> Vector:
@@ -159,31 +127,6 @@ def counted(account: Account, value: Vector, order_loss: Vector) -> Vector:
     else:
         add_lots(vector, stretched(value, account.stretch_quarters, 1), 1)
     return vector
-
-
-def maintenance_of(scan_loss_micro: int, gross_lots: int) -> int:
-    """Maintenance margin's share of what positions lose, rounded up."""
-    return -(-(half_up(gross_lots) + scan_loss_micro) * MAINTENANCE_PERCENT // 100)
-
-
-def is_below_apart(account: Account, line_percent: int) -> bool:
-    """Whether an account's equity is below `line_percent` of what positions and collateral could
-    lose, each underlying in a worst scenario of its own.
-    """
-    equity = account.constant_micro()
-    loss = half_up(account.gross_lots)
-    for risk in account.risks.values():
-        base = int(at_base(risk.value))
-        equity += base
-        loss += base - risk.least_micro
-    return 100 * equity < line_percent * loss
-
-
-def _sum_of(vectors: list[Vector]) -> Vector:
-    total = copy_of(vectors[0])
-    for vector in vectors[1:]:
-        add_lots(total, vector, 1)
-    return total
 
 
 class Requirements:
@@ -208,18 +151,23 @@ class Requirements:
         if account.margin_model == STANDARD_MODEL:
             book = Book(account, {}, {}, replaced, added)
             return worth + initial_worth_micro(self.open_orders, book)
+        is_asked = replaced is not None or added is not None
         vectors: list[Vector] = []
         for underlying in account.risks:
             risk = self.open_orders.exact_risk(account, underlying)
             charge = risk.charge_micro + risk.concentration_micro
             worth -= stretched_up(charge, account.stretch_quarters)
-            loss = self.open_orders.loss_with(account, underlying, replaced, added)
+            loss = risk.order_loss
+            if is_asked:
+                loss = self.open_orders.loss_with(account, underlying, replaced, added)
+            if len(account.risks) == 1 and account.stretch_quarters == PLAIN_QUARTERS:
+                return worth + int(worst(risk.value, loss))
             vectors.append(counted(account, risk.value, loss))
         return worth + netted_worst(vectors)
 
     def requirement(self, account: Account) -> Requirement:
         """Equity, initial and maintenance margin, open orders included in the initial."""
-        standing = self.scan_standing(account)
+        standing = scan_standing(self.open_orders, account)
         scenario = BASE_SCENARIO
         for underlying in sorted(account.risks):
             risk = self.open_orders.exact_risk(account, underlying)
@@ -228,22 +176,6 @@ class Requirements:
                 break
         equity, excess = standing.equity_micro, self.excess_micro(account)
         return Requirement(equity, equity - excess, standing.maintenance_micro, excess, scenario)
-
-    def scan_standing(self, account: Account) -> ScanStanding:
-        """Equity and maintenance margin, by the scan of the positions alone."""
-        worth = account.constant_micro()
-        base = 0
-        vectors: list[Vector] = []
-        for underlying in account.risks:
-            risk = self.open_orders.fresh_risk(account, underlying)
-            base += int(at_base(risk.value))
-            vectors.append(risk.value)
-        worst_value = netted_worst(vectors)
-        if account.margin_model == STANDARD_MODEL:
-            book = Book(account, {}, {}, None, None)
-            worst_value = positions_worst_micro(self.open_orders, book)
-        maintenance = maintenance_of(base - worst_value, account.gross_lots)
-        return ScanStanding(worth + base, worth + worst_value, maintenance)
 
     def breakdown(self, account: Account) -> Breakdown:
         """Every number of an account's margin."""
@@ -276,8 +208,8 @@ class Requirements:
                     tuple(own),
                 )
             )
-        worths = _three_worths(vectors)
-        position_worths = _three_worths(values)
+        worths = three_worths(vectors)
+        position_worths = three_worths(values)
         base = sum(scan.value_micro for scan in scans)
         rounding = half_up(account.gross_lots + account.open_lots)
         initial = base - worths[2] + sum(charges) + tier_charges
@@ -310,15 +242,6 @@ class Requirements:
             rounding_micro=rounding,
             position_rounding_micro=half_up(account.gross_lots),
             initial_micro=initial,
-            maintenance_micro=maintenance_of(scan_loss, account.gross_lots),
+            maintenance_micro=maintenance_of(half_up(account.gross_lots) + scan_loss),
             excess_micro=equity - initial,
         )
-
-
-def _three_worths(vectors: list[Vector]) -> tuple[int, int, int]:
-    """Separate, joint and netted."""
-    separate = 0
-    for vector in vectors:
-        separate += int(least(vector))
-    joint = int(least(_sum_of(vectors))) if vectors else 0
-    return separate, joint, netted(separate, joint)

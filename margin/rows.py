@@ -12,16 +12,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.fixed_point import HALF_Q29, ln_q30
-from margin.normal import LIMIT_Q30, normal_q29_array
+from margin.call_values import call_values
+from margin.fixed_point import ln_q30
 from margin.scenarios import (
     BASE_SCENARIO,
     DAMPING,
     FIRST_TAIL,
-    LN_MOVE_Q30,
     MOVE_PERCENT,
     SCENARIO_COUNT,
-    VOL_SHOCK,
     shock_factors_q30,
 )
 from margin.svi import ExpiryMark, deviation_q30
@@ -30,8 +28,6 @@ from matching.instruments import PUT
 Integers = NDArray[np.int64]
 
 _GROWTH_PERCENT: Final = np.array([100 + m for m in MOVE_PERCENT], dtype=np.int64)
-_LN_MOVE_Q30: Final = np.array(LN_MOVE_Q30, dtype=np.int64)
-_VOL_SHOCK: Final = np.array(VOL_SHOCK, dtype=np.intp)
 _TAIL_DIVISOR: Final = np.array([100 * abs(m) for m in MOVE_PERCENT[FIRST_TAIL:]], dtype=np.int64)
 
 
@@ -80,23 +76,9 @@ def _call_values(
     smile = np.array([deviation_q30(x, mark) for x in k.tolist()], dtype=np.int64)
     factors = np.array(shock_factors_q30(seconds_to_expiry), dtype=np.int64)
     shocked = np.maximum(smile[:, None] * factors >> 30, 1)
-    deviations = shocked.take(_VOL_SHOCK, axis=1)
-    d = np.empty((2, len(strikes), SCENARIO_COUNT), dtype=np.int64)
-    np.floor_divide((_LN_MOVE_Q30 - k[:, None]) << 30, deviations, out=d[0])
-    d[0] += deviations >> 1
-    np.subtract(d[0], deviations, out=d[1])
-    np.maximum(d, -LIMIT_Q30, out=d)
-    np.minimum(d, LIMIT_Q30, out=d)
-    n = normal_q29_array(d)
     forwards = _moved(mark.forward_micro)
-    calls = forwards * n[0]
-    calls -= strikes[:, None] * n[1]
-    calls += HALF_Q29
-    calls >>= 29
-    headroom = forwards - strikes[:, None]
-    np.maximum(calls, headroom, out=calls)
-    np.maximum(calls, 0, out=calls)
-    return calls, headroom
+    calls = call_values(strikes.tolist(), k.tolist(), shocked, forwards)
+    return calls, forwards - strikes[:, None]
 
 
 def _moved(reference_micro: int) -> Integers:

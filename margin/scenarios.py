@@ -10,6 +10,7 @@ instruments of an expiry at once; `contracts/libraries/Scenarios.sol` is the twi
 Never: nets positions or decides margin.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from margin.black76 import intrinsic_micro, option_micro
@@ -63,6 +64,7 @@ def damped_micro(profit_micro: int, scenario: int) -> int:
     return nearest(profit_micro * DAMPING, 100 * abs(MOVE_PERCENT[scenario]))
 
 
+@lru_cache(maxsize=256)  # asked for by every step of one expiry's update
 def shock_factors_q30(seconds_to_expiry: int) -> tuple[int, int, int]:
     """What UP, SAME and DOWN multiply deviations by, in Q30.
 

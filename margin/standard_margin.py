@@ -52,7 +52,20 @@ def positions_worst_micro(open_orders: OpenOrders, book: Book) -> int:
     """
     worth = _collateral_worst_micro(book.account, PLAIN_QUARTERS)
     for number, lots in book.held().items():
-        worth += _worst_of(open_orders.marks.unit(number, open_orders.combos), lots, 4)
+        worth += _worst_of(open_orders.marks.unit(number, open_orders.combos), lots, PLAIN_QUARTERS)
+    return worth
+
+
+def worst_beside_micro(open_orders: OpenOrders, account: Account, underlying: int) -> int:
+    """The same of an account's positions and collateral on all underlyings but one."""
+    worth = 0
+    for number, position in account.positions.items():
+        if open_orders.underlying_of(number) != underlying:
+            unit = open_orders.marks.unit(number, open_orders.combos)
+            worth += _worst_of(unit, position.quantity_lots, PLAIN_QUARTERS)
+    for beside, risk in account.risks.items():
+        if beside != underlying:
+            worth += int(least(risk.collateral))
     return worth
 
 

@@ -1,19 +1,21 @@
 """Where an account stands by the scan alone: what liquidation is decided by.
 
 Holds: equity is worth at the marks with all that has accrued, collateral as the scan counts it;
-`worst_micro` (W) is equity less the worst worth of positions and collateral alone: open orders and
-charges that belong to initial margin are left out, so whoever knows the positions and the marks can
-compute it (docs/liquidation.md, 1).
+`worst_micro` (W) is equity less the worst worth of positions and collateral alone, netted or each
+position by itself as the account's model has it: open orders and charges that belong to initial
+margin are left out, so whoever knows the positions and the marks can compute it
+(docs/liquidation.md, 1).
 Never: changes an account; depends on the order in which things happened.
 """
 
-from margin.accounts import Account
+from margin.accounts import STANDARD_MODEL, Account
 from margin.kernel import Vector, add_lots, at_base, copy_of, least, worst_scenario, zero_vector
 from margin.liquidation_parameters import BUFFER_PERCENT, CALL_PERCENT
+from margin.netting import half_up, maintenance_of, netted_worst
+from margin.open_orders import OpenOrders
 from margin.parameters import MAINTENANCE_PERCENT
-from margin.portfolio import Portfolio
-from margin.requirement import half_up, netted_worst
 from margin.scenarios import BASE_SCENARIO
+from margin.standard_margin import Book, positions_worst_micro
 from matching.instruments import Instrument
 
 OPEN = 0
@@ -36,7 +38,7 @@ class ScanStanding:
     @property
     def maintenance_micro(self) -> int:
         """80% of W, rounded up."""
-        return -(-self.worst_micro * MAINTENANCE_PERCENT // 100)
+        return maintenance_of(self.worst_micro)
 
     @property
     def is_called(self) -> bool:
@@ -55,13 +57,13 @@ class ScanStanding:
         return self.equity_micro - -(-wanted // 100)
 
 
-def scan_standing(portfolio: Portfolio, account: Account) -> ScanStanding:
-    """The account's standing at the marks in force."""
-    return standing_with(portfolio, account, None, 0, 0)
+def scan_standing(open_orders: OpenOrders, account: Account) -> ScanStanding:
+    """The account's standing at the marks in force, in its own model."""
+    return standing_with(open_orders, account, None, 0, 0)
 
 
 def standing_with(
-    portfolio: Portfolio,
+    open_orders: OpenOrders,
     account: Account,
     instrument: Instrument | None,
     lots: int,
@@ -70,26 +72,47 @@ def standing_with(
     """The same if it had signed lots more of an instrument, for that much cash (negative: paid) at
     the present accrual.
     """
+    marks = open_orders.marks
     equity = account.constant_micro() + cash_micro
     gross, changed = account.gross_lots, -1
+    held: dict[int, int] = {}
     if instrument is not None:
         number, changed = instrument.number, instrument.underlying.number
         before = account.lots_of(number)
+        held[number] = before + lots
         gross += abs(before + lots) - abs(before)
-        equity -= lots * portfolio.marks.accrual_micro[number]
+        equity -= lots * marks.accrual_micro[number]
     values: list[Vector] = []
     base_micro = 0
     scenario = BASE_SCENARIO
     for underlying in sorted(account.risks):
-        value: Vector = portfolio.open_orders.fresh_risk(account, underlying).value
+        value: Vector = open_orders.fresh_risk(account, underlying).value
         if underlying == changed and instrument is not None:
             value = copy_of(value)
-            add_lots(value, portfolio.marks.unit(instrument.number, portfolio.combos).row, lots)
+            add_lots(value, marks.row(instrument.number), lots)
         values.append(value)
         base = int(at_base(value))
         base_micro += base
         if scenario == BASE_SCENARIO and base != int(least(value)):
             scenario = worst_scenario(value, zero_vector())
-    equity += base_micro
-    worst = half_up(gross) + base_micro - netted_worst(values)
-    return ScanStanding(equity, worst, scenario)
+    if account.margin_model == STANDARD_MODEL:
+        worst_value = positions_worst_micro(open_orders, Book(account, held, {}, None, None))
+    else:
+        worst_value = netted_worst(values)
+    return ScanStanding(equity + base_micro, half_up(gross) + base_micro - worst_value, scenario)
+
+
+def may_be_below(account: Account, line_percent: int) -> bool:
+    """False only where equity is certainly at least `line_percent` of W: each underlying's own
+    worst scenario is added, which is no less than W in the portfolio model; the standard model's W
+    may be more.
+    """
+    if account.margin_model == STANDARD_MODEL:
+        return True
+    equity = account.constant_micro()
+    loss = half_up(account.gross_lots)
+    for risk in account.risks.values():
+        base = int(at_base(risk.value))
+        equity += base
+        loss += base - risk.least_micro
+    return 100 * equity < line_percent * loss

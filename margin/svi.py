@@ -104,7 +104,11 @@ def has_least_variance(mark: ExpiryMark) -> bool:
 
 def _first_bad_strike(mark: ExpiryMark, ln_strikes_q30: Iterable[int]) -> int | None:
     ln_forward = ln_q30(mark.forward_micro)
+    before: int | None = None
     for ln_strike in ln_strikes_q30:
+        if ln_strike == before:  # calls and puts of a strike come one after the other
+            continue
+        before = ln_strike
         k = ln_strike - ln_forward
         if not -MAX_LOG_MONEYNESS_Q30 <= k <= MAX_LOG_MONEYNESS_Q30:
             return LOG_MONEYNESS

@@ -1,124 +1,124 @@
-"""Positions of all accounts on one underlying as a sparse matrix, valued at once when marks move.
+"""Positions of all accounts on one underlying, side by side, valued at once when marks move.
 
-Holds: 64-bit integers throughout; rows are valued in blocks, so no more memory is taken for many
-accounts than for few.
-Never: knows an account.
+Holds: 64-bit integers throughout; an account's positions stand together, in the order in which it
+has them, with room to grow, so that taking an account's anew costs what it has, and valuing all
+reads memory from front to end. Compiled, `value_all` is the loop below; interpreted that would be
+slow, so there `sweep_numpy` takes its place.
+Never: knows an account but by its number.
 """
 
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from margin.kernel import Vector, add_lots, at_base, least, set_lots, zero_vector
+from margin.marks import Marks
+from matching.packed import extend, i64, vec
 
-from margin.scenarios import BASE_SCENARIO
-
-Integers = NDArray[np.int64]
-
-BLOCK_ROWS: Final = 2_048
-"""Rows valued at once: their values take 2 MB."""
-
-
-def position_values(
-    rows: list[int] | Integers,
-    numbers: list[int] | Integers,
-    lots: list[int] | Integers,
-    values: Integers,
-) -> Integers:
-    """Scenario values of many portfolios: int64[portfolios, 119]. Portfolio i holds lots[k] of
-    instrument numbers[k] for rows[i] <= k < rows[i + 1].
-    """
-    matrix: Any = csr_array(  # scipy's arrays carry no element types
-        (
-            np.asarray(lots, dtype=np.int64),
-            np.asarray(numbers, dtype=np.int64),
-            np.asarray(rows, dtype=np.int64),
-        ),
-        shape=(len(rows) - 1, len(values)),
-    )
-    return matrix @ values
+_LEAST_ROOM: Final = 4
 
 
 class Holdings:
-    """Rows of positions. `base_micro` is each row's value where nothing moves, `least_micro` the
-    least over the scenarios, as of the last `value` or `value_rows`; `sweep` is the caller's, to
-    know of which marks.
+    """By account number: `counts` positions from `starts` on in `numbers` (instruments) and `lots`
+    (signed). `base_micro` is what they are worth where nothing moves, `least_micro` the least over
+    the scenarios, as of the last `value_all` or `value_some`; `sweep` says of which marks.
     """
 
+    __slots__ = (
+        "_end",
+        "_rooms",
+        "base_micro",
+        "counts",
+        "least_micro",
+        "lots",
+        "numbers",
+        "starts",
+        "sweep",
+    )
+
     def __init__(self) -> None:
-        self._starts: Integers = np.zeros(1, dtype=np.int64)
-        self._numbers: Integers = np.zeros(0, dtype=np.int64)
-        self._lots: Integers = np.zeros(0, dtype=np.int64)
-        self.base_micro: Integers = np.zeros(0, dtype=np.int64)
-        self.least_micro: Integers = np.zeros(0, dtype=np.int64)
+        self._end = 0
+        self._rooms: vec[i64] = vec[i64]()
+        self.starts: vec[i64] = vec[i64]()
+        self.counts: vec[i64] = vec[i64]()
+        self.numbers: vec[i64] = vec[i64]()
+        self.lots: vec[i64] = vec[i64]()
+        self.base_micro: vec[i64] = vec[i64]()
+        self.least_micro: vec[i64] = vec[i64]()
         self.sweep = -1
 
     def __len__(self) -> int:
-        return len(self._starts) - 1
+        return len(self.starts)
 
-    def replace(
-        self, total: int, rows: list[int], counts: list[int], numbers: list[int], lots: list[int]
-    ) -> None:
-        """Gives `rows`, ascending, other positions: counts[i] of them for rows[i], one row's after
-        the other's. Every other row keeps its own; `total` is how many rows there are from now on.
+    def take(self, account: int, numbers: list[int], lots: list[int]) -> None:
+        """Makes these an account's positions, no longer those that it had."""
+        if account >= len(self.starts):
+            self._add_accounts(account + 1 - len(self.starts))
+        count = len(numbers)
+        if count > self._rooms[account]:
+            self._move_to_end(account, count)
+        start = self.starts[account]
+        for at in range(count):
+            self.numbers[start + at] = numbers[at]
+            self.lots[start + at] = lots[at]
+        self.counts[account] = count
+
+    def _add_accounts(self, more: int) -> None:
+        zeros = vec[i64]([0] * more)
+        self._rooms = extend(self._rooms, zeros)
+        self.starts = extend(self.starts, zeros)
+        self.counts = extend(self.counts, zeros)
+        self.base_micro = extend(self.base_micro, zeros)
+        self.least_micro = extend(self.least_micro, zeros)
+
+    def _move_to_end(self, account: int, count: int) -> None:
+        """Half as much room again as is needed: so an account leaves behind at most twice what it
+        has.
         """
-        grown = total - len(self)
-        if not rows and not grown:
-            return
-        old_counts = np.concatenate((np.diff(self._starts), np.zeros(grown, dtype=np.int64)))
-        new_counts = old_counts.copy()
-        new_counts[rows] = counts
-        is_kept = np.ones(total, dtype=np.bool_)
-        is_kept[rows] = False
-        starts = np.zeros(total + 1, dtype=np.int64)
-        np.cumsum(new_counts, out=starts[1:])
-        kept_from, kept_to = np.repeat(is_kept, old_counts), np.repeat(is_kept, new_counts)
-        self._numbers = _merged(kept_to, self._numbers[kept_from], numbers)
-        self._lots = _merged(kept_to, self._lots[kept_from], lots)
-        self._starts = starts
-        zeros = np.zeros(grown, dtype=np.int64)
-        self.base_micro = np.concatenate((self.base_micro, zeros))
-        self.least_micro = np.concatenate((self.least_micro, zeros))
+        room = max(count + count // 2, _LEAST_ROOM)
+        self.starts[account] = self._end
+        self._rooms[account] = room
+        self._end += room
+        missing = self._end - len(self.numbers)
+        if missing > 0:
+            zeros = vec[i64]([0] * (missing + len(self.numbers)))
+            self.numbers = extend(self.numbers, zeros)
+            self.lots = extend(self.lots, zeros)
 
-    def value(self, values: Integers) -> None:
-        """Values every row; `values` are those of one lot, int64[instruments, 119]."""
-        for first in range(0, len(self), BLOCK_ROWS):
-            last = min(first + BLOCK_ROWS, len(self))
-            starts = self._starts[first : last + 1]
-            begin, end = int(starts[0]), int(starts[-1])
-            lots, numbers = self._lots[begin:end], self._numbers[begin:end]
-            found = position_values(starts - begin, numbers, lots, values)
-            self.base_micro[first:last] = found[:, BASE_SCENARIO]
-            np.min(found, axis=1, out=self.least_micro[first:last])
-
-    def value_rows(self, values: Integers, rows: list[int] | Integers) -> None:
-        """Values some rows."""
-        if not len(rows):
-            return
-        chosen = np.asarray(rows, dtype=np.int64)
-        counts = self._starts[chosen + 1] - self._starts[chosen]
-        starts = np.zeros(len(chosen) + 1, dtype=np.int64)
-        np.cumsum(counts, out=starts[1:])
-        places = np.arange(starts[-1], dtype=np.int64)
-        places += np.repeat(self._starts[chosen] - starts[:-1], counts)
-        found = position_values(starts, self._numbers[places], self._lots[places], values)
-        self.base_micro[chosen] = found[:, BASE_SCENARIO]
-        self.least_micro[chosen] = found.min(axis=1)
-
-    def rows(self) -> Iterable[dict[int, int]]:
-        """Lots by instrument, row by row: for those who check."""
-        for first, last in zip(self._starts.tolist(), self._starts[1:].tolist(), strict=False):
-            yield dict(
-                zip(
-                    self._numbers[first:last].tolist(), self._lots[first:last].tolist(), strict=True
-                )
-            )
+    def positions_of(self, account: int) -> dict[int, int]:
+        """Signed lots by instrument, for those who check."""
+        start = int(self.starts[account])
+        places = range(start, start + int(self.counts[account]))
+        return {int(self.numbers[at]): int(self.lots[at]) for at in places}
 
 
-def _merged(is_kept: NDArray[np.bool_], kept: Integers, fresh: list[int]) -> Integers:
-    """Entries of kept rows and of fresh ones, each at its place."""
-    merged = np.empty(len(is_kept), dtype=np.int64)
-    merged[is_kept] = kept
-    merged[~is_kept] = fresh
-    return merged
+def value_all(held: Holdings, marks: Marks) -> None:
+    """Values every account's positions at the marks in force."""
+    total = zero_vector()
+    for account in range(len(held)):
+        _value(held, marks, account, total)
+
+
+def value_some(held: Holdings, marks: Marks, accounts: list[int]) -> None:
+    """Values some accounts' positions."""
+    total = zero_vector()
+    for account in accounts:
+        _value(held, marks, account, total)
+
+
+def _value(held: Holdings, marks: Marks, account: i64, total: Vector) -> None:
+    """`total` is whatever it is, and overwritten."""
+    count = held.counts[account]
+    if count == 0:
+        held.base_micro[account] = 0
+        held.least_micro[account] = 0
+        return
+    numbers, lots = held.numbers, held.lots
+    start = held.starts[account]
+    set_lots(total, marks.row(int(numbers[start])), lots[start])
+    for at in range(start + 1, start + count):
+        add_lots(total, marks.row(int(numbers[at])), lots[at])
+    held.base_micro[account] = at_base(total)
+    held.least_micro[account] = least(total)
+
+
+if __file__.endswith(".py") and not TYPE_CHECKING:  # interpreted
+    from margin.sweep_numpy import value_all  # noqa: F401

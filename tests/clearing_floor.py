@@ -12,7 +12,7 @@ from exchange import events as e
 from exchange.codec import decode_event
 from exchange.events import Event
 from margin.accounts import Account
-from margin.standing import ScanStanding, scan_standing
+from margin.standing import ScanStanding
 from matching.orders import BUY, SELL
 from settlement.account_messages import BidAuction, FundInsurance
 from settlement.signed_messages import struct_hash
@@ -95,7 +95,7 @@ class ClearingFloor(Floor):
         return self.mark(underlying, BTC_INDEX * percent_e2 // 10_000)
 
     def standing(self, account: int) -> ScanStanding:
-        return scan_standing(self.state.portfolio, self.account(account))
+        return self.state.portfolio.scan_standing(self.account(account))
 
     def make_book(
         self, maker: int, instrument: int, lots: int, levels: int = 3, away_e4: int = 5

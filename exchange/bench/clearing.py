@@ -29,7 +29,7 @@ from exchange.engine import apply
 from exchange.snapshot_chain import marks_at
 from exchange.state import State
 from margin.scenarios import SCENARIO_COUNT
-from margin.sweep import position_values
+from margin.sweep_numpy import position_values
 from margin.watch import below, fallen
 from margin.what_if import Trade, after_trades
 from matching.combos import COMBO_BASE, Combo

@@ -10,9 +10,9 @@ from typing import Final
 
 from exchange.bench.flow import opened_state
 from exchange.state import State
-from margin.accounts import Account, Position
-from margin.requirement import half_up
-from margin.watch_numpy import current
+from margin.accounts import Account, Position, follow_marks
+from margin.netting import half_up
+from margin.watch import current
 from matching.orders import BUY, SELL, Order
 
 MOST_LOTS: Final = 50
@@ -62,10 +62,11 @@ def rest_orders(state: State, each: int, seed: int = 12) -> None:
 
 
 def _fund(state: State, dice: random.Random) -> None:
-    held = list(state.accounts.values())
-    found = current(state.portfolio, held, 0)
-    bases, leasts = found.base_micro.tolist(), found.least_micro.tolist()
-    for account, base, least in zip(held, bases, leasts, strict=True):
+    for account in state.accounts.values():
+        follow_marks(account, state.marks)
+    found = current(state.portfolio, 0)
+    for account in state.accounts.values():
+        base, least = int(found.base_micro[account.number]), int(found.least_micro[account.number])
         loss = base - least + half_up(account.gross_lots)
         cushion = dice.randint(LEAST_CUSHION_PERCENT, MOST_CUSHION_PERCENT)
         account.cash_micro = loss * cushion // 100 - base

@@ -33,7 +33,7 @@ from margin.estate import cut_of, estate_of, most_share_e6, sold_micro
 from margin.kernel import at_base
 from margin.liquidation_parameters import INSOLVENT_NS, MARK_AGE_S
 from margin.moves import excess_with, move_lots
-from margin.standing import AUCTIONED, LIQUIDATING, scan_standing
+from margin.standing import AUCTIONED, LIQUIDATING
 from matching.instruments import MAX_LOTS, Instrument
 from matching.rejects import (
     AUCTION_PRICE_ABOVE,
@@ -88,7 +88,7 @@ def open_auction(state: State, liquidation: Liquidation, account: Account, emit:
 def watch_auction(state: State, liquidation: Liquidation, account: Account, emit: Emit) -> None:
     """As time passes and marks move: whether the fund pays now, and whether it is over."""
     time_ns = state.time_ns
-    equity = scan_standing(state.portfolio, account).equity_micro
+    equity = state.portfolio.scan_standing(account).equity_micro
     is_insolvent = liquidation.is_insolvent(equity, time_ns)
     liquidation.insolvent_ns = liquidation.fund_since_ns(time_ns) if is_insolvent else -1
     if is_insolvent != liquidation.shown_insolvent:
@@ -111,7 +111,7 @@ def _can_pay(state: State, account: Account, equity_micro: int) -> bool:
 
 def say_open(state: State, liquidation: Liquidation, account: Account, emit: Emit) -> None:
     """Told when it opens, when the fund begins or ceases to pay, and when its clock has stood."""
-    standing = scan_standing(state.portfolio, account)
+    standing = state.portfolio.scan_standing(account)
     is_insolvent = liquidation.is_insolvent(standing.equity_micro, state.time_ns)
     since_ns = liquidation.auction_ns
     if is_insolvent:
@@ -156,7 +156,7 @@ def check_marks(state: State, account: Account) -> Reject | None:
             since_s = min(since_s, at_s)
     if since_s >= oldest_s:
         return None
-    standing = scan_standing(state.portfolio, account)
+    standing = state.portfolio.scan_standing(account)
     is_under_way = account.status >= LIQUIDATING
     line = standing.worst_micro if is_under_way else standing.maintenance_micro
     if standing.equity_micro + doubtful < line:
@@ -183,7 +183,7 @@ def bid_auction(state: State, command: BidAuction, emit: Emit) -> None:
     liquidation = state.liquidations.of_account[account.number]
     _move(state, account, bidder, taking, emit)
     liquidation.reserved_micro += taking.payment.paid_micro
-    offer, standing = taking.offer, scan_standing(state.portfolio, account)
+    offer, standing = taking.offer, state.portfolio.scan_standing(account)
     emit(
         events.AuctionBidTaken(
             account.number,
@@ -225,7 +225,7 @@ def _check_bid(state: State, command: BidAuction) -> Reject | None:
         return Reject(OWN_AUCTION, command.auction)
     if not account.positions or account.settlements_seen != state.settlements:
         return Reject(NOT_AUCTIONED, command.auction)
-    if not scan_standing(state.portfolio, account).is_called:
+    if not state.portfolio.scan_standing(account).is_called:
         return Reject(NOT_AUCTIONED, command.auction)  # what has made it whole was not told yet
     return check_marks(state, account)
 

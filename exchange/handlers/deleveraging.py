@@ -28,7 +28,7 @@ from margin.deleveraging import (
 from margin.estate import sold_micro
 from margin.kernel import at_base
 from margin.moves import move_lots
-from margin.standing import ScanStanding, scan_standing
+from margin.standing import ScanStanding
 from matching.instruments import Instrument
 from matching.trading_states import CANCEL_ONLY
 from settlement import records
@@ -69,7 +69,7 @@ def pay_debt(state: State, account: Account, emit: Emit) -> None:
     """
     if state.portfolio.collateral.sale_worth_micro(account):
         return
-    equity = scan_standing(state.portfolio, account).equity_micro
+    equity = state.portfolio.scan_standing(account).equity_micro
     if pay_from_fund(state, account, -equity, events.FOR_DEFICIT, emit):
         end_if_recovered(state, account, emit)
 
@@ -96,7 +96,7 @@ def _close(
     """
     portfolio, liquidations = state.portfolio, state.liquidations
     others = [other for number, other in state.accounts.items() if number != account.number]
-    standings = [scan_standing(portfolio, other) for other in others]
+    standings = [portfolio.scan_standing(other) for other in others]
     profits = _profits(others, standings)
     found: list[Counterparty] = []
     for at, other in enumerate(others):

@@ -38,7 +38,7 @@ from margin.liquidation_parameters import (
     PATIENCE_NS,
     STEP_INTERVAL_NS,
 )
-from margin.standing import CALLED, LIQUIDATING, ScanStanding, scan_standing
+from margin.standing import CALLED, LIQUIDATING, ScanStanding
 from margin.watch import fallen
 from matching.orders import BUY, CANCEL_MAKER, IOC, SELF_TRADE_SHIFT, SELL, Order
 from settlement.keccak import keccak256
@@ -89,7 +89,7 @@ def _look(state: State, account: Account, emit: Emit) -> None:
     """An account that is not being liquidated: is it called, must it be liquidated, is it open
     again?
     """
-    standing = scan_standing(state.portfolio, account)
+    standing = state.portfolio.scan_standing(account)
     if not standing.is_called:
         end_if_recovered(state, account, emit)
         return
@@ -138,7 +138,7 @@ def _move_on(state: State, liquidation: Liquidation, account: Account, emit: Emi
     if has_stood and liquidation.auction_ns >= 0:
         say_open(state, liquidation, account, emit)
     if liquidation.auction_ns < 0:
-        standing = scan_standing(state.portfolio, account)
+        standing = state.portfolio.scan_standing(account)
         is_late = state.time_ns - liquidation.started_ns >= PATIENCE_NS
         if standing.equity_micro >= 0 and not is_late:
             if state.time_ns < liquidation.next_step_ns:
@@ -187,10 +187,10 @@ def _take_step(
             fee += liquidation_fee_micro(
                 state.portfolio, instrument, event.price_micro, event.quantity_lots
             )
-    fee = min(fee, max(scan_standing(state.portfolio, account).equity_micro, 0))
+    fee = min(fee, max(state.portfolio.scan_standing(account).equity_micro, 0))
     if fee:
         take_into_fund(state, account, fee, events.LIQUIDATION_FEE, emit)
-    after = scan_standing(state.portfolio, account)
+    after = state.portfolio.scan_standing(account)
     liquidation.steps += 1
     liquidation.next_step_ns = state.time_ns + STEP_INTERVAL_NS
     emit(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from exchange import events
 from exchange.state import State
 from margin.accounts import Account
-from margin.standing import AUCTIONED, LIQUIDATING, OPEN, ScanStanding, scan_standing
+from margin.standing import AUCTIONED, LIQUIDATING, OPEN, ScanStanding
 from matching.rejects import IN_LIQUIDATION, Reject
 from matching.trading_states import OPEN as OPEN_STATE
 from settlement import records
@@ -35,7 +35,7 @@ def end_if_recovered(state: State, account: Account, emit: Emit) -> bool:
     """Opens an account that stands at its call line again; True if it is open now."""
     if not account.status:
         return True
-    standing = scan_standing(state.portfolio, account)
+    standing = state.portfolio.scan_standing(account)
     if standing.is_called or standing.equity_micro < 0:
         return False
     _end(state, account, standing, events.RECOVERED, emit)

@@ -89,7 +89,7 @@ def carried(
     mark: ExpiryMark, old_index_micro: int, index_micro: int, strikes: Strikes
 ) -> ExpiryMark:
     """The mark that stands where none is taken: the smile as it was, and the forward as far from
-    the new index as it was from the old one, to nearest, half up. Else one index would value the
+    the new index as it was from the old one, to nearest, half up. Else one index would value
     futures and options of a held expiry, and another the perpetual that hedges them. Where the
     bounds do not let it be, the mark as it was.
     """

@@ -51,7 +51,8 @@ class Standing(NamedTuple):
         return self.equity < self.maintenance
 
 
-def standing(cash: int, holdings: Sequence[Holding]) -> Standing:
+def standing(cash: int, holdings: Sequence[Holding], *, is_apart: bool = False) -> Standing:
+    """By netted underlyings, or (`is_apart`) each holding in its own worst scenario."""
     equity = cash + sum(h.lots * (h.values[BASE] - h.accrual_seen) for h in holdings)
     totals: list[list[int]] = []
     for underlying in {h.underlying for h in holdings}:
@@ -62,6 +63,8 @@ def standing(cash: int, holdings: Sequence[Holding]) -> Standing:
     joint = min((sum(column) for column in zip(*totals, strict=True)), default=0)
     netted = math.floor(separate + NETTING * (joint - separate))
     rounding = math.ceil(Fraction(sum(abs(h.lots) for h in holdings), 2))
+    if is_apart:
+        netted = sum(min(h.lots * value for value in h.values) for h in holdings)
     return Standing(equity, base - netted + rounding)
 
 

@@ -4,7 +4,7 @@
 
 from collections.abc import Mapping
 
-from margin.accounts import Account
+from margin.accounts import STANDARD_MODEL, Account
 from margin.marks import Marks
 from margin.parameters import NETTING_PERCENT
 from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
@@ -22,6 +22,14 @@ def values_of(marks: Marks, account: Account, underlying: int) -> list[int]:
     return total
 
 
+def apart(marks: Marks, account: Account) -> int:
+    """What the positions are worth, each in its own worst scenario."""
+    worth = 0
+    for number, position in account.positions.items():
+        worth += min(position.quantity_lots * value for value in marks.values[number].tolist())
+    return worth
+
+
 def has_fallen(marks: Marks, account: Account, underlyings: int, line_percent: int) -> bool:
     """Whether its equity is below so many percent of what its positions could lose."""
     equity = account.constant_micro()
@@ -31,7 +39,8 @@ def has_fallen(marks: Marks, account: Account, underlyings: int, line_percent: i
     loss += sum(row[BASE_SCENARIO] for row in rows)
     separate = sum(min(row) for row in rows)
     joint = min(sum(together) for together in zip(*rows, strict=True))
-    loss -= separate + (joint - separate) * NETTING_PERCENT // 100
+    netted = separate + (joint - separate) * NETTING_PERCENT // 100
+    loss -= apart(marks, account) if account.margin_model == STANDARD_MODEL else netted
     return 100 * equity < line_percent * loss
 
 

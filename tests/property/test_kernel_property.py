@@ -102,6 +102,7 @@ def test_lots_are_added_as_integers_are(
 ) -> None:
     expected = [s + many * r for s, r in zip(start, row, strict=True)]
     assert changed(of, of.add_lots, start, row, many) == expected
+    assert changed(of, of.set_lots, start, row, many) == [many * r for r in row]
 
 
 @given(start=sums, row=rows, sign=signs, price=prices, fee=fees, many=lots)

@@ -12,6 +12,7 @@ from exchange import events as e
 from exchange.events import Event
 from exchange.liquidation_invariants import plain_standing
 from exchange.state_digest import state_hash
+from margin.accounts import PORTFOLIO_MODEL, STANDARD_MODEL
 from margin.liquidation_parameters import LOSS_CAP_E4
 from margin.standing import LIQUIDATING
 from tests.clearing_floor import ClearingFloor, clearing_floor, position
@@ -57,7 +58,7 @@ acts = st.lists(
         st.sampled_from(
             ("trade", "trade", "book", "index", "index", "index", "eth", "fund", "time", "time",
              "crash", "late", "bid", "bid", "deposit", "insure", "withdraw", "cut",
-             "ether", "convert", "convert")
+             "ether", "convert", "convert", "model")
         ),
         st.integers(0, RICH_ONE),
         st.integers(0, RICH_ONE),
@@ -138,6 +139,8 @@ class Life:
             floor.convert(act.one, debtors[act.two % len(debtors)], ETHER, 1 + act.amount * 10**6)
         elif act.what == "cut":
             floor.cut()
+        elif act.what == "model":
+            floor.choose_margin(act.one, act.amount % 2)
         return act.what in ("index", "eth", "fund", "crash", "late")
 
     def picture(self) -> dict[int, tuple[int, dict[int, int], int]]:
@@ -283,8 +286,9 @@ def test_every_life_keeps_what_liquidation_promises(program: list[Act], fund_mic
 @given(
     st.lists(st.tuples(st.sampled_from(TRADED), st.integers(-30, 30)), min_size=1, max_size=5),
     st.integers(7_500, 12_500),
+    st.integers(PORTFOLIO_MODEL, STANDARD_MODEL),
 )
-def test_standing_is_the_twins(held: list[tuple[int, int]], percent_e2: int) -> None:
+def test_standing_is_the_twins(held: list[tuple[int, int]], percent_e2: int, model: int) -> None:
     floor = clearing_floor((10**13,), watched=False)
     for number, lots in held:
         if lots:
@@ -292,6 +296,7 @@ def test_standing_is_the_twins(held: list[tuple[int, int]], percent_e2: int) -> 
             floor.trade(buyer, seller, number, abs(lots))
     floor.index(percent_e2)
     for number, account in floor.state.accounts.items():
+        account.set_margin(model, 0)
         holdings = [
             twin.Holding(
                 held_one.quantity_lots,
@@ -301,7 +306,7 @@ def test_standing_is_the_twins(held: list[tuple[int, int]], percent_e2: int) -> 
             )
             for n, held_one in account.positions.items()
         ]
-        exact = twin.standing(account.cash_micro, holdings)
+        exact = twin.standing(account.cash_micro, holdings, is_apart=model == STANDARD_MODEL)
         ours = floor.standing(number)
         assert (ours.equity_micro, ours.worst_micro) == tuple(exact)
         assert plain_standing(floor.state, account) == (*exact, exact.maintenance)

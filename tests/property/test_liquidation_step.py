@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from margin.accounts import Account
 from margin.liquidation import Depth, Step, best_step
-from margin.standing import ScanStanding, scan_standing
+from margin.standing import ScanStanding
 from tests.clearing_floor import ClearingFloor, clearing_floor
 from tests.floor import CALL_90, CALL_100, ETH_PERP, FEES, FUT, PERP, PUT_100
 from tests.model import liquidation as twin
@@ -119,7 +119,7 @@ def test_the_step_is_the_one_that_lowers_w_most_for_its_cost(
         away = sorted({ticks for ticks, _ in book})
         shown = [(mark + sign * ticks, lots) for ticks, (_, lots) in zip(away, book, strict=False)]
         depths.append(Depth(instrument, [(max(ticks, 1), lots) for ticks, lots in shown]))
-    before = scan_standing(state.portfolio, account)
+    before = state.portfolio.scan_standing(account)
     step = best_step(state.portfolio, account, before, depths)
     assert told(step) == the_best(floor, depths)
     if step is not None:
@@ -143,7 +143,7 @@ def test_no_more_is_taken_than_ends_the_liquidation() -> None:
     account, state = floor.account(TRADER), floor.state
     mark = state.marks.mark_ticks(state.instruments[PERP])
     depth = Depth(state.instruments[PERP], [(mark, 40)])
-    step = best_step(state.portfolio, account, scan_standing(state.portfolio, account), [depth])
+    step = best_step(state.portfolio, account, state.portfolio.scan_standing(account), [depth])
     assert step is not None
     assert step.lots == -1  # not the ten that a fifth is
     assert not step.after.is_called

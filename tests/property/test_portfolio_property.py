@@ -10,7 +10,7 @@ from margin.charges import PERPETUAL_PREMIUM
 from margin.parameters import DELTA_NOTIONAL, PERPETUAL_E6
 from margin.requirement import Requirement
 from margin.scenarios import BASE_SCENARIO, SCENARIO_COUNT
-from margin.sweep import position_values
+from margin.sweep_numpy import position_values
 from matching.orders import BUY, SELL
 from tests.floor import BTC_INDEX, ETH_INDEX, ETH_PERP, FUT, LISTINGS, PERP, Floor, open_floor
 from tests.model.charges import charge_micro, lot_charge_micro

@@ -7,15 +7,18 @@ import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from margin import call_values_numpy
 from margin.black76 import call_micro, option_micro
+from margin.call_values import call_values
 from margin.fixed_point import ONE_Q30, exp_q30, ln_q30, ln_q62
 from margin.normal import normal_q29, normal_q29_array
-from margin.parameters import MAX_FORWARD_MICRO
+from margin.parameters import MAX_FORWARD_MICRO, MAX_LOG_MONEYNESS_Q30
 from margin.rows import price_expiry, price_linear
 from margin.scenarios import (
     BASE_SCENARIO,
     DOWN,
     FIRST_TAIL,
+    MOVE_PERCENT,
     SCENARIO_COUNT,
     UP,
     VOL_SHOCK,
@@ -130,6 +133,32 @@ def test_the_arrays_of_an_expiry_are_its_options_one_by_one(
         assert marks[i] == scenario_value_micro(*option, BASE_SCENARIO)
         for scenario in range(SCENARIO_COUNT):
             assert rows[i, scenario] == scenario_profit_micro(*option, scenario), scenario
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, MAX_VALUE_MICRO - 1),
+            st.integers(-MAX_LOG_MONEYNESS_Q30, MAX_LOG_MONEYNESS_Q30),
+            st.lists(magnitudes(31), min_size=3, max_size=3),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(1, MAX_FORWARD_MICRO),
+)
+def test_values_of_calls_are_the_same_strike_by_strike_and_as_arrays(
+    calls: list[tuple[int, int, list[int]]], forward: int
+) -> None:
+    """Packed where the core is compiled; elsewhere both are the arrays, held to the options one by
+    one above.
+    """
+    strikes, ks = [strike for strike, _, _ in calls], [k for _, k, _ in calls]
+    deviations = np.array([three for _, _, three in calls], dtype=np.int64)
+    growth = np.array([100 + percent for percent in MOVE_PERCENT], dtype=np.int64)
+    given_both = (strikes, ks, deviations, (forward * growth + 50) // 100)
+    packed, arrays = call_values(*given_both), call_values_numpy.call_values(*given_both)
+    assert packed.tolist() == arrays.tolist()
 
 
 @FEW

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.invariants import check
+from margin import sweep_numpy
 from margin.accounts import Account, Position
 from margin.kernel import integers
 from margin.scenarios import SCENARIO_COUNT
-from margin.sweep import Holdings, position_values
-from margin.watch import below_by_account, fallen
-from margin.watch_numpy import below, current
+from margin.sweep import Holdings, value_all, value_some
+from margin.sweep_numpy import position_values
+from margin.watch import below, current, fallen
 from matching.orders import BUY, SELL
 from tests.floor import BTC_INDEX, ETH_INDEX, ETH_PERP, LISTINGS, PERP, Floor, open_floor
 from tests.model import watch as twin
@@ -34,7 +35,20 @@ class Step(NamedTuple):
     size: int
 
 
-KINDS = ("trade", "trade", "trade", "mark", "mark", "fund", "cash", "look", "look", "touch", "open")
+KINDS = (
+    "trade",
+    "trade",
+    "trade",
+    "mark",
+    "mark",
+    "fund",
+    "cash",
+    "look",
+    "look",
+    "touch",
+    "open",
+    "model",
+)
 steps = st.builds(
     Step,
     st.sampled_from(KINDS),
@@ -66,6 +80,8 @@ def run(floor: Floor, step: Step) -> None:
             account.cash_micro += line - needed.equity_micro + size % 3 - 1
         case "touch":
             floor.state.portfolio.requirement(floor.account(one))
+        case "model":
+            floor.account(one).set_margin(size % 2, 0)
         case "open":
             floor.open_account(RICH)
         case _:
@@ -78,14 +94,20 @@ def compare(floor: Floor) -> None:
         for line_percent in (80, 100):
             got = fallen(state.portfolio, underlying, line_percent)
             asked = (underlying, line_percent)
-            assert below(state.portfolio, *asked) == below_by_account(state.portfolio, *asked)
             assert got == twin.fallen(state.marks, state.accounts, UNDERLYINGS, *asked)
-        held = current(state.portfolio, list(state.accounts.values()), underlying)
-        assert len(held) == len(state.accounts)
-        rows = zip(state.accounts.values(), held.base_micro, held.least_micro, strict=True)
-        for account, base, least in rows:
-            values = twin.values_of(state.marks, account, underlying)
-            assert (base, least) == (values[55], min(values))
+            assert set(got) <= set(below(state.portfolio, *asked))
+        held = current(state.portfolio, underlying)
+        compare_values(floor, underlying, held)
+        sweep_numpy.value_all(held, state.marks)
+        compare_values(floor, underlying, held)
+
+
+def compare_values(floor: Floor, underlying: int, held: Holdings) -> None:
+    for account in floor.state.accounts.values():
+        if underlying in account.risks:
+            values = twin.values_of(floor.state.marks, account, underlying)
+            assert held.base_micro[account.number] == values[55]
+            assert held.least_micro[account.number] == min(values)
 
 
 @given(st.lists(steps, max_size=14), st.integers(0, 1))
@@ -106,63 +128,52 @@ def test_whoever_fell_is_found_after_any_program(program: list[Step], settles: i
     for account in floor.state.accounts.values():
         for underlying, risk in account.risks.items():
             assert integers(risk.value) == twin.values_of(floor.state.marks, account, underlying)
-    assert not [line for line in check(floor.state) if "matrix" in line or "values" in line]
+    assert not [line for line in check(floor.state) if "valued" in line or "values" in line]
 
 
-# THE MATRIX
+# SIDE BY SIDE
 
-VALUE_END = 1 << 34
-values = st.integers(-VALUE_END + 1, VALUE_END - 1)
-vectors = st.lists(values, min_size=SCENARIO_COUNT, max_size=SCENARIO_COUNT)
-rows_of_lots = st.dictionaries(st.integers(0, 3), st.integers(-(1 << 24) + 1, (1 << 24) - 1))
+many_lots = st.integers(-(1 << 17), 1 << 17).filter(bool)
+held_by = st.dictionaries(st.integers(0, len(LISTINGS) - 1), many_lots)
 
 
-@given(
-    st.lists(st.dictionaries(st.integers(0, 5), rows_of_lots, max_size=4), max_size=5),
-    st.lists(vectors, min_size=4, max_size=4),
-)
-def test_rows_that_are_replaced_change_and_all_others_stay(
-    changes: list[dict[int, dict[int, int]]], lot_values: list[list[int]]
+@given(st.lists(st.dictionaries(st.integers(0, 5), held_by, max_size=4), max_size=6))
+def test_positions_taken_anew_are_those_valued_and_all_others_stay(
+    changes: list[dict[int, dict[int, int]]],
 ) -> None:
-    held, plain = Holdings(), [{} for _ in range(6)]
-    held.replace(6, [], [], [], [])
-    marks = np.array(lot_values, dtype=np.int64)
+    marks, held = open_floor(0, watched=False).state.marks, Holdings()
+    plain: dict[int, dict[int, int]] = {}
     for change in changes:
-        rows = sorted(change)
-        for row in rows:
-            plain[row] = change[row]
-        held.replace(
-            6,
-            rows,
-            [len(change[row]) for row in rows],
-            [number for row in rows for number in change[row]],
-            [lots for row in rows for lots in change[row].values()],
-        )
-        held.value_rows(marks, rows)
-        assert list(held.rows()) == plain
-    expected = [
-        [
-            sum(lots * lot_values[number][s] for number, lots in row.items())
-            for s in range(SCENARIO_COUNT)
-        ]
-        for row in plain
-    ]
-    assert held.base_micro.tolist() == [row[55] for row in expected]
-    assert held.least_micro.tolist() == [min(row) for row in expected]
+        for account, positions in change.items():
+            held.take(account, list(positions), list(positions.values()))
+        plain |= change
+        value_some(held, marks, list(change))
+    packed = [(held.base_micro[at], held.least_micro[at]) for at in range(len(held))]
+    for account in range(len(held)):
+        positions = plain.get(account, {})
+        assert held.positions_of(account) == positions
+        worth = [0] * SCENARIO_COUNT
+        for number, lots in positions.items():
+            row = marks.values[number].tolist()
+            worth = [have + lots * more for have, more in zip(worth, row, strict=True)]
+        assert packed[account] == (worth[55], min(worth))
+    for value in (value_all, sweep_numpy.value_all):
+        value(held, marks)
+        assert packed == [(held.base_micro[at], held.least_micro[at]) for at in range(len(held))]
 
 
 def test_blocks_give_what_one_product_gives() -> None:
     dice = np.random.default_rng(7)
-    marks = dice.integers(-VALUE_END, VALUE_END, (50, SCENARIO_COUNT))
-    rows = 5_000
-    numbers = dice.integers(0, 50, 3 * rows)
-    lots = dice.integers(-1_000, 1_000, 3 * rows)
-    held = Holdings()
-    held.replace(rows, list(range(rows)), [3] * rows, numbers.tolist(), lots.tolist())
-    held.value(marks)
-    whole = position_values(np.arange(0, 3 * rows + 1, 3), numbers, lots, marks)
-    assert held.base_micro.tolist() == whole[:, 55].tolist()
-    assert held.least_micro.tolist() == whole.min(axis=1).tolist()
+    marks, held, accounts = open_floor(0, watched=False).state.marks, Holdings(), 5_000
+    numbers = np.array([dice.choice(len(LISTINGS), 3, replace=False) for _ in range(accounts)])
+    lots = dice.integers(-1_000, 1_000, (accounts, 3))
+    for account in range(accounts):
+        held.take(account, numbers[account].tolist(), lots[account].tolist())
+    sweep_numpy.value_all(held, marks)
+    starts = np.arange(0, 3 * accounts + 1, 3)
+    whole = position_values(starts, numbers.ravel(), lots.ravel(), marks.values)
+    assert list(held.base_micro) == whole[:, 55].tolist()
+    assert list(held.least_micro) == whole.min(axis=1).tolist()
 
 
 def test_an_account_that_nobody_touched_yet_is_found_as_well() -> None:
@@ -179,6 +190,6 @@ def test_an_account_that_nobody_touched_yet_is_found_as_well() -> None:
     account.risk(0).take(floor.state.marks.row(PERP), -5)
     for move in (100, 105, 95):
         floor.mark(0, BTC_INDEX * move // 100)
-        assert below(portfolio, 0, 100) == below_by_account(portfolio, 0, 100) == [1]
+        assert below(portfolio, 0, 100) == [1]
         assert fallen(portfolio, 0) == [1]
         compare(floor)

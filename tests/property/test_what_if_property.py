@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from exchange import commands as c
 from exchange.events import CommandRejected
 from exchange.state_digest import state_hash
+from margin.accounts import PORTFOLIO_MODEL, STANDARD_MODEL
 from margin.liquidation_price import E6, liquidation_distances
 from margin.requirement import Requirement
 from margin.what_if import (
@@ -28,7 +29,17 @@ from matching.rejects import (
     UNKNOWN_INSTRUMENT,
     Reject,
 )
-from tests.floor import BTC_INDEX, CALL_90, FUT, LISTINGS, PERP, Floor, Listing, open_floor
+from tests.floor import (
+    BTC_INDEX,
+    CALL_90,
+    FUT,
+    LISTINGS,
+    PERP,
+    Floor,
+    Listing,
+    open_floor,
+    was_accepted,
+)
 
 TRADER, OTHER = 0, 1
 RICH = 10**15
@@ -187,11 +198,16 @@ def moved_to(floor: Floor, underlying: int, move_e6: int) -> tuple[int, int]:
     return found.equity_micro, found.maintenance_micro
 
 
-@given(st.lists(deals, min_size=1, max_size=4), st.integers(1, 60))
+@given(
+    st.lists(deals, min_size=1, max_size=4),
+    st.integers(1, 60),
+    st.sampled_from((PORTFOLIO_MODEL, STANDARD_MODEL)),
+)
 def test_at_the_liquidation_price_maintenance_is_missed_and_a_millionth_before_it_is_met(
-    held: list[Deal], cushion_percent: int
+    held: list[Deal], cushion_percent: int, model: int
 ) -> None:
     floor = opened(held, [])
+    assert was_accepted(floor.choose_margin(TRADER, model)) or model == PORTFOLIO_MODEL
     account, now = floor.account(TRADER), requirement(floor)
     cushion = now.maintenance_micro * cushion_percent // 100
     account.cash_micro += now.maintenance_micro + cushion - now.equity_micro

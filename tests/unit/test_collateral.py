@@ -13,7 +13,7 @@ from exchange.invariants import excess_micro
 from exchange.state_digest import state_hash
 from margin.liquidation_price import Moved
 from margin.parameters import CONVERSION_ALLOWANCE_MICRO, PEG_CHARGE_E4
-from margin.watch import below_by_account, fallen
+from margin.watch import below, fallen
 from margin.what_if import Change, Trade, after_trades
 from matching import rejects as r
 from matching.rejects import Reject
@@ -392,12 +392,10 @@ def test_who_fell_is_found_with_collateral_as_one_by_one(index_percent: int) -> 
         due: list[int] = []
         for number in range(3):
             standing = portfolio.scan_standing(floor.account(number))
-            gross = (floor.account(number).gross_lots + 1) // 2
-            loss = standing.equity_micro - standing.worst_worth_micro + gross
-            if 100 * standing.equity_micro < line * loss:
+            if 100 * standing.equity_micro < line * standing.worst_micro:
                 due.append(number)
         assert fallen(portfolio, 1, line) == due
-        assert set(due) <= set(below_by_account(portfolio, 1, line))
+        assert set(due) <= set(below(portfolio, 1, line))
 
 
 def test_a_hypothesis_and_a_moved_index_count_collateral_as_margin_does() -> None:

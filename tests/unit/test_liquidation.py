@@ -1,11 +1,12 @@
 """Liquidation from margin call to the last lot, told on a floor that checks every command."""
 
 from exchange import events as e
+from margin.accounts import PORTFOLIO_MODEL, STANDARD_MODEL
 from margin.standing import AUCTIONED, CALLED, LIQUIDATING, OPEN
 from matching.orders import IOC
 from matching.rejects import IN_LIQUIDATION, OWN_AUCTION
 from tests.clearing_floor import ClearingFloor, clearing_floor
-from tests.floor import CALL_100, PERP, cancel_reasons, of_type, refusal, was_accepted
+from tests.floor import CALL_90, CALL_100, PERP, cancel_reasons, of_type, refusal, was_accepted
 
 LONG, SHORT, MAKER = 0, 1, 2
 """A small account that buys, its counterparty, and the rich one."""
@@ -173,3 +174,26 @@ def test_with_the_fund_empty_the_other_side_closes_at_the_price_that_ends_at_zer
     assert floor.standing(LONG).equity_micro == 0
     assert floor.account(LONG).status == OPEN
     assert closed.loss_micro <= 10**11 // 20
+
+
+def test_the_standard_model_calls_and_liquidates_by_each_position_alone() -> None:
+    """Long and short of near strikes: the portfolio model sees little, the standard model each."""
+    events: dict[int, list[e.Event]] = {}
+    for model in (PORTFOLIO_MODEL, STANDARD_MODEL):
+        floor = clearing_floor((2_400_000_000,))
+        floor.trade(0, 1, CALL_100, 10)
+        floor.trade(1, 0, CALL_90, 10)
+        assert was_accepted(floor.choose_margin(0, model)) or model == PORTFOLIO_MODEL
+        told = len(floor.events)
+        for percent_e2 in (10_400, 10_800, 11_500):
+            floor.index(percent_e2)
+        events[model] = floor.events_since(told)
+        standing, needed = floor.standing(0), floor.state.portfolio.requirement(floor.account(0))
+        assert standing.maintenance_micro == needed.maintenance_micro
+        for started in of_type(events[model], e.LiquidationStarted):
+            assert started.account == 0
+            assert started.equity_micro < started.maintenance_micro
+    assert not of_type(events[PORTFOLIO_MODEL], e.LiquidationStarted)
+    assert len(of_type(events[STANDARD_MODEL], e.LiquidationStarted)) == 1
+    steps = of_type(events[STANDARD_MODEL], e.LiquidationStep)
+    assert all(step.worst_micro <= step.worst_before_micro for step in steps)
