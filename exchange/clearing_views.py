@@ -25,7 +25,7 @@ def auctions(state: State) -> Sequence[AuctionView]:
         standing, offer = estate.standing, offer_of(liquidation, estate, state.time_ns)
         since_ns = liquidation.auction_ns
         if offer.is_insolvent:
-            since_ns = liquidation.fund_since_ns(state.time_ns)
+            since_ns = liquidation.fund_since_ns(liquidation.clock_ns(state.time_ns))
         held = [(n, account.lots_of(n)) for n in sorted(account.positions)]
         views.append(
             AuctionView(

@@ -15,7 +15,9 @@ from margin.liquidation_parameters import EPOCH_S
 class Liquidation:
     """One account's. `auction_ns` is when its auction opened, -1 before; `insolvent_ns` when the
     insurance fund began to offer, -1 before; `reserved_micro` what bidders paid while there was
-    worth; `waited_epoch` the epoch whose caps stopped its deleveraging, -1 for none.
+    worth; `waited_epoch` the epoch whose caps stopped its deleveraging, -1 for none. `served_ns`
+    is until when the marks that it was last carried on by serve: its clocks stand from then until
+    it is carried on again, for nobody can bid meanwhile.
     """
 
     __slots__ = (
@@ -24,6 +26,7 @@ class Liquidation:
         "insolvent_ns",
         "next_step_ns",
         "reserved_micro",
+        "served_ns",
         "shown_insolvent",
         "started_ns",
         "steps",
@@ -40,6 +43,24 @@ class Liquidation:
         self.shown_insolvent = False
         self.reserved_micro = 0
         self.waited_epoch = -1
+        self.served_ns = -1
+
+    def clock_ns(self, time_ns: int) -> int:
+        """The time by its clocks, which stand while no mark serves."""
+        return time_ns if self.served_ns < 0 else min(time_ns, self.served_ns)
+
+    def serve(self, time_ns: int, served_ns: int) -> bool:
+        """It is carried on, by marks that serve until `served_ns`; True where its clocks stood, and
+        are put forward.
+        """
+        stood_ns = time_ns - self.clock_ns(time_ns)
+        self.served_ns = served_ns
+        self.started_ns += stood_ns
+        if self.auction_ns >= 0:
+            self.auction_ns += stood_ns
+        if self.insolvent_ns >= 0:
+            self.insolvent_ns += stood_ns
+        return stood_ns > 0
 
     def is_insolvent(self, equity_micro: int, time_ns: int) -> bool:
         """Whether the insurance fund pays now: there is nothing to sell, or nobody came."""
@@ -64,6 +85,7 @@ class Liquidation:
             int(self.shown_insolvent),
             self.reserved_micro,
             self.waited_epoch,
+            self.served_ns,
         )
 
 

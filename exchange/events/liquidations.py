@@ -80,7 +80,7 @@ class LiquidationStep(Event, frozen=True, gc=False):
 
 class AuctionOpened(Event, frozen=True, gc=False):
     """The portfolio is offered in shares; with `is_insolvent` the insurance fund pays for it, since
-    `since_ns`.
+    `since_ns`. Told again when either changes, the latter because its clock has stood.
     """
 
     TYPE: ClassVar[int] = 0x68

@@ -82,7 +82,7 @@ def open_auction(state: State, liquidation: Liquidation, account: Account, emit:
     """What is left is offered to everybody from now on."""
     liquidation.auction_ns = state.time_ns
     set_status(state, account, AUCTIONED)
-    _say_open(state, liquidation, account, emit)
+    say_open(state, liquidation, account, emit)
 
 
 def watch_auction(state: State, liquidation: Liquidation, account: Account, emit: Emit) -> None:
@@ -92,7 +92,7 @@ def watch_auction(state: State, liquidation: Liquidation, account: Account, emit
     is_insolvent = liquidation.is_insolvent(equity, time_ns)
     liquidation.insolvent_ns = liquidation.fund_since_ns(time_ns) if is_insolvent else -1
     if is_insolvent != liquidation.shown_insolvent:
-        _say_open(state, liquidation, account, emit)
+        say_open(state, liquidation, account, emit)
     if not is_insolvent:
         return
     is_over = time_ns - liquidation.insolvent_ns >= INSOLVENT_NS
@@ -109,7 +109,8 @@ def _can_pay(state: State, account: Account, equity_micro: int) -> bool:
     return state.insurance_cash_micro + left_micro > 0
 
 
-def _say_open(state: State, liquidation: Liquidation, account: Account, emit: Emit) -> None:
+def say_open(state: State, liquidation: Liquidation, account: Account, emit: Emit) -> None:
+    """Told when it opens, when the fund begins or ceases to pay, and when its clock has stood."""
     standing = state.portfolio.scan_standing(account)
     is_insolvent = liquidation.is_insolvent(standing.equity_micro, state.time_ns)
     since_ns = liquidation.auction_ns
@@ -130,6 +131,7 @@ def _say_open(state: State, liquidation: Liquidation, account: Account, emit: Em
 
 def offer_of(liquidation: Liquidation, estate: Estate, time_ns: int) -> Offer:
     """What an auction offers at a time, at the marks in force."""
+    time_ns = liquidation.clock_ns(time_ns)
     if not liquidation.is_insolvent(estate.standing.equity_micro, time_ns):
         return solvent_offer(estate, liquidation.reserved_micro, time_ns - liquidation.auction_ns)
     return insolvent_offer(estate, time_ns - liquidation.fund_since_ns(time_ns))

@@ -3,7 +3,8 @@
 Holds: an account is called below the call line and liquidated below maintenance, by the scan alone;
 it is reduced against the book in steps, at most one in an interval; what cannot be had within the
 band, or in time, goes to auction; nothing is decided by a command that was refused, or by marks
-that are old. Status, numbers and every step are records and events.
+that are old, and clocks stand while nobody can bid. Status, numbers and every step are records and
+events.
 Never: takes more than brings the account back to the call line where less is enough; touches an
 account above it.
 """
@@ -14,7 +15,12 @@ from typing import Final
 from exchange import events
 from exchange.commands import SetLiquidation
 from exchange.handlers.accounts import settle_all
-from exchange.handlers.auctions import check_marks, open_auction, watch_auction
+from exchange.handlers.auctions import (
+    check_marks,
+    open_auction,
+    say_open,
+    watch_auction,
+)
 from exchange.handlers.cancels import cancel_account
 from exchange.handlers.deleveraging import pay_debt
 from exchange.handlers.execution import Placement, execute
@@ -22,11 +28,12 @@ from exchange.handlers.insurance import take_into_fund
 from exchange.handlers.recovery import end_if_recovered, release_what_is_gone, set_status
 from exchange.handlers.states import may_trade
 from exchange.liquidations import Liquidation
-from exchange.state import State
+from exchange.state import NANOSECONDS, State
 from margin.accounts import Account
 from margin.liquidation import Depth, Step, band_ticks, best_step, liquidation_fee_micro
 from margin.liquidation_parameters import (
     CALL_PERCENT,
+    MARK_AGE_S,
     ORDER_LIFE_S,
     PATIENCE_NS,
     STEP_INTERVAL_NS,
@@ -127,6 +134,9 @@ def _move_on(state: State, liquidation: Liquidation, account: Account, emit: Emi
         return
     if check_marks(state, account) is not None:
         return
+    has_stood = liquidation.serve(state.time_ns, _served_ns(state, account))
+    if has_stood and liquidation.auction_ns >= 0:
+        say_open(state, liquidation, account, emit)
     if liquidation.auction_ns < 0:
         standing = state.portfolio.scan_standing(account)
         is_late = state.time_ns - liquidation.started_ns >= PATIENCE_NS
@@ -138,6 +148,17 @@ def _move_on(state: State, liquidation: Liquidation, account: Account, emit: Emi
                 return
         open_auction(state, liquidation, account, emit)
     watch_auction(state, liquidation, account, emit)
+
+
+def _served_ns(state: State, account: Account) -> int:
+    """Until when the marks that its open positions stand on are young enough to decide by."""
+    served_s = state.time_s + MARK_AGE_S
+    for number in account.positions:
+        instrument = state.instruments[number]
+        if not instrument.is_settled:
+            marked_s = state.marks.mark_time_s.get(instrument.underlying.number, 0)
+            served_s = min(served_s, marked_s + MARK_AGE_S)
+    return (served_s + 1) * NANOSECONDS  # a mark's age is in whole seconds
 
 
 # STEPS AGAINST THE BOOK

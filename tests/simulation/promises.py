@@ -22,7 +22,7 @@ from exchange.events import Event
 from exchange.invariants import check, owed_micro
 from exchange.liquidation_invariants import plain_standing
 from exchange.state import State
-from margin.accounts import PORTFOLIO_MODEL, Account
+from margin.accounts import STANDARD_MODEL, Account
 from margin.collateral import OF_UNDERLYING
 from margin.liquidation_parameters import EPOCH_S, LOSS_CAP_ALL_E4, LOSS_CAP_E4, MARK_AGE_S
 from margin.parameters import NETTING_PERCENT
@@ -66,7 +66,9 @@ def picture_of(account: Account) -> Picture:
 
 
 def standing_of(state: State, number: int, picture: Picture) -> Standing:
-    """Where an account would stand at the marks in force with what it had; collateral as now."""
+    """Where an account would stand at the marks in force with what it had; collateral as now. In
+    the standard model each position, and the collateral of each underlying, is at its own worst.
+    """
     account = state.accounts[number]
     equity = picture.cash_micro + stable_micro(state, account)
     values: dict[int, Integers] = {}
@@ -77,16 +79,19 @@ def standing_of(state: State, number: int, picture: Picture) -> Standing:
         else:
             values[underlying] = np.zeros(SCENARIO_COUNT, dtype=np.int64)
     gross = 0
+    apart = sum(int(value.min()) for value in values.values())
     for instrument, (lots, seen) in picture.positions.items():
         gross += abs(lots)
         equity -= lots * seen
-        values[state.instruments[instrument].underlying.number] += (
-            lots * state.marks.values[instrument]
-        )
+        of_this = lots * state.marks.values[instrument]
+        apart += int(of_this.min())
+        values[state.instruments[instrument].underlying.number] += of_this
     separate = sum(int(value.min()) for value in values.values())
     together = int(sum(values.values()).min())  # type: ignore[union-attr]
     base = sum(int(value[BASE_SCENARIO]) for value in values.values())
     netted = separate + (together - separate) * NETTING_PERCENT // 100
+    if account.margin_model == STANDARD_MODEL:
+        netted = apart
     return Standing(equity + base, (gross + 1) // 2 + base - netted)
 
 
@@ -290,8 +295,6 @@ class Promises:
             return
         for number, picture in self._pictures.items():
             account = state.accounts[number]
-            if account.margin_model != PORTFOLIO_MODEL:
-                continue
             standing = standing_of(state, number, picture)
             event = started.get(number)
             if event is not None:

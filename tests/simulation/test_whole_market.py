@@ -20,7 +20,7 @@ MOMENTS = 280
 TOLD = {
     "a market without a shock": Terms(1, "calm", 150),
     "half of the index goes at once, nobody bids, the fund is empty": Terms(
-        6, "abyss", 300, bids=-1, fund_micro=0, breakers=False, one_sided=True
+        6, "abyss", 260, bids=-1, fund_micro=0, breakers=False, one_sided=True
     ),
     "a crash in which bidders come": Terms(17, "crash", MOMENTS, fund_micro=2_000 * USDC),
     "a crash that bidders wait out, and a fund that pays them": Terms(

@@ -5,11 +5,13 @@ whole side that falls, an empty fund, bidders that cannot carry what they bid fo
 import pytest
 
 from exchange import events as e
+from exchange.clearing_views import auctions
 from exchange.invariants import check
 from exchange.liquidation_invariants import plain_standing
 from exchange.market_data import PublicMarket
 from margin.accounts import MAX_POSITIONS
-from margin.liquidation_parameters import EPOCH_S, LOSS_CAP_E4
+from margin.auction import discount_e6
+from margin.liquidation_parameters import EPOCH_S, LOSS_CAP_E4, MARK_AGE_S
 from margin.standing import AUCTIONED, LIQUIDATING, OPEN
 from matching.instruments import CALL
 from matching.rejects import (
@@ -77,9 +79,46 @@ def test_a_feed_that_stops_decides_nothing_more() -> None:
     decided = [event for event in floor.events_since(told) if not isinstance(event, e.TimeAdvanced)]
     assert decided == []
     assert refusal(floor.bid(MAKER, LONG)).code == MARKS_TOO_OLD
-    floor.index(9_200)  # the auction's clock did not stop: nobody came, and the fund has enough
-    assert of_type(floor.events_since(told), e.Deleveraged)
-    assert floor.account(LONG).status == OPEN
+    events = floor.index(9_200)
+    (again,) = of_type(events, e.AuctionOpened)  # its clock stood while nobody could bid
+    assert again.since_ns == floor.time_ns - (MARK_AGE_S + 1) * 10**9
+    assert not of_type(floor.events_since(told), e.Deleveraged)
+    (taken,) = of_type(floor.bid(MAKER, LONG), e.AuctionBidTaken)
+    assert taken.discount_e6 == discount_e6((MARK_AGE_S + 1) * 10**9)
+
+
+def test_while_liquidation_is_held_no_price_falls() -> None:
+    """An hour's hold is not an hour in which nobody came."""
+    floor = a_long(fund_micro=10**9)
+    floor.index(9_200)
+    floor.advance(20)
+    floor.index(9_200)
+    floor.arm_liquidation(0)
+    for _ in range(60):
+        floor.advance(60)
+        floor.index(9_200)
+    floor.arm_liquidation(1)
+    (view,) = auctions(floor.state)
+    assert view.discount_e6 == discount_e6((20 + MARK_AGE_S + 1) * 10**9)
+    events = floor.index(9_200)
+    (again,) = of_type(events, e.AuctionOpened)
+    assert again.since_ns == floor.time_ns - (20 + MARK_AGE_S + 1) * 10**9
+    (taken,) = of_type(floor.bid(MAKER, LONG), e.AuctionBidTaken)
+    assert taken.discount_e6 == view.discount_e6
+
+
+def test_the_fund_s_time_stands_while_nobody_can_bid() -> None:
+    floor = a_long(fund_micro=10**10)
+    floor.index(7_500)
+    assert floor.account(LONG).status == AUCTIONED
+    floor.advance(40)
+    floor.index(7_500)
+    floor.advance(3_600)
+    (again,) = of_type(floor.index(7_500), e.AuctionOpened)
+    assert (again.is_insolvent, floor.time_ns - again.since_ns) == (1, (101) * 10**9)
+    assert floor.lots(LONG, PERP) == 6, "nobody was closed against: there is time left to bid"
+    floor.advance(60)
+    assert not of_type(floor.index(7_500), e.AuctionOpened), "told where it stood alone"
 
 
 def test_a_mark_that_recovers_during_a_liquidation_ends_it() -> None:

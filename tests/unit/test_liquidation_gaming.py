@@ -145,8 +145,9 @@ def test_a_bidder_says_what_the_whole_may_cost_with_what_is_lacking() -> None:
 
 def test_a_bidder_is_told_that_the_fund_has_not_what_it_promised() -> None:
     floor = insolvent(400 * DOLLAR)
-    floor.advance(240)
-    floor.index(7_500)
+    for _ in range(4):
+        floor.advance(60)
+        floor.index(7_500)
     standing = floor.standing(LONG)
     promised = (standing.worst_micro - standing.equity_micro) * 240 // 300
     assert promised > 400 * DOLLAR
