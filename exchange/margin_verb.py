@@ -47,7 +47,7 @@ from margin.requirement import UnderlyingScan
 from margin.scenarios import DOWN, FIRST_TAIL, MOVE_PERCENT, SAME, SCENARIO_COUNT, UP
 from margin.what_if import of_portfolio
 from matching.instruments import FUTURE, NO_EXPIRY, PERPETUAL
-from matching.rejects import UNKNOWN_INSTRUMENT, Reject
+from matching.rejects import TOO_MANY_POSITIONS, UNKNOWN_INSTRUMENT, Reject
 
 CASH: Final = "cash"
 MOST_BYTES: Final = 1 << 20
@@ -119,7 +119,10 @@ def margin_of_file(path: Path, data: Path | None = None) -> Shown:
     positions = [(number, lots) for number, lots in held.items() if lots]
     shadow = of_portfolio(state.portfolio, cash_micro, positions)
     if isinstance(shadow, Reject):
-        raise MarginImpossible(f"{path}: no account can hold this: {shadow.message}")
+        why = shadow.message
+        if shadow.code == TOO_MANY_POSITIONS:
+            why = f"{len(positions)} positions; at most {shadow.allowed}"
+        raise MarginImpossible(f"{path}: no account can hold this: {why}")
     return _shown(state, shadow)
 
 

@@ -36,6 +36,10 @@ JSON = (
 )
 
 
+def shipped_symbols(count: int) -> list[str]:
+    return [instrument.symbol for instrument in shipped_exchange().instruments[:count]]
+
+
 def straddle(*words: str | Path) -> Result:
     return CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"}).invoke(app, [str(w) for w in words])
 
@@ -134,6 +138,10 @@ def test_each_model_and_tier_is_shown_with_the_parts_that_its_margin_has() -> No
         ("cash,1e5\n", "'1e5'"),
         ("cash,0.0000001\n", "at most 6 places"),
         ("BTC-27MAR26-90000-C,1000000\n", "no account can hold this"),
+        (
+            "".join(f"{option},0.01\n" for option in shipped_symbols(257)),
+            "257 positions; at most 256",
+        ),
         ('{"positions": 3}', "JSON"),
         ('{"cash": "5000"}', "positions"),
         ('{"positions": [{"symbol": "BTC-27MAR26-90000-C", "quantity": "Infinity"}]}', "Infinity"),
