@@ -345,6 +345,9 @@ class Exchange:
                 return Reject(r.ORDER_NOT_LIVE)
             if replaced.account != signed.account:
                 return Reject(r.NOT_YOUR_ORDER, signed.account, replaced.account)
+        reject = self.halted(number)
+        if reject is not None:
+            return reject
         if signed.flags & 4 and not is_asleep:
             held = member.held.get(number)
             lots = 0 if held is None else held.lots
@@ -360,6 +363,10 @@ class Exchange:
             ]
             if met and _crosses(signed.side, signed.limit_price_micro, met[0].price_micro):
                 return Reject(r.WOULD_CROSS, signed.limit_price_micro, met[0].price_micro)
+        return None
+
+    def halted(self, _: int) -> Reject | None:
+        """Why an instrument takes no orders now; see `tests/model/ending.py`."""
         return None
 
     def find(self, order_hash: bytes) -> Resting | None:

@@ -43,6 +43,8 @@ class Listed:
     mark: tuple[ExpiryMark, int] | None = None
     """The last mark of its expiry since it was listed, and the seconds that were left."""
     settlement_micro: int | None = None
+    is_over: bool = False
+    """A perpetual that has ended is marked no more."""
     values: Values | None = None
     """Computed once for each mark: pricing by the scalar functions is slow."""
 
@@ -121,6 +123,8 @@ class PlainMarks:
                 self.left_s[expiry] = max(left_s, 0)
         for listed in self.instruments:
             if listed.kind == PERPETUAL and listed.underlying == command.underlying:
+                if listed.is_over:
+                    continue
                 listed.bring_to(command.index_micro)
             elif listed.expiry in marks and listed.kind != PERPETUAL:
                 mark = marks[listed.expiry]
