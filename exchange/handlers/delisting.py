@@ -18,6 +18,7 @@ from exchange.handlers.accounts import accrued_micro, settle_position
 from exchange.handlers.cancels import cancel_book
 from exchange.handlers.combos import drop_combo
 from exchange.handlers.funding import MAX_ACCRUAL_MICRO, pay_funding
+from exchange.handlers.liquidation import watch_accounts
 from exchange.handlers.marks import record_accruals
 from exchange.handlers.refusal import refuse
 from exchange.handlers.samples import check_samples, mean_micro, seen_count
@@ -109,6 +110,7 @@ def settle_perpetual(state: State, command: SettlePerpetual, emit: Emit) -> None
     _close_positions(state, instrument, holders)
     state.samples.settled(instrument.underlying.number, PERPETUAL_KEYS + number)
     _delist(state, instrument, emit)
+    watch_accounts(state, instrument.underlying.number, emit)
 
 
 def _check_end(state: State, command: SettlePerpetual) -> Reject | None:
