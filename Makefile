@@ -46,7 +46,8 @@ lint: setup
 contracts: setup
 	@.venv/bin/python scripts/build_contracts.py $(ARGS)
 
-compile: setup
+compile:
+	@sh scripts/setup.sh --but-core
 	@.venv/bin/python scripts/compile_core.py $(or $(ARGS),--force)
 
 clean:

@@ -85,9 +85,9 @@ class ClearingCalls(ABC):
         message = FundInsurance(self._own_account(), amount_micro, secrets.randbits(63), expiry_s)
         return await self._send("insurance/fund", message)
 
-    async def transfer_cash(self, to_account: int, amount: str) -> "Placed":
-        """Moves `amount` USDC to another account of the same owner."""
-        terms = (0, cash_micro(amount), secrets.randbits(64), int(self._clock()) + _LIFE_S)
+    async def transfer_cash(self, to_account: int, amount: str, asset: int = 0) -> "Placed":
+        """Moves `amount` of an asset (0: USDC) to another account of the same owner."""
+        terms = (asset, cash_micro(amount), secrets.randbits(64), int(self._clock()) + _LIFE_S)
         message = TransferCash(self._own_account(), to_account, *terms)
         return await self._send("transfer/cash", message)
 

@@ -13,12 +13,13 @@ import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final
 
-import msgspec
 import typer
 from rich.console import Console
-from rich.markup import escape
+
+from exchange.operate_verbs import operate
+from exchange.terminal import JsonFlag, fail, print_json
 
 app: Final = typer.Typer(
     name="straddle",
@@ -33,10 +34,10 @@ app: Final = typer.Typer(
     ),
 )
 
-CANNOT: Final = 2
+app.add_typer(operate)
+
 DATA: Final = Path("straddle-data")
 
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 RpcOption = Annotated[
     str | None, typer.Option(help="URL of the chain's node, e.g. http://127.0.0.1:8545.")
 ]
@@ -48,18 +49,6 @@ def main() -> None:
 
     choose()
     app()
-
-
-def _fail(text: str) -> NoReturn:
-    told = " ".join(text.split())
-    Console(stderr=True, highlight=False).print(
-        f"[red]straddle:[/red] {escape(told)}", soft_wrap=True
-    )
-    raise typer.Exit(CANNOT)
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
 def _bar_text(bar: float | None) -> str:
@@ -127,11 +116,11 @@ def demo(
 
     directory = data or DATA / time.strftime("demo-%Y%m%d-%H%M%S")
     if directory.exists():
-        _fail(f"{directory} exists; name a directory that does not, with --data")
+        fail(f"{directory} exists; name a directory that does not, with --data")
 
     def show(summary: Summary) -> None:
         if as_json:
-            _print_json(summary)
+            print_json(summary)
             sys.stdout.flush()
         else:
             print_table(summary, f"{_own_name()} audit --data {directory}")
@@ -153,10 +142,10 @@ def demo(
         JournalError,
         SequencerStopped,
     ) as error:
-        _fail(f"the demo failed: {error or type(error).__name__}")
+        fail(f"the demo failed: {error or type(error).__name__}")
     except ExceptionGroup as several:
         first = several.exceptions[0]
-        _fail(f"the demo failed: {type(first).__name__}: {first}")
+        fail(f"the demo failed: {type(first).__name__}: {first}")
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     if summary.audit != "pass" or not summary.tampered_batch_caught:
@@ -200,9 +189,9 @@ def audit(
         request = AuditRequest.of(rpc, settlement, journal, data)
         report = run_audit(request, show_progress=not as_json)
     except AuditImpossible as error:
-        _fail(str(error))
+        fail(str(error))
     if as_json:
-        _print_json(report)
+        print_json(report)
     else:
         from exchange.auditing import print_report
 
@@ -222,7 +211,7 @@ def margin(
         Path | None,
         typer.Argument(
             help="CSV of symbol,quantity with a row cash,5000; or the same in JSON. It is taken at"
-            " the marks of the shipped chain."
+            " the marks of the shipped chain, or with --data at an exchange's last."
         ),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Directory of an exchange or a demo.")] = None,
@@ -234,7 +223,8 @@ def margin(
     """Show every scenario and charge of a margin requirement.
 
     Of an account, as of the end of its exchange's journal, or of a portfolio that nobody holds.
-    Also what closing each position would free, and where the account would be liquidated.
+    Also what closing each position would free, where the account would be liquidated, and what
+    Derive's portfolio margin (PM2) would ask for the same positions.
     """
     from exchange.margin_verb import (
         MarginImpossible,
@@ -245,16 +235,16 @@ def margin(
     )
 
     try:
-        if portfolio is not None and data is None and account is None:
-            shown = margin_of_file(portfolio)
+        if portfolio is not None and account is None:
+            shown = margin_of_file(portfolio, data)
         elif portfolio is None and data is not None and account is not None:
             shown = margin_of_account(data, account)
         else:
             raise MarginImpossible("give a file with a portfolio, or --data and --account")
     except MarginImpossible as error:
-        _fail(str(error))
+        fail(str(error))
     if as_json:
-        _print_json(shown_json(shown))
+        print_json(shown_json(shown))
     else:
         print_margin(shown)
 
@@ -277,12 +267,12 @@ def bench(
 
     unknown = [part for part in only or [] if part not in PARTS]
     if unknown:
-        _fail(f"no part {unknown[0]!r}; there are {', '.join(PARTS)}")
+        fail(f"no part {unknown[0]!r}; there are {', '.join(PARTS)}")
     console = Console(highlight=False)
     for part in only or list(PARTS):
         for measured in PARTS[part]():
             if as_json:
-                _print_json(measured)
+                print_json(measured)
                 sys.stdout.flush()
             else:
                 console.print(
@@ -317,8 +307,8 @@ def deploy(
     try:
         site = deploy_exchange(rpc, data, operator_key, token)
     except OperatingError as error:
-        _fail(str(error))
-    _print_json(site)
+        fail(str(error))
+    print_json(site)
 
 
 @app.command(epilog="Example: `straddle serve --data my-exchange`")
@@ -332,7 +322,8 @@ def serve(
         str | None,
         typer.Option(
             help="Marks from signed reports: synthetic, crash-2026-02 or chain-2026-01-15; off"
-            " disarms the oracles again. Default: as they are, at first the shipped chain's marks."
+            " disarms the oracles again. Default: as they are, at first the markets that"
+            " listing.toml or the shipped chain state."
         ),
     ] = None,
     reporters: Annotated[
@@ -342,6 +333,7 @@ def serve(
 ) -> None:
     """Run an exchange until Ctrl-C: replay its journal, open its doors, settle on its chain.
 
+    Lists BTC and ETH, or what listing.toml in its directory names (docs/instruments.md).
     Its chain may be down, or go down meanwhile: trading goes on and settlement waits.
     """
     from exchange.operating import FeedChoice, OperatingError, serve_exchange
@@ -350,7 +342,7 @@ def serve(
     try:
         asyncio.run(serve_exchange(data, rpc_port, fix_port, choice))
     except OperatingError as error:
-        _fail(str(error))
+        fail(str(error))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 
@@ -365,7 +357,7 @@ def chain(
     try:
         serve_chain(data)
     except OperatingError as error:
-        _fail(str(error))
+        fail(str(error))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 

@@ -158,7 +158,9 @@ class ResetProtection(Command, frozen=True, gc=False):
 
 
 class TransferCash(Command, frozen=True, gc=False):
-    """Cash to another account of the same owner. `message_hash` as in SetProtection."""
+    """Cash, or collateral where `asset` is not 0, to another account of the same owner.
+    `message_hash` as in SetProtection.
+    """
 
     TYPE: ClassVar[int] = 0x09
     account: int

@@ -3,7 +3,8 @@ journal.
 
     exchange.json    what is public: chain, contracts, clock     journal/   the journal
     operator.key     the operator's private key, mode 0600       fix/       FIX sequence numbers
-    listing.toml     what is listed, where it is not BTC and ETH
+    operator.sock    where its operator speaks, while it runs (`operator_door.py`)
+    listing.toml     what underlyings are listed, where it is not BTC and ETH as they ship
 
 Holds: everything needed to start the exchange again on the same chain. The clock may be offset
 from the machine's (a demo trades a snapshot of the past).

@@ -76,7 +76,7 @@ class Keeper:
 
     def __init__(self, exchange: Exchange, rules: Sequence[UnderlyingRule]) -> None:
         self._exchange = exchange
-        self._rules = rules
+        self.rules = rules
         self._day = -1
         self._index_micro: dict[int, int] = {}
 
@@ -106,7 +106,7 @@ class Keeper:
         state = self._exchange.state
         if not self._is_asked(now_ns // NANOSECONDS):
             return []
-        due = list(due_listings(self._rules, listed_of(state), now_ns))
+        due = list(due_listings(self.rules, listed_of(state), now_ns))
         taken: list[Command] = []
         for start in range(0, len(due), _AT_ONCE):
             some = due[start : start + _AT_ONCE]

@@ -14,7 +14,8 @@ knows a float.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from exchange.commands import Command, ListExpiry, ListInstrument, ListUnderlying
+from exchange.circuit_breaker import CALM_E4, CALM_WINDOW_S, LEVELS, WINDOW_S
+from exchange.commands import Command, ListExpiry, ListInstrument, ListUnderlying, SetBreaker
 from margin.fixed_point import ln_q30
 from margin.parameters import MAX_DEVIATION_Q30
 from margin.svi import ExpiryMark, check_index, check_marks, deviation_q30
@@ -72,7 +73,8 @@ TERMS: Final = (
 
 class UnderlyingRule(NamedTuple):
     """How one underlying is listed. Ticks in micro-USDC per lot; `spacings` are (index from which,
-    finest spacing), micro-USDC per lot, ascending; none for the 1-2-5 rule above.
+    finest spacing), micro-USDC per lot, ascending; none for the 1-2-5 rule above. `index_micro` and
+    `volatility_e4` (10,000 is 100% a year) state a market to begin from; 0 where there is none.
     """
 
     name: str
@@ -80,12 +82,16 @@ class UnderlyingRule(NamedTuple):
     option_tick_micro: int
     linear_tick_micro: int
     spacings: tuple[tuple[int, int], ...] = ()
+    index_micro: int = 0
+    volatility_e4: int = 0
 
 
 BTC_RULE: Final = UnderlyingRule("BTC", 1_000_000, 10_000, 5_000)
-"""Lots of 0.01; options tick by 1 USDC, perpetual and futures by 0.5."""
-ETH_RULE: Final = UnderlyingRule("ETH", 10_000_000, 10_000, 5_000)
-"""Lots of 0.1; options tick by 0.1 USDC, perpetual and futures by 0.05."""
+"""Lots of 0.01; options tick by 1 USDC, perpetual and futures by 0.5. It begins at the market of
+the chain that ships."""
+ETH_RULE: Final = UnderlyingRule("ETH", 10_000_000, 10_000, 5_000, (), 331_200_000, 6_500)
+"""Lots of 0.1; options tick by 0.1 USDC, perpetual and futures by 0.05. It begins at 3,312 USDC and
+65%, about what it was when that chain was."""
 SHIPPED: Final = (BTC_RULE, ETH_RULE)
 
 
@@ -106,7 +112,7 @@ def due_listings(
     rules: Sequence[UnderlyingRule], listed: Listed, time_ns: int
 ) -> Iterator[Command]:
     """The commands that are due at `time_ns`, in their order; of an underlying without an index
-    only itself and its perpetual.
+    only itself, with its circuit breaker armed, and its perpetual.
     """
     time_s = time_ns // 10**9
     underlyings = {name: number for number, name in enumerate(listed.underlyings)}
@@ -122,6 +128,7 @@ def due_listings(
             underlyings[rule.name] = number
             name = rule.name.encode("ascii").ljust(8, b"\0")
             yield ListUnderlying(time_ns, number, name, rule.lot_e8)
+            yield SetBreaker(time_ns, number, WINDOW_S, CALM_WINDOW_S, CALM_E4, LEVELS)
         index = listed.index_micro.get(number, 0)
         has_index = check_index(number, index) is None
         found = {

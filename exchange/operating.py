@@ -8,13 +8,14 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from exchange.auditing import CHAIN_STATE
-from exchange.commands import AdvanceTime
+from exchange.commands import AdvanceTime, Command
 from exchange.devnet import AnvilMissing, Devnet, DevnetFailed
 from exchange.founding import ListingRefused, found, open_journal
 from exchange.gateway_fix.server import FixDoorError
@@ -22,12 +23,23 @@ from exchange.home import Home, HomeError, Site
 from exchange.host import Host, Ports
 from exchange.journal import JournalError
 from exchange.keeping import Keeper
-from exchange.listing_config import BadListing, load_rules
-from exchange.listing_rules import UnderlyingRule
-from exchange.oracle.feeding import FEEDS, OFF, Feeding, disarm, feed_of, reporters_from
+from exchange.listing_config import BadListing, check_lots, load_rules
+from exchange.listing_rules import BTC_RULE, UnderlyingRule
+from exchange.operator_door import DoorClosed, OperatorDoor
+from exchange.oracle.feeding import (
+    FEEDS,
+    OFF,
+    SYNTHETIC,
+    Feeding,
+    disarm,
+    feed_of,
+    reporters_from,
+)
 from exchange.sequencer import SequencerStopped
 from exchange.service import Exchange, JournalUnreadable
-from exchange.snapshot_chain import BTC, NANOSECONDS, listing_commands, marks_of
+from exchange.snapshot_chain import NANOSECONDS, listing_commands
+from exchange.state import State
+from exchange.stated_markets import dynamics_of, stated_marks, unmarked
 from settlement.node import ChainUnavailable, Reverted, address_of
 
 MARKS_EVERY_S = 5.0
@@ -80,6 +92,7 @@ async def serve_exchange(
     try:
         rules = load_rules(home.listing())
         host = Host(home, Ports(rpc_port, fix_port))
+        check_lots(rules, [(u.name, u.lot_e8) for u in host.exchange.state.underlyings])
     except (BadListing, OSError) as error:
         raise OperatingError(str(error)) from None
     except (HomeError, JournalError, JournalUnreadable) as error:
@@ -88,7 +101,7 @@ async def serve_exchange(
     sequencer = host.exchange.sequencer
     try:
         async with host:
-            await _serve(host, home.operator_key(), rules, feed)
+            await _serve(host, data, home.operator_key(), rules, feed)
     except (JournalError, SequencerStopped) as error:
         raise OperatingError(
             f"the exchange stopped itself: {sequencer.failure or error}"
@@ -96,11 +109,18 @@ async def serve_exchange(
 
 
 async def _serve(
-    host: Host, operator_key: bytes, rules: Sequence[UnderlyingRule], feed: FeedChoice
+    host: Host,
+    directory: Path,
+    operator_key: bytes,
+    rules: Sequence[UnderlyingRule],
+    feed: FeedChoice,
 ) -> None:
     """From the first command to the signal that ends it."""
+    keeper = Keeper(host.exchange, rules)
     try:
-        await open_journal(host.exchange, host.site, address_of(operator_key), listing_commands)
+        listing = partial(first_listing, host.exchange.state, rules)
+        await open_journal(host.exchange, host.site, address_of(operator_key), listing)
+        await keeper.list_due(host.site.clock()())
         await host.open_doors()
     except ListingRefused as error:
         raise OperatingError(f"the journal cannot begin: {error}") from None
@@ -113,24 +133,46 @@ async def _serve(
     for name in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-    feeding = await _begin_feed(host, operator_key, feed)
-    await _until_stopped(host, stopped, Keeper(host.exchange, rules), feeding)
+    feeding = await _begin_feed(host, operator_key, keeper, feed)
+    try:
+        async with OperatorDoor(host.exchange, host.settler, directory):
+            await _until_stopped(host, stopped, keeper, feeding)
+    except DoorClosed as error:
+        raise OperatingError(str(error)) from None
 
 
-async def _begin_feed(host: Host, operator_key: bytes, feed: FeedChoice) -> Feeding | None:
+def first_listing(state: State, rules: Sequence[UnderlyingRule], time_ns: int) -> Iterator[Command]:
+    """What a journal begins with: the chain that ships, where BTC is listed as it is in it. All
+    else is for the keeper.
+    """
+    names = [underlying.name for underlying in state.underlyings[:1]]
+    if BTC_RULE in rules and names in ([], [BTC_RULE.name]):
+        yield from listing_commands(time_ns)
+
+
+async def _begin_feed(
+    host: Host, operator_key: bytes, keeper: Keeper, feed: FeedChoice
+) -> Feeding | None:
     """Arms or disarms the oracles as it was chosen."""
     exchange, clock = host.exchange, host.site.clock()
     if feed.name is None:
         return None
-    await _mark(exchange)  # a market to begin from
+    await _mark(exchange, keeper.rules)  # a market to begin from
+    await keeper.list_due(clock())
     if feed.name == OFF:
         await disarm(exchange)
         return None
-    found = feed_of(feed.name, exchange.state, int(MARKS_EVERY_S), feed.seed)
+    dynamics = [found for rule in keeper.rules if (found := dynamics_of(rule)) is not None]
+    if feed.name == SYNTHETIC and not dynamics:
+        raise OperatingError("the listing file states no index for a synthetic feed to begin at")
+    found = feed_of(feed.name, exchange.state, int(MARKS_EVERY_S), feed.seed, dynamics)
     reporters = reporters_from(operator_key, feed.reporters)
     feeding = Feeding(exchange, found, reporters, feed.quorum, clock)
     await feeding.arm()
     sys.stderr.write(f"feed {feed.name}: {feed.reporters} reporters, {feed.quorum} make a quorum\n")
+    missing = [u.name for u in exchange.state.underlyings if u.name not in feeding.shown]
+    if missing:
+        sys.stderr.write(f"feed {feed.name} shows nothing of {', '.join(missing)}\n")
     return feeding
 
 
@@ -159,29 +201,30 @@ async def _refresh(host: Host, keeper: Keeper, feeding: Feeding | None) -> None:
     """Settles the expiries whose time has come, marks the others, and lists what is due."""
     now_ns = host.site.clock()()
     await keeper.settle_expired(now_ns // NANOSECONDS)
-    await _remark(host, feeding)
+    await _remark(host.exchange, keeper.rules, feeding)
     if await keeper.list_due(now_ns):
-        await _remark(host, feeding)
+        await _remark(host.exchange, keeper.rules, feeding)
 
 
-async def _remark(host: Host, feeding: Feeding | None) -> None:
-    """Marks by the feed, or by the snapshot while no oracle is armed."""
-    exchange = host.exchange
+async def _remark(
+    exchange: Exchange, rules: Sequence[UnderlyingRule], feeding: Feeding | None
+) -> None:
+    """Marks by the feed, and what no oracle marks by the market that its rule states."""
     if feeding is not None:
         await feeding.step()
-    elif any(oracle.terms is not None for oracle in exchange.state.oracles.values()):
+    if not await _mark(exchange, rules) and feeding is None:
         await exchange.submit(lambda time_ns, _: AdvanceTime(time_ns))  # so that silence is seen
-    else:
-        await _mark(exchange)
 
 
-async def _mark(exchange: Exchange) -> None:
-    expiries = [
-        (expiry.number, expiry.expiry_time_s)
-        for expiry in exchange.state.expiries
-        if expiry.settlement_micro is None and expiry.underlying.number == BTC
-    ]
-    await exchange.submit(lambda time_ns, _: marks_of(time_ns, expiries))
+async def _mark(exchange: Exchange, rules: Sequence[UnderlyingRule]) -> int:
+    """The operator's own marks; of how many underlyings."""
+    state = exchange.state
+    waiting = list(unmarked(state, rules))
+    for number, rule in waiting:
+        await exchange.submit(
+            lambda time_ns, _, number=number, rule=rule: stated_marks(state, number, rule, time_ns)
+        )
+    return len(waiting)
 
 
 def serve_chain(data: Path) -> None:

@@ -27,9 +27,12 @@ def broken_oracles(state: State) -> Iterator[str]:
                 yield f"{here}: disarmed, and left {left}"
             continue
         yield from _reports(here, state, oracle, oracle.terms)
-        for expiry in oracle.anchors:
-            if expiry not in state.marks.expiry_marks:
-                yield f"{here}: expiry {expiry} has an anchor and no mark"
+        for expiry, anchor in oracle.anchors.items():
+            mark = state.marks.expiry_marks.get(expiry)
+            if mark is None or mark[1:] != anchor.made.mark[1:]:  # the forward goes with the index
+                yield f"{here}: expiry {expiry} has an anchor that is not of its smile"
+            if not anchor.start.time_s <= anchor.window_s <= anchor.made.time_s <= state.time_s:
+                yield f"{here}: expiry {expiry} has a window that is out of order"
     if state.oracle_due_ns != min(dues):
         yield f"oracles: due at {state.oracle_due_ns}, the first is {min(dues)}"
 

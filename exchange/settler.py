@@ -3,7 +3,8 @@ that come back.
 
 Holds: every message from the chain is a command through the sequencer, in the inbox's order and
 `confirmations` blocks deep; a batch is posted until it is confirmed, and posting twice posts it
-once; while the chain does not answer, trading goes on and this waits.
+once; the operator's key sends one transaction at a time; while the chain does not answer, trading
+goes on and this waits.
 Never: touches the state; gives up; posts a batch before the ones before it.
 """
 
@@ -63,7 +64,7 @@ class Settler:
         self._state = state
         self._read_model = read_model
         self._submit = submit
-        self._chain = chain
+        self.chain = chain
         self._key = key
         self._pace = pace
         self._from_block = from_block
@@ -71,6 +72,7 @@ class Settler:
         self._cut = asyncio.Event()
         self._posting = asyncio.Event()
         self._posting.set()
+        self._key_in_use = asyncio.Lock()
         self.is_up = True
         self.last_error = ""
         self.gas_used: dict[int, int] = {}
@@ -108,7 +110,7 @@ class Settler:
 
     async def _read_inbox(self) -> None:
         page = await self._call(
-            self._chain.inbox,
+            self.chain.inbox,
             self._state.inbox_cursor,
             self._inbox_block,
             self._pace.confirmations,
@@ -122,7 +124,7 @@ class Settler:
         self._inbox_block = page.next_block
 
     async def _read_claims(self) -> None:
-        page = await self._call(self._chain.claims, self._claims_block, self._pace.confirmations)
+        page = await self._call(self.chain.claims, self._claims_block, self._pace.confirmations)
         for claim in page.items:
             if claim.number not in self._state.claimed:
                 await self._submit(
@@ -163,15 +165,21 @@ class Settler:
             return
         batch = decode_batch(data)
         assert isinstance(batch, Batch), "a batch that the engine cut decodes"
-        receipt = await self._call(self._chain.post_batch, self._key, *batch)
+        async with self._key_in_use:
+            receipt = await self._call(self.chain.post_batch, self._key, *batch)
         self.gas_used[number] = receipt.gas_used
         while (
-            await self._call(self._chain.node.head)
+            await self._call(self.chain.node.head)
         ).block < receipt.block + self._pace.confirmations:
             await asyncio.sleep(self._pace.poll_seconds)
         await self._submit(
             lambda time_ns, _: ConfirmBatch(time_ns, number, receipt.block, receipt.transaction)
         )
+
+    async def list_in_vault(self, asset: int, token: bytes) -> None:
+        """Gives a token the next number in the Vault. Raises ChainUnavailable, Reverted."""
+        async with self._key_in_use:
+            await self._call(self.chain.list_asset, self._key, asset, token)
 
     async def _call(self, function: Callable[..., _Value], *arguments: Any) -> _Value:
         """A call of the chain, off the event loop."""

@@ -5,7 +5,7 @@ refits nothing, it moves forwards and index by the same factor.
 Never: trades.
 """
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator
 from functools import lru_cache
 
 from exchange.circuit_breaker import CALM_E4, CALM_WINDOW_S, LEVELS, WINDOW_S
@@ -96,22 +96,3 @@ def marks_at(
             if number not in settled
         ),
     )
-
-
-def marks_of(time_ns: int, expiries: Sequence[tuple[int, int]], move_e6: int = 0) -> UpdateMarks:
-    """The snapshot's marks for whatever is listed: `expiries` are (number, Unix second), by rising
-    number. Each takes the forward and the smile of the snapshot's expiry that is nearest in time to
-    expiry, its variance in proportion to the time that is left.
-    """
-    factor = 1_000_000 + move_e6
-    chain = snapshot()
-    terms = [expiry.expiry_time_s - chain.time_s for expiry in chain.expiries]
-    marks: list[tuple[int, int, int, int, int, int, int]] = []
-    for number, expiry_s in expiries:
-        left_s = max(expiry_s - time_ns // NANOSECONDS, 1)
-        nearest = min(range(len(terms)), key=lambda at: abs(terms[at] - left_s))
-        forward, a, b, rho, m, sigma = fitted_marks()[nearest]
-        term_s = terms[nearest]
-        a, b = -(-a * left_s // term_s), -(-b * left_s // term_s)  # up: variance stays above zero
-        marks.append((number, forward * factor // 1_000_000, a, b, rho, m, sigma))
-    return UpdateMarks(time_ns, BTC, chain.index_micro * factor // 1_000_000, tuple(marks))

@@ -24,6 +24,7 @@ from margin.parameters import (
     SKEW_E6,
     TERM_VEGA_E6,
 )
+from matching.packed import extend, i64, vec
 
 ROLL: Final = 0
 BASIS: Final = 1
@@ -94,29 +95,26 @@ class Features:
         self.vanna_down = values[5]
 
 
-class TermSums:
-    """Sums over the positions of one expiry."""
-
-    __slots__ = ("delta", "vanna_down", "vanna_up", "vega")
-
-    def __init__(self) -> None:
-        self.delta = 0
-        self.vega = 0
-        self.vanna_up = 0
-        self.vanna_down = 0
+# One expiry's sums in `Sums._terms`: its number, then lots x feature of its positions.
+_DELTA: Final = 1
+_VEGA: Final = 2
+_VANNA_UP: Final = 3
+_VANNA_DOWN: Final = 4
+_FIELDS: Final = 5
 
 
 class Sums:
     """An account's features on one underlying: lots x feature, by expiry where the charge is.
 
     `short_lots` is the sum over strikes of the lots short there, calls or puts, whichever are more;
-    `delta` that of everything, perpetual included.
+    `delta` that of everything, perpetual included. Expiries stand side by side, in the order in
+    which they came; each sum is below 2^60, as gross lots and values are bounded.
     """
 
-    __slots__ = ("delta", "perpetual_delta", "short_lots", "skew_absolute", "skew_linear", "terms")
+    __slots__ = ("_terms", "delta", "perpetual_delta", "short_lots", "skew_absolute", "skew_linear")
 
     def __init__(self) -> None:
-        self.terms: dict[int, TermSums] = {}
+        self._terms: vec[i64] = vec[i64]()
         self.delta = 0
         self.perpetual_delta = 0
         self.skew_linear = 0
@@ -125,11 +123,10 @@ class Sums:
 
     def clear(self) -> None:
         """Forgets every position; expiries stay, at zero, to be summed again."""
-        for sums in self.terms.values():
-            sums.delta = 0
-            sums.vega = 0
-            sums.vanna_up = 0
-            sums.vanna_down = 0
+        terms = self._terms
+        for first in range(0, len(terms), _FIELDS):
+            for field in range(_DELTA, _FIELDS):
+                terms[first + field] = 0
         self.delta = 0
         self.perpetual_delta = 0
         self.skew_linear = 0
@@ -138,12 +135,7 @@ class Sums:
 
     def copy(self) -> "Sums":
         other = Sums()
-        for term, sums in self.terms.items():
-            own = other.terms[term] = TermSums()
-            own.delta = sums.delta
-            own.vega = sums.vega
-            own.vanna_up = sums.vanna_up
-            own.vanna_down = sums.vanna_down
+        other._terms = self._terms[:]
         other.delta = self.delta
         other.perpetual_delta = self.perpetual_delta
         other.skew_linear = self.skew_linear
@@ -158,21 +150,31 @@ class Sums:
         if features.term == NO_TERM:
             self.perpetual_delta += delta
             return
-        sums = self.terms.get(features.term)
-        if sums is None:
-            sums = self.terms[features.term] = TermSums()
-        sums.delta += delta
+        first = self._first_of(features.term)
+        terms = self._terms
+        terms[first + _DELTA] += delta
         if not features.is_option:
             return
-        sums.vega += lots * features.vega
-        sums.vanna_up += lots * features.vanna_up
-        sums.vanna_down += lots * features.vanna_down
+        terms[first + _VEGA] += lots * features.vega
+        terms[first + _VANNA_UP] += lots * features.vanna_up
+        terms[first + _VANNA_DOWN] += lots * features.vanna_down
         self.skew_linear += lots * features.skew_linear
         self.skew_absolute += lots * features.skew_absolute
         after = before + lots
         if before < 0 or after < 0:
             beside = -partner_lots if partner_lots < 0 else 0
             self.short_lots += max(-after, beside) - max(-before, beside)
+
+    def _first_of(self, term: i64) -> i64:
+        """Where an expiry's sums begin; they are made where there are none."""
+        terms = self._terms
+        first: i64 = 0
+        while first < len(terms):
+            if terms[first] == term:
+                return first
+            first += _FIELDS
+        self._terms = extend(terms, vec[i64]([term, 0, 0, 0, 0]))
+        return first
 
     def charges_micro(self, rates: dict[int, TermRates], index_micro: int) -> list[int]:
         """Every charge, in the order of `CHARGE_NAMES`, each rounded up."""
@@ -188,14 +190,17 @@ class Sums:
         self, rates: dict[int, TermRates], index_micro: int
     ) -> tuple[int, int, int, int, int, int, int]:
         roll = basis = vega = drift = 0
-        for term, sums in self.terms.items():
-            rate = rates.get(term)
+        terms = self._terms
+        for first in range(0, len(terms), _FIELDS):
+            rate = rates.get(int(terms[first]))
             if rate is None:  # never marked: its features are zero
                 continue
-            roll += rate.roll_e6 * abs(sums.delta)
-            basis += rate.basis_e6 * sums.delta
-            vega += abs(sums.vega)
-            drift += VANNA_E6 * abs(sums.vanna_up) + rate.charm_e6 * abs(sums.vanna_down)
+            delta = int(terms[first + _DELTA])
+            up, down = int(terms[first + _VANNA_UP]), int(terms[first + _VANNA_DOWN])
+            roll += rate.roll_e6 * abs(delta)
+            basis += rate.basis_e6 * delta
+            vega += abs(int(terms[first + _VEGA]))
+            drift += VANNA_E6 * abs(up) + rate.charm_e6 * abs(down)
         skew = max(abs(self.skew_linear), abs(self.skew_absolute))
         return (
             _millionths_up(roll),

@@ -1,5 +1,6 @@
 """At which index an account would be liquidated: per underlying, the nearest move down and up at
-which its equity no longer meets maintenance margin.
+which its equity no longer meets maintenance margin. That is the portfolio scan's, by which accounts
+of every model and tier are liquidated (docs/liquidation.md, 1).
 
 Each move is repriced exactly, by the functions that mark and margin: index and forwards move by the
 same factor, the smile's parameters and all other underlyings stay, no time passes. The account is
@@ -7,7 +8,8 @@ looked at on a grid of moves, and the first step in which it falls is halved unt
 known to a millionth of the index. So a fall and a recovery within one step of the grid are missed,
 and the smile will not stay as it is: it is a distance, not a promise.
 
-Holds: at the move that is answered equity is below maintenance, and a millionth nearer it is not.
+Holds: at the move that is answered equity is below maintenance, and a millionth nearer it is not;
+what counts as collateral moves with its own index, whether or not there are positions on it.
 Never: changes an account; keeps anything between calls.
 """
 
@@ -49,11 +51,12 @@ class Distance(NamedTuple):
 
 
 def liquidation_distances(portfolio: Portfolio, account: Account) -> list[Distance]:
-    """For every underlying that the account has positions on."""
-    held: dict[int, bool] = {}
-    for number in account.positions:
-        held[portfolio.instruments[number].underlying.number] = True
-    return [_distance(portfolio, account, underlying) for underlying in sorted(held)]
+    """For every underlying that the account has positions on, or counted collateral of."""
+    moving = {portfolio.instruments[n].underlying.number: True for n in account.positions}
+    for underlying in portfolio.collateral.underlyings_of(account):
+        if underlying in portfolio.marks.index_micro:
+            moving[underlying] = True
+    return [_distance(portfolio, account, underlying) for underlying in sorted(moving)]
 
 
 def _distance(portfolio: Portfolio, account: Account, underlying: int) -> Distance:

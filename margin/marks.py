@@ -208,7 +208,7 @@ class Marks:
         self._is_option: list[bool] = []
         self._strikes: dict[tuple[int, int, int], int] = {}
         self._combo_units: dict[int, Unit] = {}
-        self._moved: dict[int, list[int]] = {}
+        self._moved: dict[int, dict[int, bool]] = {}
         self._links: dict[int, list[int]] = {}
 
     def list_instrument(self, instrument: Instrument) -> None:
@@ -413,15 +413,18 @@ class Marks:
         return self._underlyings[number]
 
     def note_moved(self, underlying: int, account: int) -> None:
-        """Positions of an account on an underlying may have changed."""
+        """Positions of an account on an underlying may have changed. However often, it is noted
+        once: what only tries positions may note as well.
+        """
         moved = self._moved.get(underlying)
         if moved is None:
-            moved = self._moved[underlying] = []
-        moved.append(account)
+            moved = self._moved[underlying] = {}
+        moved[account] = True
 
     def take_moved(self, underlying: int) -> list[int]:
         """The accounts whose positions on an underlying may have changed since this was asked."""
-        return self._moved.pop(underlying, [])
+        moved = self._moved.pop(underlying, None)
+        return [] if moved is None else list(moved)
 
     def _combo_unit(self, combo: Combo) -> Unit:
         first = combo.underlying.number

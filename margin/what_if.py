@@ -173,8 +173,9 @@ def _trade(portfolio: Portfolio, shadow: Account, trades: Sequence[Trade]) -> in
     lots = shadow.gross_lots + shadow.open_lots
     if lots > MAX_LOTS:
         return Reject(TOO_MANY_LOTS, lots, MAX_LOTS)
-    if len(shadow.positions) > MAX_POSITIONS:
-        return Reject(TOO_MANY_POSITIONS, len(shadow.positions), MAX_POSITIONS)
+    count = sum(not portfolio.instruments[number].is_settled for number in shadow.positions)
+    if count > MAX_POSITIONS:
+        return Reject(TOO_MANY_POSITIONS, shadow.number, MAX_POSITIONS)
     return fees
 
 

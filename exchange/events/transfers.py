@@ -10,7 +10,7 @@ from exchange.events.base import Event
 
 
 class CashTransferred(Event, frozen=True, gc=False):
-    """`account` gave `amount_micro` to `to_account`; what each then has."""
+    """`account` gave `amount_micro` of an asset to `to_account`; what each then has of it."""
 
     TYPE: ClassVar[int] = 0x78
     account: int

@@ -46,6 +46,7 @@ from exchange.gateway_rpc.liquidation_views import (
 )
 from exchange.gateway_rpc.margin_json import MARGIN_MODELS
 from exchange.gateway_rpc.views import SIDES, Catalogue, Json
+from exchange.state import USDC
 from exchange.symbols import cash_text, price_text, quantity_text
 from matching.rejects import Reject
 
@@ -394,14 +395,13 @@ def _transferred(event: CashTransferred | PositionTransferred, catalogue: Catalo
     """Both accounts are their owner's: each sees the other."""
     between = {"account": event.account, "toAccount": event.to_account}
     if isinstance(event, CashTransferred):
-        return {
-            "event": "cashTransferred",
-            **between,
-            "asset": event.asset,
-            "amount": cash_text(event.amount_micro),
-            "cash": cash_text(event.cash_micro),
-            "toCash": cash_text(event.to_cash_micro),
-        }
+        amount = {"asset": event.asset, "amount": cash_text(event.amount_micro)}
+        left, given = cash_text(event.cash_micro), cash_text(event.to_cash_micro)
+        if event.asset == USDC:
+            cash = {"cash": left, "toCash": given}
+            return {"event": "cashTransferred", **between, **amount, **cash}
+        balances = {"balance": left, "toBalance": given}
+        return {"event": "collateralTransferred", **between, **amount, **balances}
     lot = catalogue.lot_e8(event.instrument)
     return {
         "event": "positionTransferred",

@@ -125,7 +125,7 @@ def _close(
             size, loss = closed_within(part, left, size, may_lose, cap)
         if not size:
             continue
-        if counterparty.is_solvent:  # what a cap leaves unpaid is nobody else's
+        if counterparty.is_solvent:  # what a cap leaves unpaid is not the next one's, but owed
             part -= loss_of(part, left, size)
         left -= size
         all_left -= loss

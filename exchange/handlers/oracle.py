@@ -31,7 +31,7 @@ from exchange.oracle.judgement import (
     judge_calendar,
     report_hold,
 )
-from exchange.oracle.oracle import COUNTS, NEVER_NS, NS_PER_MS, Anchor, Oracle, Report
+from exchange.oracle.oracle import COUNTS, NEVER_NS, NS_PER_MS, Anchor, Made, Oracle, Report
 from exchange.oracle.terms import MAX_AHEAD_MS, Terms, wrong_field
 from exchange.state import State
 from margin.svi import ExpiryMark, check_index
@@ -124,7 +124,8 @@ def _anchor_marks(state: State, underlying: int, oracle: Oracle) -> None:
     for expiry in state.expiries:
         if expiry.underlying.number == underlying and expiry.number in marks.expiry_marks:
             time_s, index = marks.mark_time_s[underlying], marks.index_micro[underlying]
-            oracle.anchors[expiry.number] = Anchor(time_s, index)
+            made = Made(marks.expiry_marks[expiry.number], time_s, index)
+            oracle.anchors[expiry.number] = Anchor(made)
 
 
 # REPORTS
@@ -312,8 +313,8 @@ def _schedule(state: State) -> None:
 def _make_marks(
     state: State, number: int, oracle: Oracle, terms: Terms, counting: list[Report], emit: Emit
 ) -> None:
-    """One update of the marks from the reports that count. Of what may not be taken the smile
-    stays, and is told; its forward goes with the index, as of expiries that nobody names.
+    """One update of the marks from the reports that count; of what may not be taken the smile
+    stays, and is told, and the forward goes with the index, as of expiries that nobody names.
     """
     index = lower_median([report.index_micro for report in counting])
     standing = _carried(state, number, oracle, index)
@@ -328,7 +329,6 @@ def _make_marks(
                 terms,
                 proposed[expiry.number],
                 index,
-                state.marks.expiry_marks.get(expiry.number),
                 oracle.anchors.get(expiry.number),
                 state.time_s,
                 expiry.expiry_time_s,
@@ -341,12 +341,16 @@ def _make_marks(
     for held, hold in judge_calendar(chain).items():
         del proposed[held]
         emit(events.ExpiryHeld(number, held, *hold))
-    for expiry_number in proposed:
-        oracle.anchors[expiry_number] = Anchor(state.time_s, index)
+    for expiry_number, mark in proposed.items():
+        made = Made(mark, state.time_s, index)
+        anchor = oracle.anchors.get(expiry_number)
+        if anchor is None:
+            oracle.anchors[expiry_number] = Anchor(made)
+        else:
+            anchor.follow(made, terms.max_age_s)
     for expiry_number, mark in standing.items():
         if expiry_number not in proposed and mark != state.marks.expiry_marks[expiry_number]:
-            proposed[expiry_number] = mark
-            oracle.anchors[expiry_number].index_micro = index  # and as old as it was
+            proposed[expiry_number] = mark  # its anchor stays: the mark is as old as it was
     updates = [
         (at, mark.forward_micro, mark.a, mark.b, mark.rho, mark.m, mark.sigma)
         for at, mark in sorted(proposed.items())
@@ -364,7 +368,7 @@ def _carried(state: State, number: int, oracle: Oracle, index_micro: int) -> dic
         anchor = oracle.anchors.get(expiry.number)
         if mark is not None and anchor is not None:
             strikes = _strikes(state, expiry.number)
-            found[expiry.number] = carried(mark, anchor.index_micro, index_micro, strikes)
+            found[expiry.number] = carried(anchor.made, index_micro, strikes) or mark
     return found
 
 

@@ -1,4 +1,4 @@
-"""Transfers between accounts of one owner: cash, and positions free of payment.
+"""Transfers between accounts of one owner: cash and collateral, and positions free of payment.
 
 Holds: what one account gives the other receives, to the micro; nothing leaves its owner; a session
 key moves only between accounts that both know it; the giver keeps initial margin whole and its
@@ -14,8 +14,11 @@ from exchange.commands import TransferCash, TransferPosition
 from exchange.handlers.accounts import (
     MAX_AMOUNT_MICRO,
     accrued_micro,
+    balance_micro,
     check_signer,
     check_signer_of,
+    free_collateral_micro,
+    is_free,
     settle_all,
 )
 from exchange.handlers.recovery import check_not_liquidated, end_if_recovered
@@ -27,6 +30,7 @@ from margin.moves import move_lots
 from matching.instruments import MAX_LOTS, Instrument
 from matching.rejects import (
     AMOUNT_OUT_OF_RANGE,
+    COLLATERAL_NOT_FREE,
     GIVER_SHORT,
     INSTRUMENT_NOT_OPEN,
     LOTS_NOT_HELD,
@@ -56,14 +60,12 @@ def transfer_cash(state: State, command: TransferCash, emit: Emit) -> None:
     # CHECK
     reject = _check_parties(state, command.account, command.to_account, command.signer)
     if reject is None:
-        reject = _check_amount(command.asset, command.amount_micro)
+        reject = _check_amount(state, command)
     if reject is None:
         reject = check_once(state, command.expiry_s, command.message_hash)
     # MARGIN
     if reject is None:
-        free = transferable_micro(state, state.accounts[command.account])
-        if command.amount_micro > free:
-            reject = Reject(TRANSFER_TOO_LARGE, command.amount_micro, free)
+        reject = _check_free(state, command)
     if reject is not None:
         refuse(emit, reject, command.account, command.message_hash)
         return
@@ -71,22 +73,19 @@ def transfer_cash(state: State, command: TransferCash, emit: Emit) -> None:
     take_once(state, command.expiry_s, command.message_hash)
     giver, taker = state.accounts[command.account], state.accounts[command.to_account]
     settle_all(state, giver, emit)  # what has accrued is cash only once it is taken
-    giver.cash_micro -= command.amount_micro
-    taker.cash_micro += command.amount_micro
-    _bring(giver, taker, command.amount_micro)
-    state.record(
-        records.cash_moved_record(giver.number, taker.number, command.asset, command.amount_micro)
-    )
-    emit(
-        events.CashTransferred(
-            giver.number,
-            taker.number,
-            command.asset,
-            command.amount_micro,
-            giver.cash_micro,
-            taker.cash_micro,
-        )
-    )
+    asset, amount = command.asset, command.amount_micro
+    if asset == USDC:
+        giver.cash_micro -= amount
+        taker.cash_micro += amount
+        _bring(giver, taker, amount)
+        state.record(records.cash_moved_record(giver.number, taker.number, asset, amount))
+    else:
+        collateral = state.portfolio.collateral
+        collateral.change(giver, asset, -amount)
+        collateral.change(taker, asset, amount)
+        state.record(records.collateral_moved_record(giver.number, taker.number, asset, amount))
+    left, given = balance_micro(giver, asset), balance_micro(taker, asset)
+    emit(events.CashTransferred(giver.number, taker.number, asset, amount, left, given))
     end_if_recovered(state, taker, emit)
 
 
@@ -164,12 +163,27 @@ def _check_parties(state: State, giver: int, taker: int, signer: bytes) -> Rejec
     return reject or check_not_liquidated(state.accounts[giver])
 
 
-def _check_amount(asset: int, amount_micro: int) -> Reject | None:
+def _check_amount(state: State, command: TransferCash) -> Reject | None:
+    """An asset that is listed, or that the giver has for all that."""
+    asset, amount = command.asset, command.amount_micro
     if asset != USDC:
-        return Reject(UNKNOWN_ASSET, asset, USDC)
-    if not 0 < amount_micro <= MAX_AMOUNT_MICRO:
-        return Reject(AMOUNT_OUT_OF_RANGE, amount_micro, MAX_AMOUNT_MICRO)
+        listed, held = state.portfolio.collateral.assets, state.accounts[command.account].collateral
+        if asset not in listed and asset not in held:
+            return Reject(UNKNOWN_ASSET, asset, len(listed))
+    if not 0 < amount <= MAX_AMOUNT_MICRO:
+        return Reject(AMOUNT_OUT_OF_RANGE, amount, MAX_AMOUNT_MICRO)
     return None
+
+
+def _check_free(state: State, command: TransferCash) -> Reject | None:
+    """Whether the giver has it, and keeps its initial margin whole without it."""
+    giver, asset, amount = state.accounts[command.account], command.asset, command.amount_micro
+    if asset == USDC:
+        free = transferable_micro(state, giver)
+        return Reject(TRANSFER_TOO_LARGE, amount, free) if amount > free else None
+    if is_free(state, giver, asset, amount):
+        return None
+    return Reject(COLLATERAL_NOT_FREE, amount, free_collateral_micro(state, giver, asset))
 
 
 def _check_lots(state: State, command: TransferPosition) -> Reject | None:

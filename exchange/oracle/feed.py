@@ -104,6 +104,34 @@ def smile_at(
     return carry, (round(a * ratio), round(b * ratio), rho, m, sigma)
 
 
+def marks_from(
+    snapshot: Snapshot,
+    index_usd: float,
+    lot_e8: int,
+    listed: Iterable[Listed],
+    time_s: int,
+    decimals: int = DECIMALS,
+    careless: bool = False,
+) -> list[tuple[int, int, ExpiryMark]]:
+    """(expiry, forward in 10^-decimals USDC per unit, mark) of the listed expiries as of `time_s`,
+    by their numbers, at an index that may be another than the snapshot's; a `careless` look mends
+    no smile.
+    """
+    found: list[tuple[int, int, ExpiryMark]] = []
+    for expiry in sorted(listed):
+        seen = smile_at(snapshot, expiry, time_s)
+        if seen is None:
+            continue
+        carry, svi = seen
+        forward = round(index_usd * carry * 10**decimals)
+        mark: ExpiryMark | None = ExpiryMark(micro_per_lot(forward, decimals, lot_e8), *svi)
+        if not careless:
+            mark = flattened(mark, expiry.strikes)
+        if mark is not None:
+            found.append((expiry.number, forward, mark))
+    return found
+
+
 class Reporter:
     """One key that reports. `noise_e6` is how far, in a standard deviation, its view of an index is
     from the feed's, in millionths; its noise is its own and repeats. A `careless` one signs what it
@@ -137,27 +165,19 @@ class Reporter:
         next.
         """
         self.sequence += 1
-        scale = 10**self.decimals
         factor = 1.0 + float(self._noise.standard_normal()) * self._noise_e6 * 1e-6
         index_usd = snapshot.index_usd * factor
-        index = round(index_usd * scale)
-        expiries: list[tuple[int, int, int, int, int, int, int]] = []
-        for expiry in sorted(listed):
-            found = smile_at(snapshot, expiry, observed_ms // 1_000)
-            if found is None:
-                continue
-            carry, svi = found
-            forward = round(index_usd * carry * scale)
-            mark: ExpiryMark | None = ExpiryMark(
-                micro_per_lot(forward, self.decimals, lot_e8), *svi
-            )
-            if not self._is_careless:
-                mark = flattened(mark, expiry.strikes)
-            if mark is not None:
-                a, b, rho, m, sigma = mark[1:]
-                expiries.append((expiry.number, forward, a, b, rho, m, sigma))
+        time_s = observed_ms // 1_000
+        marks = marks_from(
+            snapshot, index_usd, lot_e8, listed, time_s, self.decimals, self._is_careless
+        )
         return PriceReport(
-            underlying, observed_ms, self.decimals, index, self.sequence, tuple(expiries)
+            underlying,
+            observed_ms,
+            self.decimals,
+            round(index_usd * 10**self.decimals),
+            self.sequence,
+            tuple((number, forward, *mark[1:]) for number, forward, mark in marks),
         )
 
     def sign(self, report: PriceReport, separator: bytes) -> bytes:

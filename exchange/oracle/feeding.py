@@ -1,21 +1,22 @@
 """A feed that reports to a running exchange: arms its oracles, and lets its reporters sign.
 
 Holds: reports go through the exchange's door like any reporter's; a recording begins again when it
-ends; an underlying that the exchange does not list is passed over; what is refused is told.
+ends; an underlying that the exchange does not list is passed over; one that the feed does not show
+is not armed, since nothing would ever be reported of it; what is refused is told.
 Never: touches the state but through the door and the sequencer.
 """
 
 import asyncio
 import hashlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
 from exchange.commands import SetOracle
 from exchange.oracle.feed import Feed, Listed, Reporter, Silence, Snapshot, reporters_of
 from exchange.oracle.file_feed import RECORDINGS, FileFeed
 from exchange.oracle.oracle import NS_PER_MS
-from exchange.oracle.synthetic_feed import BTC, ETH, SyntheticFeed
+from exchange.oracle.synthetic_feed import BTC, ETH, Dynamics, SyntheticFeed
 from exchange.oracle.terms import (
     DEVIATION_E4,
     FORWARD_BAND_E4,
@@ -23,6 +24,7 @@ from exchange.oracle.terms import (
     FRESH_S,
     VARIANCE_MOVE_E4,
     Reporters,
+    Terms,
 )
 from exchange.service import Exchange
 from exchange.state import State
@@ -36,23 +38,34 @@ OFF: Final = "off"
 _NOISE_E6: Final = 20.0
 
 
-def feed_of(name: str, state: State, step_s: int, seed: int) -> Feed:
-    """A feed by its name; a synthetic one begins at the exchange's indices and listed expiries.
-    Raises KeyError where there is none of that name.
+def feed_of(
+    name: str, state: State, step_s: int, seed: int, dynamics: Sequence[Dynamics] = (BTC, ETH)
+) -> Feed:
+    """A feed by its name; a synthetic one moves so, from the exchange's indices where it has them
+    and for its listed expiries. Raises KeyError where there is none of that name.
     """
     if name != SYNTHETIC:
         return FileFeed(name)
-    dynamics = [BTC, ETH]
-    for underlying in state.underlyings:
-        index_micro = state.marks.index_micro.get(underlying.number)
-        for at, of in enumerate(dynamics):
-            if index_micro is not None and of.underlying == underlying.name:
-                usd = index_micro * 100 / underlying.lot_e8
-                dynamics[at] = of._replace(index_usd=usd)
+    usd = {
+        underlying.name: state.marks.index_micro[underlying.number] * 100 / underlying.lot_e8
+        for underlying in state.underlyings
+        if underlying.number in state.marks.index_micro
+    }
+    begun = [of._replace(index_usd=usd.get(of.underlying, of.index_usd)) for of in dynamics]
     times = [expiry.expiry_time_s for expiry in state.expiries]
     return SyntheticFeed(
-        seed, state.time_s, step_s, dynamics=dynamics, expiry_times_s=sorted(set(times)) or None
+        seed, state.time_s, step_s, dynamics=begun, expiry_times_s=sorted(set(times)) or None
     )
+
+
+def shown_by(feed: Feed) -> Collection[str]:
+    """The names of the underlyings that a feed shows at its first moment."""
+    names: dict[str, int] = {}
+    for moment in feed.moments():
+        if names and moment.time_s not in names.values():
+            break
+        names[moment.underlying] = moment.time_s
+    return names.keys()
 
 
 def reporters_from(secret: bytes, count: int) -> list[Reporter]:
@@ -109,6 +122,7 @@ class Feeding:
         self._clock = clock
         self._tell = tell
         self._moments = _again(feed)
+        self.shown = shown_by(feed)
         self._waiting: Snapshot | Silence | None = None
         self._listed: dict[int, list[Listed]] = {}
         self._instruments = -1
@@ -116,13 +130,18 @@ class Feeding:
         self.refused = 0
 
     async def arm(self) -> None:
-        """Arms the oracles of the underlyings that are listed, unless they are armed so already;
-        reporters go on counting where their last run ended.
+        """Arms the oracles of the underlyings that are listed and shown, unless they are armed so
+        already; reporters go on counting where their last run ended. An oracle that waits for these
+        very reporters from an earlier run, and would wait for ever, is disarmed.
         """
         state, named = self._exchange.state, reporters_of(self._reporters)
         for underlying in state.underlyings:
             number = underlying.number
             oracle = state.oracles.get(number)
+            if underlying.name not in self.shown:
+                if oracle is not None and oracle.terms is not None:
+                    await self._disarm_own(number, oracle.terms)
+                continue
             if oracle is None or oracle.terms is None or oracle.terms.shape()[2] != list(named):
                 await self._exchange.submit(
                     lambda time_ns, _, number=number: oracle_command(
@@ -133,6 +152,10 @@ class Feeding:
                 last = state.oracles[number].taken.get(reporter.address)
                 if last is not None:
                     reporter.sequence = max(reporter.sequence, last[0])
+
+    async def _disarm_own(self, number: int, terms: Terms) -> None:
+        if any(reporter.address in terms.reporters for reporter in self._reporters):
+            await self._exchange.submit(lambda time_ns, _: oracle_command(time_ns, number, 0, ()))
 
     async def step(self) -> None:
         """Reports all underlyings of the feed's next moment, as of now."""

@@ -1,8 +1,9 @@
 """Whether what the reports agree on may become an expiry's mark, or the old one stays.
 
 Holds: bounds of docs/margin.md, 1.1; a forward within its band around the index; forward and
-variance within their moves, each once more for every `max_age_s` that the mark in force is old, so
-that a real move is held up and never shut out; no butterfly at the listed strikes, no calendar
+variance within their moves since a window of `max_age_s` began, however often they are reported,
+and once more for every further `max_age_s` without a mark, so that a real move is held up and never
+shut out; no butterfly at the listed strikes, no calendar
 against a neighbour that is fresh. A forward's move is measured over the index's own: what the index
 does is for the breakers.
 Never: takes half of what is proposed: forward and smile are taken together, or the old smile stays,
@@ -21,7 +22,7 @@ from exchange.events.oracle import (
 )
 from exchange.oracle.aggregate import at_the_money_q60, distance_e4
 from exchange.oracle.arbitrage import Strikes, butterfly_strike, calendar_strike
-from exchange.oracle.oracle import Anchor
+from exchange.oracle.oracle import Anchor, Made
 from exchange.oracle.terms import E4, Terms
 from margin.svi import ExpiryMark, check_marks
 
@@ -53,7 +54,6 @@ def judge(
     terms: Terms,
     mark: ExpiryMark,
     index_micro: int,
-    in_force: ExpiryMark | None,
     anchor: Anchor | None,
     time_s: int,
     expiry_time_s: int,
@@ -61,7 +61,7 @@ def judge(
 ) -> Hold | None:
     """Why a proposed mark may not be taken for its own sake; None where it may.
 
-    anchor  of the mark in force; both None before an expiry's first mark
+    anchor  of the mark in force; None before an expiry's first mark
     """
     reject = check_marks(0, mark, [ln_strike for _, ln_strike in strikes])
     if reject is not None:
@@ -70,47 +70,45 @@ def judge(
     if distance > terms.forward_band_e4:
         return Hold(HELD_FORWARD_OFF, distance, terms.forward_band_e4)
     is_over = expiry_time_s <= time_s  # the smile says nothing any more
-    if in_force is not None and anchor is not None:
-        patience = 1 + max(time_s - anchor.time_s, 0) // terms.max_age_s
-        moved = forward_move_e4(mark, index_micro, in_force, anchor.index_micro)
+    if anchor is not None:
+        (old, old_time_s, old_index), patience = anchor.reference(time_s, terms.max_age_s)
+        moved = forward_move_e4(mark, index_micro, old, old_index)
         if moved > terms.forward_move_e4 * patience:
             return Hold(HELD_FORWARD_MOVE, moved, terms.forward_move_e4 * patience)
         moved = 0
         if not is_over:
-            old_s, new_s = expiry_time_s - anchor.time_s, expiry_time_s - time_s
-            moved = variance_move_e4(mark, new_s, in_force, old_s)
+            old_s, new_s = expiry_time_s - old_time_s, expiry_time_s - time_s
+            moved = variance_move_e4(mark, new_s, old, old_s)
         if moved > terms.variance_move_e4 * patience:
             return Hold(HELD_VARIANCE_MOVE, moved, terms.variance_move_e4 * patience)
     strike = 0 if is_over else butterfly_strike(mark, strikes)
     return Hold(HELD_BUTTERFLY, strike, 0) if strike else None
 
 
-def carried(
-    mark: ExpiryMark, old_index_micro: int, index_micro: int, strikes: Strikes
-) -> ExpiryMark:
-    """The mark that stands where none is taken: the smile as it was, and the forward as far from
-    the new index as it was from the old one, to nearest, half up. Else one index would value
-    futures and options of a held expiry, and another the perpetual that hedges them. Where the
-    bounds do not let it be, the mark as it was.
+def carried(made: Made, index_micro: int, strikes: Strikes) -> ExpiryMark | None:
+    """The mark that stands where none is taken: the smile as it was made, and the forward as far
+    from the new index as it was from the index then, to nearest, half up. Else one index would
+    value futures and options of a held expiry, and another the perpetual that hedges them. None
+    where the bounds do not let it be.
     """
-    forward = (2 * mark.forward_micro * index_micro + old_index_micro) // (2 * old_index_micro)
-    moved = mark._replace(forward_micro=forward)
-    return mark if check_marks(0, moved, [ln_strike for _, ln_strike in strikes]) else moved
+    forward = 2 * made.mark.forward_micro * index_micro + made.index_micro
+    moved = made.mark._replace(forward_micro=forward // (2 * made.index_micro))
+    return None if check_marks(0, moved, [ln_strike for _, ln_strike in strikes]) else moved
 
 
 def forward_move_e4(
-    mark: ExpiryMark, index_micro: int, in_force: ExpiryMark, old_index_micro: int
+    mark: ExpiryMark, index_micro: int, old: ExpiryMark, old_index_micro: int
 ) -> int:
     """How far the forward has moved over its index, in 1e-4, rounded up."""
-    return distance_e4(mark.forward_micro * old_index_micro, in_force.forward_micro * index_micro)
+    return distance_e4(mark.forward_micro * old_index_micro, old.forward_micro * index_micro)
 
 
-def variance_move_e4(mark: ExpiryMark, new_s: int, in_force: ExpiryMark, old_s: int) -> int:
+def variance_move_e4(mark: ExpiryMark, new_s: int, old: ExpiryMark, old_s: int) -> int:
     """How far the variance at the money, per second to the expiry, has moved, in 1e-4, rounded up;
     from no variance at all any is no move.
     """
-    old = at_the_money_q60(in_force) * new_s
-    return distance_e4(at_the_money_q60(mark) * old_s, old) if old > 0 else 0
+    before = at_the_money_q60(old) * new_s
+    return distance_e4(at_the_money_q60(mark) * old_s, before) if before > 0 else 0
 
 
 def judge_calendar(chain: list[Place]) -> dict[int, Hold]:
@@ -150,7 +148,7 @@ def _crosses(
 
 def is_fresh(anchor: Anchor | None, terms: Terms, time_s: int) -> bool:
     """Whether a mark in force is recent enough to be held against its neighbours."""
-    return anchor is not None and anchor.time_s + terms.max_age_s >= time_s
+    return anchor is not None and anchor.made.time_s + terms.max_age_s >= time_s
 
 
 def report_hold(

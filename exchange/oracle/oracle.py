@@ -7,7 +7,7 @@ ends, and nothing changes before it unless a command comes.
 Never: reads a clock; makes a mark (`handlers/oracle.py` does).
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from exchange.oracle.terms import Terms
 from margin.svi import ExpiryMark
@@ -39,16 +39,44 @@ class Report:
         self.standing = COUNTS
 
 
+class Made(NamedTuple):
+    """A mark, when it was made and beside which index."""
+
+    mark: ExpiryMark
+    time_s: int
+    index_micro: int
+
+
 class Anchor:
-    """When an expiry's mark in force was made, and beside which index: what moves are measured
-    from.
+    """What moves of an expiry's mark are measured from. `made` is the mark in force; `start` the
+    one that was when the present window began, at `window_s`. All that comes within `max_age_s` of
+    that is held against `start`, so that a bound is of time and not of how often is reported; what
+    comes later is held against the mark in force, and begins a window if it is taken.
     """
 
-    __slots__ = ("index_micro", "time_s")
+    __slots__ = ("made", "patience", "start", "window_s")
 
-    def __init__(self, time_s: int, index_micro: int) -> None:
-        self.time_s = time_s
-        self.index_micro = index_micro
+    def __init__(self, made: Made) -> None:
+        self.made = made
+        self.start = made
+        self.patience = 1
+        """How many times the bound the present window may take."""
+        self.window_s = made.time_s
+
+    def reference(self, time_s: int, max_age_s: int) -> tuple[Made, int]:
+        """The mark that a move is measured from at a time, and how many times the bound it may
+        take: once for every `max_age_s` since the last window began, so in any time no more than
+        one and as many times as `max_age_s` is in it.
+        """
+        windows = max(time_s - self.window_s, 0) // max_age_s
+        return (self.made, windows) if windows else (self.start, self.patience)
+
+    def follow(self, made: Made, max_age_s: int) -> None:
+        """Takes a new mark in force."""
+        windows = max(made.time_s - self.window_s, 0) // max_age_s
+        if windows:
+            self.start, self.patience, self.window_s = self.made, windows, made.time_s
+        self.made = made
 
 
 class Oracle:
@@ -140,7 +168,9 @@ class Oracle:
             )
             for r in self.reports.values()
         ]
-        anchors = [(n, a.time_s, a.index_micro) for n, a in sorted(self.anchors.items())]
+        anchors = [
+            (n, a.made, a.start, a.patience, a.window_s) for n, a in sorted(self.anchors.items())
+        ]
         return (
             terms,
             reports,

@@ -24,6 +24,10 @@ from margin.analytics.black76_float import SECONDS_PER_YEAR
 _Q30: Final = float(1 << 30)
 _MOST_VARIANCE: Final = 6.25
 _LEAST_VARIANCE: Final = 0.01
+_MOST_SHAPED: Final = 1.6
+"""Beyond so much total variance the shape stays, or sigma would leave its bound; theta phi (1 +
+|rho|) < 4 and theta phi^2 (1 + |rho|) <= 4 (the paper's theorem 4.2) hold on for the skews here up
+to a theta of 6."""
 DAY_S: Final = 86_400
 TERMS_S: Final = tuple(days * DAY_S for days in (1, 2, 7, 14, 30, 60, 90, 180, 270, 365))
 
@@ -155,7 +159,8 @@ def expected_variance(dynamics: Dynamics, variance: float, years: float) -> floa
 def ssvi(theta: float, dynamics: Dynamics) -> tuple[int, int, int, int, int]:
     """Raw SVI in Q30 of the slice with total variance `theta` at the money."""
     rho = dynamics.skew
-    phi = dynamics.steepness / math.sqrt(theta * (1.0 + theta))
+    shaped = min(theta, _MOST_SHAPED)
+    phi = dynamics.steepness / math.sqrt(shaped * (1.0 + shaped))
     root = math.sqrt(1.0 - rho * rho)
     return (
         math.ceil(0.5 * theta * root * root * _Q30),

@@ -31,9 +31,9 @@ over 0.7% more than the index, and three moved their variance by over 60%."""
 
 class Terms:
     """The terms in force. `deviation_e4`: how far from the median an index may be and count;
-    `forward_band_e4`: a forward from its index; `forward_move_e4`, `variance_move_e4`: how far an
-    update may move a forward over its index, and the variance at the money per second, each once
-    more for every `max_age_s` that the mark was not updated.
+    `forward_band_e4`: a forward from its index; `forward_move_e4`, `variance_move_e4`: how far a
+    forward may move over its index, and the variance at the money per second, within `max_age_s`,
+    however many updates there are, and once more for each further one without any.
     """
 
     __slots__ = (

@@ -171,7 +171,7 @@ def pm2_of(portfolio: Portfolio, account: Account) -> Margin:
             linear.append(units)
             continue
         mark = marks.expiry_marks[expiry.number]
-        seconds = expiry.expiry_time_s - marks.mark_time_s[underlying.number]
+        seconds = max(expiry.expiry_time_s - marks.mark_time_s[underlying.number], 1)
         volatility = mark_volatility([ln_q30(instrument.strike_micro)], mark, seconds)
         per_unit = _E8 / _E6 / underlying.lot_e8
         options.append(
@@ -180,7 +180,7 @@ def pm2_of(portfolio: Portfolio, account: Account) -> Margin:
                 instrument.strike_micro * per_unit,
                 mark.forward_micro * per_unit,
                 float(volatility[0]),
-                max(seconds, 1),
+                seconds,
                 units,
             )
         )

@@ -14,6 +14,8 @@ from exchange.home import Home
 from exchange.host import Host
 from exchange.invariants import check
 from exchange.journal import read_journal
+from exchange.operator_door import OperatorDoor, say
+from exchange.operator_words import Collateral
 from matching.rejects import COLLATERAL_NOT_FREE
 from scripts.build_contracts import Artifact
 from settlement.node import Reverted
@@ -95,3 +97,33 @@ async def test_ether_is_deposited_counted_withdrawn_and_claimed(
             audit_published, host.chain, lambda: read_journal(home.journal)
         )
         assert report.verdict + report.reason == "pass"
+
+
+async def test_the_operator_lists_a_token_in_the_vault_and_as_margin_by_one_word(
+    devnet: Devnet, tmp_path: Path, compiled_contracts: dict[str, Artifact]
+) -> None:
+    home: Home = staged(tmp_path / "home", devnet)
+    async with running(home) as host, OperatorDoor(host.exchange, host.settler, home.directory):
+        token, other = (
+            Deployed(host.chain.node, compiled_contracts["EighteenDecimals"]) for _ in range(2)
+        )
+        name = b"ETH".ljust(8, b"\0")
+        await host.exchange.submit(lambda now, _: c.ListUnderlying(now, 1, name, 10**7))
+
+        async def said(asset: int, address: bytes = b"", initial: str = "20") -> str:
+            terms = (initial, "15", "10000", "5", "0x" + address.hex() if address else "")
+            word = Collateral(asset, "ETH", "ETH", *terms)
+            return (await asyncio.to_thread(say, home.directory, word)).wrong
+
+        assert "no asset 1: its last is 0; with its token, 1 is the next" in await said(ETH)
+        assert "no asset 2" in await said(2, token.address)
+        assert "no percentage" in await said(ETH, token.address, "much")
+        assert host.chain.asset_count() == 1
+        assert await said(ETH, token.address) == ""
+        assert host.chain.token(ETH) == token.address
+        found = host.exchange.state.portfolio.collateral.assets[ETH]
+        assert (found.name, found.decimals, found.initial_haircut_e4) == ("ETH", 18, 2_000)
+        assert "another token" in await said(ETH, other.address)
+        assert await said(ETH, initial="25") == "", "its terms are set anew"
+        await cut(host)
+        await settled(host)

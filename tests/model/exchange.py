@@ -24,6 +24,7 @@ from tests.model.portfolio import (
     Held,
     Open,
     PlainMarks,
+    Values,
     equity_micro,
     excess_micro,
     positions_worth_micro,
@@ -76,6 +77,7 @@ class Member:
     counter: int = 0
     held: dict[int, Held] = field(default_factory=dict)
     settlements_seen: int = 0
+    collateral: dict[int, int] = field(default_factory=dict)
 
 
 class Refused(Exception):
@@ -113,9 +115,6 @@ class Exchange:
         self.events: list[Event] = []
 
     def apply(self, command: Command) -> list[Event]:
-        self.events = []
-        self.time_ns = command.time_ns
-        self._expire()
         answers: dict[type[Command], Callable[..., Reject | None]] = {
             c.PlaceOrder: self._place,
             c.CancelOrder: self._cancel_one,
@@ -128,7 +127,14 @@ class Exchange:
             c.SettleExpiry: self._settle,
             c.AdvanceTime: self._advance,
         }
-        reject = answers[type(command)](command)
+        return self.act(command, answers[type(command)])
+
+    def act(self, command: Command, answer: Callable[..., Reject | None]) -> list[Event]:
+        """One command from its time to its events."""
+        self.events = []
+        self.time_ns = command.time_ns
+        self._expire()
+        reject = answer(command)
         if reject is not None:
             account = getattr(command, "account", NOBODY)
             message = getattr(command, "order_hash", getattr(command, "message_hash", bytes(32)))
@@ -248,7 +254,17 @@ class Exchange:
             for order in (*self.resting, *self.yielded)
             if order.account == account and not order.reduces
         ]
-        return excess_micro(self.marks, member.cash_micro, member.held, orders, self.charge(member))
+        constant = member.cash_micro + self.constant(member)
+        charge, beside = self.charge(member), self.beside(member)
+        return excess_micro(self.marks, constant, member.held, orders, charge, beside)
+
+    def constant(self, _: Member) -> int:
+        """What counts beside cash whatever moves; see `tests/model/collateralised.py`."""
+        return 0
+
+    def beside(self, _: Member) -> dict[int, Values]:
+        """What counts beside positions and moves with an underlying, by scenario."""
+        return {}
 
     def charge(self, member: Member) -> int:
         """What its positions are charged."""
@@ -546,8 +562,9 @@ class Exchange:
         if after >= 0:
             return True
         old, new = self.members[number], trial.members[number]
-        bare_old = positions_worth_micro(self.marks, old.cash_micro, old.held)
-        bare_new = positions_worth_micro(self.marks, new.cash_micro, new.held)
+        beside = self.beside(old)
+        bare_old = positions_worth_micro(self.marks, old.cash_micro, old.held, beside)
+        bare_new = positions_worth_micro(self.marks, new.cash_micro, new.held, beside)
         equity_old = equity_micro(self.marks, old.cash_micro, old.held)
         equity_new = equity_micro(self.marks, new.cash_micro, new.held)
         index = self.marks.index_micro[self.marks.instruments[instrument].underlying]

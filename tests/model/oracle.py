@@ -48,6 +48,15 @@ class Expiry(NamedTuple):
     strikes: list[int]
 
 
+class Taken(NamedTuple):
+    """A mark that was taken, when, beside which index, and how long a window was then."""
+
+    time_s: int
+    index: int
+    mark: Mark
+    max_age_s: int
+
+
 class Outcome(NamedTuple):
     """What became of a report: the code that refused it (0: none), the index and marks that were
     made (None: none were), and expiries that were held, with the number of the reason.
@@ -70,6 +79,8 @@ class OracleTwin:
         self.sequences: dict[bytes, Said] = {}
         self.in_force: dict[int, Mark] = {}
         self.made: dict[int, tuple[int, int]] = {}
+        self.taken: dict[int, list[Taken]] = {}
+        """Every mark that was taken of an expiry, since the operator's last."""
         self.is_lost = False
         self.patience_ns = 0
 
@@ -82,6 +93,7 @@ class OracleTwin:
         self.look(time_ns)
         if self.terms is None:
             self.made = dict(made)
+            self.taken = {n: [Taken(*at, self.in_force[n], 1)] for n, at in made.items()}
         for reporter in {said.reporter for _, said in self.heard}:
             before = None if self.terms is None else self.terms.reporters.get(reporter)
             if before is None or terms.reporters.get(reporter) != before:
@@ -147,8 +159,11 @@ class OracleTwin:
         marks, held = self._make(time_ns // 10**9, terms, index, left)
         self.is_lost = False
         self.in_force.update(marks)
-        for expiry in marks:
-            self.made[expiry] = (time_ns // 10**9, index)
+        for expiry, mark in marks.items():
+            time_s = time_ns // 10**9
+            self.made[expiry] = (time_s, index)
+            taken = Taken(time_s, index, mark, terms.max_age_s)
+            self.taken.setdefault(expiry, []).append(taken)
         return Outcome(0, index, marks, frozenset(held))
 
     def _fault(self, time_ns: int, terms: Terms, said: Said) -> int:
@@ -181,15 +196,16 @@ class OracleTwin:
     # MARKS
 
     def _carry(self, time_s: int, index: int) -> None:
-        """Every open expiry's forward keeps its distance from the index, within the bounds."""
-        for number, (made_s, made_index) in self.made.items():
-            old, expiry = self.in_force.get(number), self.expiries[number]
-            if old is None or expiry.time_s <= time_s:
+        """Every open expiry's forward is as far from the index as when its mark was taken, within
+        the bounds.
+        """
+        for number, every in self.taken.items():
+            last, expiry = every[-1], self.expiries[number]
+            if expiry.time_s <= time_s:
                 continue
-            forward = int(Fraction(old[0] * index, made_index) + Fraction(1, 2))
-            if pricing.is_within_bounds(forward, old[1:], expiry.strikes):
-                self.in_force[number] = (forward, *old[1:])
-                self.made[number] = (made_s, index)
+            forward = int(Fraction(last.mark[0] * index, last.index) + Fraction(1, 2))
+            if pricing.is_within_bounds(forward, last.mark[1:], expiry.strikes):
+                self.in_force[number] = (forward, *last.mark[1:])
 
     def _make(
         self, time_s: int, terms: Terms, index: int, left: list[Said]
@@ -215,8 +231,7 @@ class OracleTwin:
         if abs(Fraction(mark[0], index) - 1) > Fraction(terms.forward_band_e4, 10_000):
             return 3
         if old is not None and number in self.made:
-            made_s, made_index = self.made[number]
-            times = 1 + (time_s - made_s) // terms.max_age_s
+            (made_s, made_index, old, _), times = self._since(time_s, terms, number)
             moved = Fraction(mark[0], index) / Fraction(old[0], made_index) - 1
             if abs(moved) > Fraction(times * terms.forward_move_e4, 10_000):
                 return 4
@@ -227,6 +242,21 @@ class OracleTwin:
                 if abs(moved) > Fraction(times * terms.variance_move_e4, 10_000):
                     return 5
         return 6 if expiry.time_s > time_s and has_butterfly(mark, expiry.strikes) else 0
+
+    def _since(self, time_s: int, terms: Terms, number: int) -> tuple[Taken, int]:
+        """What a mark of now is held against, and how many bounds it has: all that was ever taken
+        is gone through. A window begins with a mark that comes `max_age_s` or more after the last
+        began, at the mark before it, with one bound for each such time.
+        """
+        first, *later = self.taken[number]
+        start, began_s, times, before = first, first.time_s, 1, first
+        now = Taken(time_s, 0, first.mark, terms.max_age_s)
+        for taken in (*later, now):
+            ages = (taken.time_s - began_s) // taken.max_age_s
+            if ages:
+                start, began_s, times = before, taken.time_s, ages
+            before = taken
+        return start, times
 
     def _without_crossings(
         self, time_s: int, terms: Terms, marks: dict[int, Mark], held: list[tuple[int, int]]

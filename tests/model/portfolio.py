@@ -26,6 +26,7 @@ from margin.svi import ExpiryMark
 from matching.instruments import CALL, FUTURE, PERPETUAL
 
 Values = list[int]
+NOTHING = [0] * SCENARIO_COUNT
 
 
 @dataclass
@@ -212,8 +213,16 @@ def netted(worths: Sequence[Values]) -> int:
     return separate + (joint - separate) // 2
 
 
-def positions_worth_micro(marks: PlainMarks, cash_micro: int, held: Mapping[int, Held]) -> int:
-    """Worth with each underlying's positions in their worst scenario; half a micro a lot."""
+def positions_worth_micro(
+    marks: PlainMarks,
+    cash_micro: int,
+    held: Mapping[int, Held],
+    beside: Mapping[int, Values] | None = None,
+) -> int:
+    """Worth with each underlying's positions in their worst scenario; half a micro a lot. `beside`
+    is what else moves with an underlying, by scenario: collateral.
+    """
+    beside = beside or {}
     total = cash_micro - -(-sum(abs(position.lots) for position in held.values()) // 2)
     for position in held.values():
         total -= position.lots * position.accrual_seen_micro
@@ -224,6 +233,7 @@ def positions_worth_micro(marks: PlainMarks, cash_micro: int, held: Mapping[int,
                 for number, position in held.items()
                 if marks.instruments[number].underlying == underlying
             )
+            + beside.get(underlying, NOTHING)[scenario]
             for scenario in range(SCENARIO_COUNT)
         )
     return total
@@ -253,10 +263,13 @@ def excess_micro(
     held: Mapping[int, Held],
     orders: Sequence[Open],
     charge_micro: int,
+    beside: Mapping[int, Values] | None = None,
 ) -> int:
     """Initial-margin excess: on each underlying the worst scenario of the worst subset of the open
     orders, netted; half a micro-USDC for each lot, rounded up; what the positions are charged.
+    `beside` as above.
     """
+    beside = beside or {}
     lots = sum(abs(position.lots) for position in held.values())
     lots += sum(order.gross_lots() for order in orders)
     total = cash_micro - -(-lots // 2) - charge_micro
@@ -273,6 +286,7 @@ def excess_micro(
                 for order in orders
                 if marks.instruments[order.legs[0][0]].underlying == underlying
             )
+            + beside.get(underlying, NOTHING)[scenario]
             for scenario in range(SCENARIO_COUNT)
         ]
         for underlying in sorted({listed.underlying for listed in marks.instruments})

@@ -53,6 +53,12 @@ class TransferringExchange(Exchange):
             there = max(0, held if command.side == 0 else -held)
             if lots > there:
                 return Reject(r.LOTS_NOT_HELD, lots, there)
+        return self.spent(command)
+
+    def spent(
+        self, command: c.TransferCash | c.TransferPosition | c.ConvertCollateral
+    ) -> Reject | None:
+        """Whether its time is over, too far, or it was taken already."""
         if command.expiry_s <= self.time_s:
             return Reject(r.MESSAGE_EXPIRED, command.expiry_s, self.time_s)
         latest = self.time_s + LONGEST_LIFE_S

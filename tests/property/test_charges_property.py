@@ -1,21 +1,19 @@
 """Charges: against their slow twin, and the laws that keep orders and reductions safe."""
 
 from fractions import Fraction
-from typing import NamedTuple
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Final, NamedTuple
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from margin.analytics.chain import load_chain
-from margin.analytics.svi_fit import fit_chain
+from margin.analytics.near_expiry import nearing
 from margin.charges import (
     CHARGE_NAMES,
     CONCENTRATION,
-    VANNA_CHARM,
-    Features,
     Sums,
-    TermRates,
     concentration_micro,
 )
 from margin.features import (
@@ -23,21 +21,21 @@ from margin.features import (
     basis_e6,
     charm_e6,
     features_of,
-    linear_delta,
     option_features,
     roll_e6,
     tilt_q10,
 )
 from margin.fixed_point import ln_q30
 from margin.parameters import CONCENTRATED_NOTIONAL_MICRO, SKEW_E6
-from margin.rows import price_expiry, price_linear
+from margin.rows import price_expiry
 from margin.svi import ExpiryMark, check_marks
 from matching.instruments import CALL, PUT
-from tests.floor import BTC_INDEX, ETH_INDEX, LISTINGS, SMILE, START_S, Floor, open_floor
+from tests.floor import BTC_INDEX, ETH_INDEX, LISTINGS, SMILE, Floor, open_floor
 from tests.model.charges import charges as charges_by_hand
 from tests.model.charges import rates_of, tilt_of
 from tests.model.portfolio import Listed, PlainMarks
 
+ROOT: Final = Path(__file__).resolve().parents[2]
 DAY_S = 86_400
 lots = st.integers(-900, 900)
 held = st.dictionaries(st.integers(0, len(LISTINGS) - 1), lots, max_size=9)
@@ -266,43 +264,6 @@ def test_reducing_everything_alike_never_raises_a_charge(
 # AS EXPIRY NEARS
 
 
-class Nearing(NamedTuple):
-    """A delta-hedged short straddle of the shipped chain, so many days before it expires."""
-
-    scan_micro: int
-    vanna_charm_micro: int
-
-
-def nearing(days: float) -> Nearing:
-    """The week's smile of the chain, its variance in proportion to what is left."""
-    chain = load_chain()
-    week = chain.expiries[4]
-    whole, left_s = week.expiry_time_s - START_S, round(days * DAY_S)
-    fitted, part = fit_chain(chain)[week.expiry_time_s], left_s / whole
-    forward, root = fitted.forward_micro, part**0.5
-    mark = ExpiryMark(
-        forward,
-        int(fitted.a * part),
-        int(fitted.b * root),
-        fitted.rho,
-        int(fitted.m * root),
-        int(fitted.sigma * root),
-    )
-    strike = forward // 10**7 * 10**7
-    logs = [ln_q30(strike)] * 2
-    assert check_marks(0, mark, logs) is None
-    strikes = np.array([strike] * 2, dtype=np.int64)
-    kinds = np.array([CALL, PUT], dtype=np.int64)
-    prices, rows = price_expiry(kinds, strikes, np.array(logs, dtype=np.int64), mark, left_s)
-    features = option_features(prices[:, None] + rows, logs, mark).sum(axis=0).tolist()
-    future = price_linear(forward)
-    gains = -50 * rows.sum(axis=0) + round(50 * features[0] / linear_delta(future)) * future
-    sums = Sums()
-    sums.move(Features(0, -1, True, features), 0, -50, 0)
-    rates = {0: TermRates(roll_e6(left_s), basis_e6(left_s), charm_e6(left_s))}
-    return Nearing(-int(gains.min()), sums.charges_micro(rates, forward)[VANNA_CHARM])
-
-
 def test_as_expiry_nears_a_hedged_book_is_charged_before_the_scan_sees_its_gap() -> None:
     """The scan prices now, with the hedge in place: of what it asks for more in the last eight
     days, most comes in the last one. Vanna and charm ask a day before, ten times what they did.
@@ -316,3 +277,14 @@ def test_as_expiry_nears_a_hedged_book_is_charged_before_the_scan_sees_its_gap()
     rises = at_the_end.scan_micro - before[-1].scan_micro
     assert rises > before[-1].scan_micro - before[0].scan_micro
     assert at_the_end.vanna_charm_micro < charged[-1], "by then the scan has it"
+
+
+def test_the_picture_of_it_is_what_is_computed() -> None:
+    path = ROOT / "scripts" / "picture_charm.py"
+    spec = spec_from_file_location("picture_charm", path)
+    assert spec is not None
+    assert spec.loader is not None
+    picture = module_from_spec(spec)
+    spec.loader.exec_module(picture)
+    drawn = picture.drawn([nearing(days) for days in picture.DAYS])
+    assert drawn == picture.TARGET.read_text("utf8")

@@ -88,8 +88,16 @@ class Life:
         fund = floor.state.insurance_cash_micro
         epoch, lost = floor.state.liquidations.epoch, dict(floor.state.liquidations.lost_micro)
         told = len(floor.events)
+        standings = {
+            number: plain_standing(floor.state, floor.account(number))
+            for number in floor.state.liquidations.of_account
+        }
         moves_marks = self.send(act)
         happened = floor.events_since(told)
+        for bid in of_type(happened, e.AuctionBidTaken):
+            equity, worst, _ = standings[bid.account]
+            assert bid.worst_micro < worst, "a bid takes risk away"
+            assert bid.equity_micro - bid.worst_micro >= equity - worst, "and costs no more"
         self.check_told(before, happened)
         self.check_numbers(happened)
         self.check_fund(fund, happened)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from exchange.founding import timed
 from exchange.keeping import listed_of
-from exchange.listing_config import BadListing, read_rules
+from exchange.listing_config import BadListing, check_lots, read_rules
 from exchange.listing_rules import (
     BTC_RULE,
     DAY_S,
@@ -343,6 +343,41 @@ def test_a_file_that_nothing_can_be_listed_by_is_refused_with_its_reason(
     assert old in SOL_FILE
     with pytest.raises(BadListing, match=re.escape(told)):
         read_rules(SOL_FILE.replace(old, new, 1))
+
+
+def test_a_market_is_stated_by_its_index_and_volatility() -> None:
+    (rule,) = read_rules(SOL_FILE + b'index = "142.5"\nvolatility = "80.25"\n')
+    assert (rule.index_micro, rule.volatility_e4) == (1_425_000_000, 8_025)
+    assert (read_rules(SOL_FILE)[0].index_micro, rule.lot_e8) == (0, 10**9)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b'index = "142.5"', "together"),
+        (b'volatility = "80"', "together"),
+        (b'index = "0"\nvolatility = "80"', "index '0'"),
+        (b'index = "-3"\nvolatility = "80"', "index '-3'"),
+        (b'index = "x"\nvolatility = "80"', "index 'x'"),
+        (b'index = "287"\nvolatility = "80"', "a lot is worth 2870 USDC; at most 2863"),
+        (b'index = "142.5"\nvolatility = "4.99"', "from 5 to 150"),
+        (b'index = "142.5"\nvolatility = "150.01"', "from 5 to 150"),
+        (b'index = "142.5"\nvolatility = "80.001"', "two decimals"),
+        (b'index = "142.5"\nvolatility = "much"', "'much'"),
+        (b"index = 142.5\nvolatility = 80", "cannot be read"),
+    ],
+)
+def test_a_market_that_nothing_can_begin_from_is_refused(said: bytes, told: str) -> None:
+    with pytest.raises(BadListing, match=re.escape(told)):
+        read_rules(SOL_FILE + said)
+
+
+def test_a_lot_never_changes() -> None:
+    (rule,) = read_rules(SOL_FILE)
+    check_lots([rule], [("BTC", 1), ("SOL", 10**9)])
+    check_lots([rule], [])
+    with pytest.raises(BadListing, match="SOL is listed with lots of 1, the listing file says 10"):
+        check_lots([rule], [("SOL", 10**8)])
 
 
 def test_an_underlying_is_named_once() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from margin.accounts import PORTFOLIO_MODEL, STANDARD_MODEL, Account, Position
 from margin.portfolio import Portfolio
+from margin.what_if import Change, after_trades, with_order
 from matching.combos import COMBO_BASE, Combo, canonical_legs
 from matching.gate import FITS
 from matching.orders import REDUCE_ONLY, Order
@@ -269,6 +270,33 @@ def test_a_protected_group_never_counts_less_than_its_limit_can_lose(
     for each in wanted:
         desk.rest(each)
     assert desk.excess() <= desk.truth(limits)
+
+
+@settings(max_examples=40)
+@given(
+    held,
+    limits,
+    st.lists(asked(st.one_of(singles, st.sampled_from(CROSSING)), st.integers(0, 2)), max_size=4),
+    st.integers(PORTFOLIO_MODEL, STANDARD_MODEL),
+    st.integers(0, 2),
+)
+def test_what_if_counts_protected_groups_as_the_account_does(
+    positions: dict[int, int], limits: dict[int, int], wanted: list[Asked], model: int, tier: int
+) -> None:
+    desk = Desk(positions)
+    for group, lots in limits.items():
+        desk.portfolio.limit_protection(desk.account, group, lots)
+    desk.account.set_margin(model, tier)
+    for each in wanted:
+        desk.rest(each)
+    nothing = after_trades(desk.portfolio, desk.account, [])
+    assert isinstance(nothing, Change)
+    assert nothing.after == nothing.before == desk.portfolio.requirement(desk.account)
+    order = desk.order(Asked(((0, 1),), 1, 90, 2, 1))
+    foretold = with_order(desk.portfolio, desk.account, order)
+    assert isinstance(foretold, Change)
+    desk.portfolio.rest(desk.account, order)
+    assert foretold.after == desk.portfolio.requirement(desk.account)
 
 
 @settings(max_examples=40)

@@ -16,6 +16,7 @@ from margin.scenarios import SCENARIO_COUNT
 from margin.sweep import Holdings, value_all, value_some
 from margin.sweep_numpy import position_values
 from margin.watch import below, current, fallen
+from margin.what_if import Trade, after_trades
 from matching.orders import BUY, SELL
 from tests.floor import BTC_INDEX, ETH_INDEX, ETH_PERP, LISTINGS, PERP, Floor, open_floor
 from tests.model import watch as twin
@@ -193,3 +194,16 @@ def test_an_account_that_nobody_touched_yet_is_found_as_well() -> None:
         assert below(portfolio, 0, 100) == [1]
         assert fallen(portfolio, 0) == [1]
         compare(floor)
+
+
+def test_what_is_only_tried_is_noted_once_and_taken_as_it_is() -> None:
+    floor = open_floor(0, watched=False)
+    for _ in range(2):
+        floor.open_account(RICH)
+    run(floor, Step("trade", 0, 1, PERP, 3))
+    portfolio, marks = floor.state.portfolio, floor.state.marks
+    current(portfolio, 0)
+    for _ in range(100):
+        after_trades(portfolio, floor.account(0), [Trade(PERP, 5)])
+    assert len(marks.take_moved(0)) <= 1
+    assert current(portfolio, 0).positions_of(0) == {PERP: -3}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from exchange import commands as c
 from exchange.events import CommandRejected
 from exchange.state_digest import state_hash
-from margin.accounts import PORTFOLIO_MODEL, STANDARD_MODEL
+from margin.accounts import MAX_POSITIONS, PORTFOLIO_MODEL, STANDARD_MODEL, Position
 from margin.liquidation_price import E6, liquidation_distances
 from margin.requirement import Requirement
 from margin.what_if import (
@@ -26,6 +26,7 @@ from matching.rejects import (
     NO_MARKS,
     PRICE_OUT_OF_RANGE,
     TOO_MANY_LOTS,
+    TOO_MANY_POSITIONS,
     UNKNOWN_INSTRUMENT,
     Reject,
 )
@@ -33,6 +34,7 @@ from tests.floor import (
     BTC_INDEX,
     CALL_90,
     FUT,
+    JUNE_CALL,
     LISTINGS,
     PERP,
     Floor,
@@ -278,3 +280,26 @@ def test_what_no_account_could_hold_is_refused() -> None:
     assert refused(Trade(FUT, 1)) == (ALREADY_SETTLED, FUT)
     (release,) = released_by_closing(portfolio, account)
     assert (release.initial_micro, release.maintenance_micro) == (0, 0)
+
+
+def test_positions_are_counted_as_a_fill_counts_them() -> None:
+    """256 of what is not settled; who has one too many is named, as when he trades."""
+    floor = opened([Deal(FUT, BUY, 3, 100), Deal(CALL_90, BUY, 2, 100)], [])
+    first = len(floor.state.instruments)
+    for step in range(MAX_POSITIONS + 1):
+        strike = 800_000_000 + 1_000_000 * step
+        floor.list_instrument(LISTINGS[JUNE_CALL]._replace(strike_micro=strike + 500_000))
+    floor.advance(80 * 86_400)
+    floor.mark(0, BTC_INDEX)
+    floor.settle(0, BTC_INDEX)
+    account = floor.account(TRADER)
+    for number in range(first, first + MAX_POSITIONS - 1):
+        account.positions[number] = Position(1, 0)
+        account.gross_lots += 1
+    last = first + MAX_POSITIONS - 1
+    one_more, two_more = (
+        after_trades(floor.state.portfolio, account, [Trade(last + n, 1) for n in range(count)])
+        for count in (1, 2)
+    )
+    assert isinstance(one_more, Change)
+    assert two_more == Reject(TOO_MANY_POSITIONS, TRADER, MAX_POSITIONS)

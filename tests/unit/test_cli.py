@@ -12,7 +12,7 @@ from exchange.cli import app
 from exchange.founding import Terms
 from exchange.home import Home, HomeError, Site
 
-VERBS = ("demo", "audit", "margin", "bench", "deploy", "serve", "chain")
+VERBS = ("demo", "audit", "margin", "bench", "deploy", "serve", "operate", "chain")
 SITE = Site("http://127.0.0.1:1", 31337, "0x" + "11" * 20, "0x" + "22" * 20, "0x" + "33" * 20, 1)
 
 
@@ -63,6 +63,7 @@ def test_a_verb_explains_itself_with_an_example(verb: str) -> None:
         (["audit", "--data", "[/red]"], "[/red]"),
         (["bench", "nonsense"], "signatures"),
         (["serve", "--data", "nowhere"], "nowhere"),
+        (["operate", "liquidation", "on", "--data", "nowhere"], "nowhere"),
         (["chain", "--data", "nowhere"], "nowhere"),
     ],
 )  # fmt: skip

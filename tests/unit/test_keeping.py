@@ -12,7 +12,8 @@ from exchange import events as e
 from exchange.keeping import Keeper, settlement_command
 from exchange.listing_rules import BTC_RULE, DAY_S, SHIPPED
 from exchange.service import Exchange
-from exchange.snapshot_chain import BTC, listing_commands, marks_of, snapshot
+from exchange.snapshot_chain import BTC, listing_commands, snapshot
+from exchange.stated_markets import stated_marks
 from matching.instruments import PERPETUAL
 from tests.floor import BTC_INDEX, CHAIN_ID, NS, OPERATOR, SETTLEMENT, SMILE, START_S
 from tests.trading_process import OPERATOR_KEY
@@ -64,7 +65,8 @@ async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
 
 async def test_a_chain_grows_with_the_days_and_with_large_moves_alone(kept: Kept) -> None:
     first = await kept.keep()
-    assert [type(command) for command in first] == [c.ListUnderlying, c.ListInstrument]
+    kinds = [type(command) for command in first]
+    assert kinds == [c.ListUnderlying, c.SetBreaker, c.ListInstrument]
     await kept.index(BTC_INDEX)
     assert len(await kept.keep()) > 700
     assert await kept.keep() == []
@@ -149,13 +151,8 @@ async def test_the_shipped_chain_is_served_on_with_its_marks(kept: Kept) -> None
     for command in listing_commands(kept.clock()):
         await exchange.submit(lambda time_ns, _, command=command: command)
     for _ in range(2):
-        open_ones = [
-            (expiry.number, expiry.expiry_time_s)
-            for expiry in exchange.state.expiries
-            if expiry.underlying.number == BTC
-        ]
         applied = await exchange.submit(
-            lambda time_ns, _, open_ones=open_ones: marks_of(time_ns, open_ones)
+            lambda time_ns, _: stated_marks(exchange.state, BTC, BTC_RULE, time_ns)
         )
         assert any(isinstance(event, e.MarksUpdated) for event in applied.events)
         await kept.keep()

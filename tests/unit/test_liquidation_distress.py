@@ -188,6 +188,21 @@ def test_an_expiry_that_leaves_a_debt_is_paid_by_the_fund_when_it_has_money() ->
     assert floor.state.insurance_cash_micro == 9
 
 
+def test_a_perpetual_that_ends_leaves_no_debt_unseen() -> None:
+    """No mark of its underlying need ever come again."""
+    floor = a_long(fund_micro=10**9)
+    end_s = floor.time_s + 3_600
+    floor.delist(PERP, end_s)
+    floor.time_ns = end_s * 10**9
+    events = floor.settle_perpetual(PERP, BTC_INDEX * 75 // 100)
+    owed = 6 * (BTC_INDEX - BTC_INDEX * 75 // 100) - 1_200_000_000
+    assert of_type(events, e.LiquidationStarted)
+    (paid,) = of_type(events, e.InsurancePaid)
+    assert owed < paid.amount_micro < owed + 10**7, "with the fee of its trade"
+    assert was_accepted(floor.cut())
+    assert (floor.account(LONG).cash_micro, floor.account(LONG).status) == (0, OPEN)
+
+
 # DELEVERAGING
 
 

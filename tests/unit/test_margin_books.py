@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from exchange.margin_verb import shipped_exchange
 from margin.accounts import STANDARD_MODEL, Account, Position
 from margin.analytics.chain import load_chain
 from margin.analytics.svi_fit import fit_chain
@@ -15,6 +16,7 @@ from margin.charges import CONCENTRATION
 from margin.marks import Marks
 from margin.portfolio import Portfolio
 from margin.requirement import Breakdown
+from margin.what_if import of_portfolio
 from matching.instruments import CALL, FUTURE, PERPETUAL, PUT, Expiry, Instrument, Underlying
 from tests.floor import BTC_INDEX, START_S
 
@@ -154,6 +156,32 @@ def test_books_that_carry_less_are_asked_for_less() -> None:
     assert condor < strangle // 5
     assert box < condor < spread < calendar < straddle
     assert long < short // 4
+
+
+def test_what_a_long_option_alone_is_asked_beyond_its_premium_is_what_the_page_says() -> None:
+    state = shipped_exchange()
+    index = state.marks.index_micro[0] * 100
+    beyond: dict[str, tuple[int, int, int]] = {}
+    for option in (i for i in state.instruments if not i.is_linear):
+        shadow = of_portfolio(state.portfolio, 0, [(option.number, 100)])
+        assert isinstance(shadow, Account)
+        asked = state.portfolio.requirement(shadow)
+        premium, initial = asked.equity_micro, asked.initial_micro
+        beyond[option.symbol] = initial - premium, initial, premium
+    more = sorted(over for over, _, _ in beyond.values())
+    most = max(beyond, key=lambda symbol: beyond[symbol][0])
+    small, over = "BTC-16JAN26-105000-C", sum(over > 0 for over in more)
+    median = (more[len(more) // 2 - 1] + more[len(more) // 2]) / 2
+    page = PAGE.read_text("utf8")
+    for said in (
+        f"the chain's {len(more)} options, {over} are asked for more than their premium",
+        f"by {100 * median / index:.2f}% of the index at the median and by"
+        f" {100 * more[-1] / index:.2f}% at most",
+        f"({most}: {beyond[most][1] / 1e6:,.0f} USDC for a premium of"
+        f" {beyond[most][2] / 1e6:,.0f})",
+        f"{small}, worth {beyond[small][2] / 1e6:.2f}, is asked for {beyond[small][1] / 1e6:.0f}.",
+    ):
+        assert said in page, said
 
 
 def test_the_page_has_no_book_that_nobody_computes() -> None:

@@ -393,7 +393,11 @@ def test_a_forward_that_is_carried_along_is_measured_from_where_it_stands() -> N
     send_report(floor, ANNA, BTC_INDEX, {})  # carried: as old as it was
     wait(floor, 1)
     far = {0: ExpiryMark(BTC_INDEX * 103 // 100, *SMILE)}
-    assert not held(send_report(floor, ANNA, BTC_INDEX, far))
+    assert held(send_report(floor, ANNA, BTC_INDEX, far)) == [
+        (0, "forward moved too far", 199, 100)
+    ]
+    near = {0: ExpiryMark(BTC_INDEX * 102 // 100, *SMILE)}
+    assert not held(send_report(floor, ANNA, BTC_INDEX, near))
 
 
 def test_a_forward_is_not_carried_out_of_the_bounds() -> None:
@@ -402,7 +406,7 @@ def test_a_forward_is_not_carried_out_of_the_bounds() -> None:
     before = floor.state.marks.expiry_marks[0]
     send_report(floor, ANNA, BTC_INDEX // 10_000, {})
     assert floor.state.marks.expiry_marks[0] == before
-    assert oracle_of(floor).anchors[0].index_micro == BTC_INDEX
+    assert oracle_of(floor).anchors[0].made.index_micro == BTC_INDEX
     send_report(floor, ANNA, BTC_INDEX + 50_000, {})
     assert floor.state.marks.expiry_marks[0] == along(before, BTC_INDEX + 50_000)
 
@@ -442,6 +446,7 @@ def test_a_forward_that_leaves_its_index_too_fast_is_held_and_then_let_in() -> N
     assert held(happened) == [(0, "forward moved too far", 199, 100)]
     assert floor.state.marks.expiry_marks[0].forward_micro == BTC_INDEX * 101 // 100
     wait(floor, MAX_AGE_S - 1)
+    wait(floor, MAX_AGE_S)
     assert held(send_report(floor, ANNA, BTC_INDEX, far)) == [
         (0, "forward moved too far", 199, 100)
     ]

@@ -6,15 +6,17 @@ import pytest
 
 from exchange import commands as c
 from exchange.invariants import check
+from exchange.oracle.feed import reporters_of
 from exchange.oracle.feeding import (
     FEEDS,
     SYNTHETIC,
     Feeding,
     disarm,
     feed_of,
+    oracle_command,
     reporters_from,
 )
-from exchange.oracle.file_feed import CRASH
+from exchange.oracle.file_feed import CHAIN, CRASH
 from exchange.oracle.terms import FRESH_S
 from exchange.service import Exchange
 from exchange.snapshot_chain import listing_commands, marks_at
@@ -116,6 +118,47 @@ async def test_a_recorded_crash_is_followed_and_an_oracle_outlives_its_exchange(
     await again.exchange.submit(lambda t, _: marks_at(t))
     assert again.index_usd > 90_000
     await again.exchange.stop()
+
+
+async def list_ether(venue: Venue) -> None:
+    await venue.exchange.submit(lambda t, _: c.ListUnderlying(t, 1, b"ETH".ljust(8, b"\0"), 10**7))
+
+
+async def test_what_a_feed_does_not_show_is_not_armed_and_trades_on(tmp_path: Path) -> None:
+    venue = Venue(tmp_path / "journal")
+    await venue.list()
+    await list_ether(venue)
+    feeding = venue.feeding(CHAIN)
+    assert list(feeding.shown) == ["BTC"]
+    await feeding.arm()
+    await feeding.step()
+    assert (feeding.refused, list(venue.exchange.state.oracles)) == (0, [0])
+    venue.now_ns += (FRESH_S + 1) * NS
+    await venue.exchange.submit(lambda t, _: c.AdvanceTime(t))
+    assert venue.exchange.state.trading.by_oracle == {0: CANCEL_ONLY}
+    await venue.exchange.stop()
+
+
+async def test_an_oracle_that_the_next_feed_would_leave_waiting_is_disarmed(
+    tmp_path: Path,
+) -> None:
+    """Another's reporters are left alone: they report whatever this exchange feeds itself."""
+    venue = Venue(tmp_path / "journal")
+    await venue.list()
+    await list_ether(venue)
+    feeding = venue.feeding(SYNTHETIC)
+    await feeding.arm()
+    await feeding.step()
+    oracles = venue.exchange.state.oracles
+    assert all(oracles[number].terms is not None for number in (0, 1))
+    await venue.feeding(CHAIN).arm()
+    assert oracles[0].terms is not None
+    assert oracles[1].terms is None
+    others = reporters_of(reporters_from(b"others", 3))
+    await venue.exchange.submit(lambda t, _: oracle_command(t, 1, 2, others))
+    await venue.feeding(CHAIN).arm()
+    assert oracles[1].terms is not None
+    await venue.exchange.stop()
 
 
 def test_there_is_no_feed_of_another_name(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from margin.analytics.pm2 import (
     pm2_of,
 )
 from matching.instruments import CALL, PUT
-from tests.floor import BTC_INDEX, ETH_INDEX, ETH_PERP, FUT, PERP, open_floor
+from tests.floor import BTC_INDEX, CALL_90, ETH_INDEX, ETH_PERP, FUT, MARCH, PERP, open_floor
 
 DAY_S = 86_400
 YEAR_S = 365 * DAY_S
@@ -161,3 +161,14 @@ def test_underlyings_add_up_and_an_empty_account_needs_nothing() -> None:
     btc = 0.3 * BTC_INDEX / 1e4 * 0.22  # net 0.3 BTC: no basis between linear instruments
     eth = 30 * ETH_INDEX / 1e5 * 0.22
     assert pm2_of(portfolio, account).initial == pytest.approx(btc + eth, rel=1e-6)
+
+
+def test_an_option_that_has_expired_and_waits_for_its_settlement_has_a_margin_still() -> None:
+    floor = open_floor(2, 10**15)
+    price = floor.near(CALL_90)
+    floor.submit(floor.sign(1, 0, price, 50, CALL_90))
+    floor.submit(floor.sign(0, 1, price, 50, CALL_90))
+    floor.advance(MARCH + 60 - floor.time_s)
+    floor.mark(0, BTC_INDEX)
+    found = pm2_of(floor.state.portfolio, floor.account(0))
+    assert 0 < found.maintenance < found.initial < float("inf")

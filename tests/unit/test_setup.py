@@ -16,9 +16,9 @@ import pytest
 ROOT: Final = Path(__file__).resolve().parents[2]
 
 
-def set_up_with(interpreter: Path | str) -> "subprocess.CompletedProcess[str]":
+def set_up_with(interpreter: Path | str, *asked: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        ["sh", str(ROOT / "scripts" / "setup.sh")],
+        ["sh", str(ROOT / "scripts" / "setup.sh"), *asked],
         env={**os.environ, "PYTHON": str(interpreter)},
         capture_output=True,
         text=True,
@@ -178,3 +178,29 @@ def test_a_node_without_npm_is_not_used(setup: ModuleType, checkout: Path) -> No
     assert setup.working_node() is None
     node.with_name("npm").write_text("", "utf8")
     assert setup.working_node() == (node, "22.1.0")
+
+
+def test_make_compile_compiles_once(tmp_path: Path) -> None:
+    """Set-up leaves the core to it, or what is new would be compiled by both."""
+    told = subprocess.run(
+        ["make", "-n", "compile"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    (asked,) = [line for line in told.splitlines() if "setup.sh" in line]
+    assert asked.endswith("setup.sh --but-core")
+    assert told.count("compile_core.py") == 1
+    script = 'case "$1" in -c) case "$2" in *print*) echo 3.12;; esac;; *) echo "ran $*";; esac'
+    for words in ((), ("--but-core",)):
+        ran = " ".join(("ran scripts/setup.py", *words))
+        assert set_up_with(interpreter(tmp_path, script), *words).stdout == f"{ran}\n"
+
+
+def test_set_up_leaves_out_the_core_alone_and_nothing_unasked(
+    setup: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    every = [step.makes for step in setup.steps_of([])]
+    assert "Compiled core" in every
+    but_core = [step.makes for step in setup.steps_of(["--but-core"])]
+    assert but_core == [makes for makes in every if makes != "Compiled core"]
+    with pytest.raises(SystemExit):
+        setup.steps_of(["--but-anvil"])
+    assert "--but-anvil" in capsys.readouterr().err

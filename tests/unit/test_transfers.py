@@ -8,15 +8,18 @@ from collections.abc import Callable
 from typing import Final
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from exchange import events as e
 from exchange.events import Event
+from exchange.handlers.accounts import free_collateral_micro
 from exchange.invariants import excess_micro
 from margin.standing import LIQUIDATING, OPEN
 from matching import rejects as r
 from matching.instruments import CALL
 from matching.rejects import Reject
-from settlement.record_types import CASH_MOVED, POSITION_MOVED
+from settlement.record_types import CASH_MOVED, COLLATERAL_MOVED, POSITION_MOVED
 from tests.floor import (
     BTC_INDEX,
     CALL_90,
@@ -65,6 +68,72 @@ def trade(floor: Floor, instrument: int, lots: int, account: int = MAIN) -> None
     else:
         floor.buy(STRANGER, price, -lots, instrument)
         assert was_accepted(floor.sell(account, price, -lots, instrument))
+
+
+# COLLATERAL
+
+ETH, ETHER = 1, 10**6
+
+
+def floor_with_ether(micro: int = 5 * ETHER) -> Floor:
+    """Account MAIN has ether, and both little cash."""
+    floor = floor_with_sub_accounts(10_000_000)
+    assert was_accepted(floor.list_asset(ETH))
+    floor.deposit(MAIN, micro, ETH)
+    return floor
+
+
+def test_collateral_moves_to_the_micro_unit_with_what_it_counts() -> None:
+    floor = floor_with_ether()
+    worth = excess_micro(floor.state, floor.account(MAIN))
+    events = floor.transfer_cash(MAIN, SUB, 2 * ETHER + 1, asset=ETH)
+    assert events == (e.CashTransferred(MAIN, SUB, ETH, 2_000_001, 2_999_999, 2_000_001),)
+    assert kinds(floor)[-1] == COLLATERAL_MOVED
+    assert floor.account(MAIN).collateral == {ETH: 2_999_999}
+    assert floor.account(SUB).collateral == {ETH: 2_000_001}
+    assert 0 < excess_micro(floor.state, floor.account(MAIN)) < worth
+    assert was_accepted(floor.transfer_cash(MAIN, SUB, 2_999_999, asset=ETH)), "all of it"
+    assert floor.account(MAIN).collateral == {}
+    assert floor.account(MAIN).cash_micro == floor.account(SUB).cash_micro == 10_000_000
+    floor.cut()
+
+
+@given(st.integers(0, 20), st.integers(1, 100))
+@settings(max_examples=15, deadline=None)
+def test_collateral_moves_as_far_as_initial_margin_allows_and_no_further(
+    lots: int, percent: int
+) -> None:
+    """What is free is found here by trying, and moves there and back without a trace."""
+    floor = floor_with_ether()
+    if lots:
+        trade(floor, PERP, lots)
+    free = free_collateral_micro(floor.state, floor.account(MAIN), ETH)
+    assert free == 5 * ETHER or lots
+    assert refusal(floor.transfer_cash(MAIN, SUB, free + 1, asset=ETH)) == Reject(
+        r.COLLATERAL_NOT_FREE, free + 1, free
+    )
+    amount = free * percent // 100
+    if amount:
+        before = excess_micro(floor.state, floor.account(MAIN))
+        assert was_accepted(floor.transfer_cash(MAIN, SUB, amount, asset=ETH))
+        assert excess_micro(floor.state, floor.account(MAIN)) >= 0
+        assert was_accepted(floor.transfer_cash(SUB, MAIN, amount, asset=ETH))
+        assert excess_micro(floor.state, floor.account(MAIN)) == before
+    floor.cut()
+
+
+def test_collateral_brings_back_an_account_that_is_liquidated() -> None:
+    floor = floor_with_ether()
+    floor.account(SUB).status = LIQUIDATING
+    assert was_accepted(floor.transfer_cash(MAIN, SUB, 4 * ETHER, asset=ETH))
+    assert floor.account(SUB).status == OPEN
+
+
+def test_what_is_not_listed_but_held_moves_too() -> None:
+    floor = floor_with_sub_accounts()
+    floor.deposit(MAIN, 500, 200)
+    assert was_accepted(floor.transfer_cash(MAIN, SUB, 499, asset=200))
+    assert floor.account(SUB).collateral == {200: 499}
 
 
 # CASH
@@ -295,6 +364,18 @@ def cash_moved_by_a_key_that_is_over_for_the_receiver(floor: Floor) -> tuple[Eve
 @told(r.UNKNOWN_ASSET, 1, 0)
 def what_is_no_money(floor: Floor) -> tuple[Event, ...]:
     return floor.transfer_cash(MAIN, SUB, 1, asset=1)
+
+
+@told(r.COLLATERAL_NOT_FREE, 1, 0)
+def collateral_that_is_not_there(floor: Floor) -> tuple[Event, ...]:
+    floor.list_asset(ETH)
+    return floor.transfer_cash(MAIN, SUB, 1, asset=ETH)
+
+
+@told(r.OTHER_OWNER, STRANGER, MAIN)
+def collateral_to_another_owner(floor: Floor) -> tuple[Event, ...]:
+    floor.deposit(MAIN, 500, 200)
+    return floor.transfer_cash(MAIN, STRANGER, 1, asset=200)
 
 
 @told(r.AMOUNT_OUT_OF_RANGE, 0, 2**63 - 1)

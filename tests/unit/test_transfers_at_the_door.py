@@ -72,6 +72,18 @@ async def test_an_owner_sees_its_accounts_and_moves_cash_and_a_position(
             }
             told = (await anext(follows)).data
             assert "cashTransferred" in str(told), "the receiver is told, too"
+            cursor = exchange.state.inbox_cursor
+            await exchange.submit(lambda t, _: c.CreditDeposit(t, cursor, MAIN, 9, 5_000_000))
+            placed = await main.transfer_cash(SUB, "1.5", asset=9)
+            assert placed.events[-1] == {
+                "event": "collateralTransferred",
+                "account": MAIN,
+                "toAccount": SUB,
+                "asset": 9,
+                "amount": "1.5",
+                "balance": "3.5",
+                "toBalance": "1.5",
+            }
             await other.place(CALL, "buy", "9300", "0.05")
             await main.place(CALL, "sell", "9300", "0.05")
             placed = await main.transfer_position(SUB, CALL, "-0.02")
