@@ -14,7 +14,17 @@ from exchange.state import State
 from margin.accounts import Account
 from margin.standing import CALLED, LIQUIDATING, OPEN
 from matching.instruments import Instrument
-from matching.orders import BUY, GTC, IOC, POST_ONLY, SELL
+from matching.orders import (
+    BUY,
+    GTC,
+    INDEX_AT_LEAST,
+    INDEX_AT_MOST,
+    IOC,
+    POST_ONLY,
+    REDUCE_ONLY,
+    SELL,
+)
+from settlement.signed_messages import Conditions
 from tests.simulation.signed_floor import SignedFloor
 
 USDC: Final = 10**6
@@ -151,6 +161,26 @@ class Taker(Agent):
             self.take(instrument, -self.account.lots_of(instrument.number) // 2)
         elif lots > 0:
             self.take(instrument, self.direction * self.choose.randint(1, lots))
+        elif self.choose.random() < 0.3:
+            self._stop(instrument)
+
+    def _stop(self, instrument: Instrument) -> None:
+        """An order that waits until the index has gone against him, and then reduces."""
+        held, index = self.account.lots_of(instrument.number), self.index_micro(instrument)
+        if not held:
+            return
+        tick = instrument.tick_value_micro
+        trigger, far = (INDEX_AT_MOST, 97) if held > 0 else (INDEX_AT_LEAST, 103)
+        price = index * (90 if held > 0 else 110) // 100 // tick * tick
+        send = self.floor.sell if held > 0 else self.floor.buy
+        send(
+            self.number,
+            price,
+            abs(held),
+            instrument.number,
+            flags=REDUCE_ONLY,
+            conditions=Conditions(trigger=trigger, trigger_price_micro=index * far // 100),
+        )
 
     def _spread(self) -> None:
         """A vertical in one order: it may rest, and be met by another's."""

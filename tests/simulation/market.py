@@ -85,6 +85,7 @@ class Market:
         self.agents: list[Agent] = []
         self.makers: list[Maker] = []
         self.bidders: list[Bidder] = []
+        self.siblings = (0, 0)
         self._reporters = [
             Reporter(bytes([number]) * 32, noise_e6=20.0) for number in range(1, REPORTERS + 1)
         ]
@@ -188,7 +189,7 @@ class Market:
             self._list_options(underlying, expiry, index, levels)
 
     def _people(self) -> None:
-        """The first two and the last two are rich; account 20 is of the owner of account 4."""
+        """Makers and bidders are rich; one of the takers is of the owner of account 4."""
         floor, one_sided = self.floor, self.terms.one_sided
 
         def opened(usdc: int, owner: int | None = None) -> int:
@@ -228,7 +229,7 @@ class Market:
         number = opened(0)
         floor.deposit(number, 5 * USDC, ETHER)
         joined(Taker(floor, number, choose, 1, 5))
-        joined(Taker(floor, opened(10_000, owner=4), choose, 1))
+        self.siblings = (4, joined(Taker(floor, opened(10_000, owner=4), choose, 1)).number)
         waits_s = self.terms.bids
         for _ in range(2):
             bidder = Bidder(floor, opened(400_000), choose, waits_s)
@@ -298,6 +299,8 @@ class Market:
             self._hold_liquidation()
         if choose.random() < 0.05:
             self._withdraw()
+        if choose.random() < 0.05:
+            self._transfer()
         if self.steps % 25 == 0:
             self.floor.cut()
 
@@ -321,6 +324,17 @@ class Market:
         self.floor.arm_liquidation(0)
         self.floor.advance(self.choose.randint(0, 2))
         self.floor.arm_liquidation(1)
+
+    def _transfer(self) -> None:
+        """An owner of two accounts moves cash or lots from one to the other."""
+        giver, taker = self.choose.sample(self.siblings, 2)
+        held = sorted(self.floor.account(giver).positions)
+        if held and self.choose.random() < 0.6:
+            number = self.choose.choice(held)
+            lots = self.floor.lots(giver, number)
+            self.floor.transfer_position(giver, taker, number, -(-lots // 2) or lots)
+        else:
+            self.floor.transfer_cash(giver, taker, self.choose.randint(1, 3_000) * USDC)
 
     def _withdraw(self) -> None:
         number = self.choose.choice(sorted(self.floor.state.accounts))

@@ -55,7 +55,7 @@ PATHS: Final = {
         Path("crash", (Shock(900, 300, 0.68, 3.0), Shock(2_400, 900, 0.75, 1.2))),
         Path("abyss", (Shock(900, 0, 0.5, 4.0),)),
         Path("spike", (Shock(900, 120, 1.35, 2.5),)),
-        Path("whipsaw", (Shock(900, 60, 0.75, 2.0), Shock(1_500, 60, 1.4, 1.0))),
+        Path("whipsaw", (Shock(900, 0, 0.75, 2.0), Shock(1_500, 60, 1.4, 1.0))),
         Path("weekend", (Shock(1_200, 0, 0.72, 2.5),), (Silent(1_200, 2 * 86_400),)),
         Path("jumps", (), (), 4_000.0, 0.6),
     )

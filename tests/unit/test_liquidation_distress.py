@@ -379,3 +379,17 @@ def market_after(market: PublicMarket, floor: ClearingFloor) -> dict[int, int]:
     market.take(floor.state.sequence, floor.time_ns, floor.events_since(market.sequence))
     market.sequence = len(floor.events)
     return market.states.by_clearing
+
+
+def test_a_perpetual_that_ends_far_from_its_mark_leaves_a_debt_that_is_found_at_once() -> None:
+    """No mark of a market that ends may ever come again."""
+    floor = a_long(fund_micro=10**11)
+    floor.delist(PERP, floor.time_s + 3_600)
+    floor.advance(3_600)
+    events = floor.settle_perpetual(PERP, BTC_INDEX * 70 // 100)
+    (started,) = of_type(events, e.LiquidationStarted)
+    assert started.account == LONG
+    (paid,) = of_type(events, e.InsurancePaid)
+    assert (paid.account, paid.amount_micro) == (LONG, -started.equity_micro)
+    assert floor.account(LONG).status == OPEN
+    assert floor.account(LONG).cash_micro == 0
