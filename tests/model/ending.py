@@ -37,11 +37,8 @@ class EndingExchange(Exchange):
             return self.act(command, lambda _: Reject(r.INSTRUMENT_NOT_OPEN, command.instrument))
         return super().apply(command)
 
-    def halted(self, number: int) -> Reject | None:
-        if number in self.gone:
-            return Reject(r.INSTRUMENT_NOT_OPEN, number)
-        is_over = number in self.ends_s and self.ends_s[number] <= self.time_s
-        return Reject(r.HALTED_NOW, number) if is_over else None
+    def has_ended(self, number: int) -> bool:
+        return number in self.ends_s and self.ends_s[number] <= self.time_s
 
     def delist(self, command: c.DelistInstrument) -> Reject | None:
         number, end_s = command.instrument, command.end_time_s
