@@ -24,6 +24,8 @@ from tests.model.transfers import TransferringExchange
 
 STABLE: Final = 0xFF
 BASE: Final = 55
+MARK_AGE_S = 60
+"""How old a mark may be for what it values to be sold."""
 ALLOWANCE_MICRO: Final = 100 * 10**6
 """Owing less, nobody is sold out."""
 
@@ -133,6 +135,9 @@ class CollateralisedExchange(TransferringExchange):
         terms, underlying = self.assets.get(asset, (None, 0))
         if terms is None or not (terms.is_stable or underlying in self.marks.index_micro):
             return Reject(r.ASSET_NOT_FOR_SALE, asset)
+        marked_s, oldest_s = self.marks.marked_s.get(underlying, 0), self.time_s - MARK_AGE_S
+        if not terms.is_stable and marked_s < oldest_s:
+            return Reject(r.MARKS_TOO_OLD, marked_s, oldest_s)
         trial = deepcopy(self)
         trial.take_accrued(buyer)
         trial.take_accrued(debtor)

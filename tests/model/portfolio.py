@@ -77,6 +77,8 @@ class PlainMarks:
     expiry_times_s: list[int] = field(default_factory=list)
     expiry_underlyings: list[int] = field(default_factory=list)
     index_micro: dict[int, int] = field(default_factory=dict)
+    marked_s: dict[int, int] = field(default_factory=dict)
+    """When each underlying was last marked."""
     left_s: dict[int, int] = field(default_factory=dict)
     """Seconds that each expiry had left at its last mark before it expired."""
     known: dict[Any, Any] = field(default_factory=dict)
@@ -104,6 +106,7 @@ class PlainMarks:
                     )
                 )
             case c.UpdateMarks():
+                self.marked_s[command.underlying] = time_s
                 self._update(command, time_s)
             case c.AccrueFunding():
                 self.instruments[command.instrument].accrual_micro -= command.rate_micro
