@@ -1,7 +1,8 @@
 """The wheel's build hook: compiled modules go in where this machine can compile them.
 
 Holds: says which it is. Without a C compiler, Python's headers or mypyc the wheel is pure and
-fits every platform; with them it carries the binaries beside their sources and fits this one.
+fits every platform; with them it carries the binaries beside their sources and fits this one, on
+processors that have what this one's binaries need: it says what.
 Never: fails a build that could be pure; a module that mypyc refuses does fail it.
 """
 
@@ -32,7 +33,8 @@ class CompileCore(BuildHookInterface):  # type: ignore[type-arg]
             names: list[str] = program.made(root)["binaries"]
         else:
             names = program.compile_in_place(root)
-        self.app.display_info(f"Compiled wheel: {len(names) - 1} modules.")
+        needs = " ".join(program.made(root)["needs"]) or "any of its kind"
+        self.app.display_info(f"Compiled wheel: {len(names) - 1} modules; processor: {needs}.")
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
         build_data["force_include"].update({str(root / name): name for name in names})

@@ -7,6 +7,7 @@ Never: touches the state.
 """
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -32,7 +33,7 @@ UP_1, DOWN_1 = 55 + 3, 55 - 3
 """Scenarios of a percent up and down, volatility unchanged."""
 
 
-class Agent:
+class Agent(ABC):
     """One account and what it does when its turn comes."""
 
     def __init__(self, floor: SignedFloor, number: int, choose: random.Random) -> None:
@@ -48,9 +49,9 @@ class Agent:
     def account(self) -> Account:
         return self.state.accounts[self.number]
 
+    @abstractmethod
     def act(self) -> None:
         """One turn."""
-        raise NotImplementedError
 
     def traded(self, keep: Callable[[Instrument], bool]) -> list[Instrument]:
         """Marked instruments that have not expired, of a kind."""

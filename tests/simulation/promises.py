@@ -87,7 +87,7 @@ def standing_of(state: State, number: int, picture: Picture) -> Standing:
         apart += int(of_this.min())
         values[state.instruments[instrument].underlying.number] += of_this
     separate = sum(int(value.min()) for value in values.values())
-    together = int(sum(values.values()).min())  # type: ignore[union-attr]
+    together = int(np.sum(list(values.values()), axis=0).min())
     base = sum(int(value[BASE_SCENARIO]) for value in values.values())
     netted = separate + (together - separate) * NETTING_PERCENT // 100
     if account.margin_model == STANDARD_MODEL:

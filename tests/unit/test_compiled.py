@@ -90,7 +90,7 @@ def test_compiled_and_interpreted_make_the_same_events(tmp_path: Path) -> None:
     assert json.loads(run.stdout) == [False, digests(3)]
 
 
-@pytest.mark.parametrize("how", ["asked", "changed"])
+@pytest.mark.parametrize("how", ["asked", "changed", "elsewhere"])
 def test_the_sources_run_where_that_is_asked_or_a_binary_is_stale(tmp_path: Path, how: str) -> None:
     if not is_compiled():
         pytest.skip("nothing is compiled here: `make compile`")
@@ -118,8 +118,12 @@ def test_the_sources_run_where_that_is_asked_or_a_binary_is_stale(tmp_path: Path
     if how == "asked":
         assert told(STRADDLE_INTERPRETED="1") == ("interpreted", "")
     else:
-        with (tmp_path / "matching" / "store.py").open("a") as source:
-            source.write("# a word more\n")
+        if how == "changed":
+            with (tmp_path / "matching" / "store.py").open("a") as source:
+                source.write("# a word more\n")
+        else:  # a processor that lacks what the binaries need
+            made["needs"] = ["a-feature-of-no-processor"]
+            (tmp_path / "build" / "compiled.json").write_text(json.dumps(made), "utf8")
         verdict, warning = told(STRADDLE_INTERPRETED="0")
         assert verdict == "interpreted"
         assert "older than its sources" in warning
